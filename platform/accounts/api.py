@@ -1,0 +1,346 @@
+"""Sign-in, projects, members, users, tokens, the audit trail."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth import authenticate, login, logout, update_session_auth_hash
+from django.db.models import QuerySet
+from django.middleware.csrf import get_token
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import queries, services
+from accounts.errors import SignInFailed
+from accounts.models import Membership, Project, Role, Scope, Token, User
+from accounts.permissions import Anyone, SignedIn, SiteAdmin
+from accounts.throttling import PerSignIn
+from core.api import ApiView, ApiViewSet
+from core.errors import Forbidden, Missing, Unauthenticated
+from core.models import AuditEvent
+
+
+class ProjectOut(serializers.ModelSerializer[Project]):
+    role = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Project
+        fields = [
+            "id", "name", "slug", "kind", "seed", "readings_per_exam", "audit_share", "weights", "settings",
+            "created_at", "role",
+        ]  # fmt: skip
+        read_only_fields = ["id", "slug", "kind", "seed", "created_at"]
+
+    def get_role(self, project: Project) -> str | None:
+        return queries.role_of(self.context["request"].user, project)
+
+
+class MemberProject(serializers.ModelSerializer[Project]):
+    class Meta:
+        model = Project
+        fields = ["id", "name", "slug", "kind"]
+
+
+class MembershipOfMe(serializers.ModelSerializer[Membership]):
+    project = MemberProject()
+
+    class Meta:
+        model = Membership
+        fields = ["project", "role"]
+
+
+class MeOut(serializers.ModelSerializer[User]):
+    memberships = serializers.SerializerMethodField()
+
+    class Meta:
+        model = User
+        fields = ["id", "username", "is_site_admin", "memberships"]
+
+    def get_memberships(self, user: User) -> list[dict[str, Any]]:
+        rows = [
+            {"project": MemberProject(row.project).data, "role": row.role}
+            for row in user.memberships.select_related("project")
+        ]
+        if user.is_site_admin:
+            known = {row["project"]["id"] for row in rows}
+            others = (project for project in Project.objects.all() if str(project.pk) not in known)
+            rows += [{"project": MemberProject(project).data, "role": Role.ADMIN.value} for project in others]
+        return rows
+
+
+class SignInIn(serializers.Serializer[Any]):
+    username = serializers.CharField(max_length=64)
+    password = serializers.CharField(max_length=200, trim_whitespace=False)
+
+
+class SessionView(ApiView):
+    """Sign in and out from a browser."""
+
+    permission_classes = [Anyone]
+    throttle_classes = [PerSignIn]
+
+    @extend_schema(request=SignInIn, responses=MeOut)
+    def post(self, request: Request) -> Response:
+        given = SignInIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        user = authenticate(request._request, **given.validated_data)
+        if not isinstance(user, User):
+            raise SignInFailed()
+        login(request._request, user)  # a new session key: what was known before sign-in is worth nothing after it
+        return Response(MeOut(user).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request) -> Response:
+        logout(request._request)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class MeView(ApiView):
+    """Who is signed in; sets the CSRF cookie, also for a stranger."""
+
+    permission_classes = [Anyone]
+
+    @extend_schema(responses=MeOut)
+    def get(self, request: Request) -> Response:
+        get_token(request._request)
+        if not request.user.is_authenticated:
+            raise Unauthenticated()
+        return Response(MeOut(request.user).data)
+
+
+class ProjectIn(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=120)
+    seed = serializers.IntegerField(default=0, min_value=-(2**31), max_value=2**31 - 1)
+    readings_per_exam = serializers.IntegerField(default=1, min_value=1, max_value=10)
+    audit_share = serializers.FloatField(default=0.0, min_value=0, max_value=1)
+
+
+class ProjectChange(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=120, required=False)
+    weights = serializers.DictField(child=serializers.FloatField(min_value=0, max_value=100), required=False)
+
+
+class Projects(ApiViewSet):
+    """Reading studies that the account is a member of."""
+
+    permission_classes = [SignedIn]
+    serializer_class = ProjectOut
+    queryset = Project.objects.none()
+
+    def get_queryset(self) -> QuerySet[Project]:
+        return queries.projects_of(self.request.user).order_by("-id")
+
+    @extend_schema(responses=ProjectOut(many=True))
+    def list(self, request: Request) -> Response:
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    @extend_schema(responses=ProjectOut)
+    def retrieve(self, request: Request, pk: UUID) -> Response:
+        return Response(self.get_serializer(get_object_or_404(self.get_queryset(), pk=pk)).data)
+
+    @extend_schema(request=ProjectIn, responses={201: ProjectOut})
+    def create(self, request: Request) -> Response:
+        if not request.user.is_site_admin:
+            raise Forbidden("Only a site administrator makes projects.")
+        given = ProjectIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        project = services.create_project(by=request.user, **given.validated_data)
+        return Response(self.get_serializer(project).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=ProjectChange, responses=ProjectOut)
+    def partial_update(self, request: Request, pk: UUID) -> Response:
+        project = get_object_or_404(self.get_queryset(), pk=pk)
+        given = ProjectChange(data=request.data)
+        given.is_valid(raise_exception=True)
+        return Response(
+            self.get_serializer(services.change_project(project, by=request.user, **given.validated_data)).data
+        )
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: UUID) -> Response:
+        """Remove the demo project with everything in it."""
+        services.delete_demo_project(get_object_or_404(self.get_queryset(), pk=pk), by=request.user)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class UserOut(serializers.ModelSerializer[User]):
+    class Meta:
+        model = User
+        fields = ["id", "username", "is_site_admin", "is_active", "last_login", "created_at"]
+
+
+class UserIn(serializers.Serializer[Any]):
+    username = serializers.RegexField(r"^[\w.@+-]{2,64}$")
+    password = serializers.CharField(max_length=200, required=False, allow_null=True, trim_whitespace=False)
+    is_site_admin = serializers.BooleanField(default=False)
+
+
+class UserChange(serializers.Serializer[Any]):
+    password = serializers.CharField(max_length=200, required=False, trim_whitespace=False)
+    is_active = serializers.BooleanField(required=False)
+
+
+class UsersView(mixins.ListModelMixin, ApiViewSet):
+    """Accounts. A site administrator makes them: nobody registers alone."""
+
+    permission_classes = [SignedIn]
+    serializer_class = UserOut
+    queryset = User.objects.none()
+
+    def get_queryset(self) -> QuerySet[User]:
+        return queries.users_visible_to(self.request.user)
+
+    def get_permissions(self) -> list[Any]:
+        return [SiteAdmin()] if self.action == "create" else [SignedIn()]
+
+    @extend_schema(responses=UserOut)
+    def retrieve(self, request: Request, pk: UUID) -> Response:
+        return Response(UserOut(get_object_or_404(self.get_queryset(), pk=pk)).data)
+
+    @extend_schema(request=UserIn, responses={201: UserOut})
+    def create(self, request: Request) -> Response:
+        given = UserIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        user = services.create_user(by=request.user, **{"password": None, **given.validated_data})
+        return Response(UserOut(user).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=UserChange, responses=UserOut)
+    def partial_update(self, request: Request, pk: UUID) -> Response:
+        """Change one's own password; a site administrator changes any account."""
+        if not request.user.is_site_admin and str(pk) != str(request.user.pk):
+            raise Forbidden()
+        given = UserChange(data=request.data)
+        given.is_valid(raise_exception=True)
+        user = get_object_or_404(self.get_queryset(), pk=pk)
+        if "password" in given.validated_data:
+            services.set_password(user, password=given.validated_data["password"], by=request.user)
+            if user.pk == request.user.pk and request.auth is None:
+                update_session_auth_hash(request._request, user)
+        if "is_active" in given.validated_data:
+            if not request.user.is_site_admin:
+                raise Forbidden()
+            services.set_active(user, active=given.validated_data["is_active"], by=request.user)
+        return Response(UserOut(user).data)
+
+
+class MembershipOut(serializers.ModelSerializer[Membership]):
+    username = serializers.CharField(source="user.username", read_only=True)
+
+    class Meta:
+        model = Membership
+        fields = ["id", "project", "user", "username", "role", "created_at"]
+
+
+class MembershipIn(serializers.Serializer[Any]):
+    project = serializers.UUIDField()
+    user = serializers.UUIDField()
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class Memberships(mixins.ListModelMixin, ApiViewSet):
+    """Who is in which project, with which role."""
+
+    permission_classes = [SignedIn]
+    serializer_class = MembershipOut
+    queryset = Membership.objects.none()
+    filterset_fields = ["project", "user", "role"]
+
+    def get_queryset(self) -> QuerySet[Membership]:
+        return queries.memberships_visible_to(self.request.user)
+
+    @extend_schema(request=MembershipIn, responses={201: MembershipOut})
+    def create(self, request: Request) -> Response:
+        given = MembershipIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        project = get_object_or_404(queries.projects_of(request.user), pk=given.validated_data["project"])
+        user = get_object_or_404(User, pk=given.validated_data["user"])
+        role = Role(given.validated_data["role"])
+        row = services.set_membership(project=project, user=user, role=role, by=request.user)
+        return Response(MembershipOut(row).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: UUID) -> Response:
+        services.end_membership(get_object_or_404(self.get_queryset(), pk=pk), by=request.user)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class TokenOut(serializers.ModelSerializer[Token]):
+    username = serializers.CharField(source="user.username", read_only=True)
+
+    class Meta:
+        model = Token
+        fields = ["id", "name", "scope", "user", "username", "created_at", "ends_at", "last_used_at", "revoked_at"]
+
+
+class TokenMade(TokenOut):
+    secret = serializers.CharField(read_only=True)
+
+    class Meta(TokenOut.Meta):
+        fields = [*TokenOut.Meta.fields, "secret"]
+
+
+class TokenIn(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=64, required=False, allow_blank=True, default="")
+    scope = serializers.ChoiceField(choices=Scope.choices, default=Scope.WRITE)
+    days = serializers.FloatField(min_value=0.001, max_value=3650, default=services.TOKEN_DAYS)
+    user = serializers.UUIDField(required=False, help_text="another account's; for site administrators")
+
+
+class Tokens(mixins.ListModelMixin, ApiViewSet):
+    """Bearer tokens; a secret is shown once."""
+
+    permission_classes = [SignedIn]
+    serializer_class = TokenOut
+    queryset = Token.objects.none()
+
+    def get_queryset(self) -> QuerySet[Token]:
+        rows = Token.objects.select_related("user")
+        return rows if self.request.user.is_site_admin else rows.filter(user=self.request.user)
+
+    @extend_schema(request=TokenIn, responses={201: TokenMade})
+    def create(self, request: Request) -> Response:
+        given = TokenIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        fields = dict(given.validated_data)
+        user = self._owner(request, fields.pop("user", None))
+        row, secret = services.issue_token(user=user, by=request.user, **fields)
+        return Response({**TokenOut(row).data, "secret": secret}, status=status.HTTP_201_CREATED)
+
+    @staticmethod
+    def _owner(request: Request, user_id: UUID | None) -> User:
+        if user_id is None or user_id == request.user.pk:
+            return request.user
+        if not request.user.is_site_admin:
+            raise Forbidden("Only a site administrator makes tokens for others.")
+        return get_object_or_404(User, pk=user_id)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: UUID) -> Response:
+        services.revoke_token(pk, by=request.user)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class AuditOut(serializers.ModelSerializer[AuditEvent]):
+    class Meta:
+        model = AuditEvent
+        fields = ["id", "at", "actor", "verb", "target_kind", "target_id", "project_id", "detail"]
+
+
+class Audit(mixins.ListModelMixin, ApiViewSet):
+    """What was done, by whom: a project's events for its administrators, all of them for site administrators."""
+
+    permission_classes = [SignedIn]
+    serializer_class = AuditOut
+    queryset = AuditEvent.objects.none()
+
+    def get_queryset(self) -> QuerySet[AuditEvent]:
+        project = self.request.query_params.get("project")
+        if project is None:
+            if not self.request.user.is_site_admin:
+                raise Missing()
+            return AuditEvent.objects.all()
+        queries.require_role(self.request.user, project, Role.ADMIN)
+        return AuditEvent.objects.filter(project_id=project)

@@ -1,0 +1,1 @@
+"""One Job: submit, progress, cancel, retry, live events; and the supervisor of `make demo`'s processes."""

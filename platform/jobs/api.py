@@ -1,0 +1,135 @@
+"""Jobs: list, look, cancel, retry, watch."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.http import StreamingHttpResponse
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from rest_framework import mixins, serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.models import Role, User
+from accounts.permissions import SignedIn
+from accounts.queries import require_role
+from core.api import ApiView, ApiViewSet
+from core.errors import Forbidden
+from jobs import queries, services
+from jobs.models import Job, JobState
+
+POLL_SECONDS = 1.0
+COMMENT_EVERY = 15
+RUNNING = (JobState.QUEUED, JobState.RUNNING)
+
+
+class JobError(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    sentence = serializers.CharField()
+    cure = serializers.CharField()
+    detail = serializers.JSONField()
+
+
+class JobOut(serializers.ModelSerializer[Job]):
+    created_by = serializers.CharField(source="created_by.username", default=None, read_only=True)
+    error = JobError(read_only=True, allow_null=True)
+    eta_s = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Job
+        fields = [
+            "id", "kind", "title", "link", "state", "done", "total", "message", "eta_s", "error", "result", "project",
+            "created_at", "started_at", "finished_at", "created_by", "attempts", "cancel_requested_at",
+        ]  # fmt: skip
+
+    def get_eta_s(self, job: Job) -> float | None:
+        return queries.eta_seconds(job)
+
+
+class JobDetail(JobOut):
+    class Meta(JobOut.Meta):
+        fields = [*JobOut.Meta.fields, "log_tail"]
+
+
+class Jobs(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
+    """Background work, newest first."""
+
+    permission_classes = [SignedIn]
+    serializer_class = JobOut
+    queryset = Job.objects.none()
+    filterset_fields = ["project", "state", "kind"]
+
+    def get_queryset(self) -> Any:
+        return queries.visible_to(self.request.user)
+
+    def get_serializer_class(self) -> type[JobOut]:
+        return JobOut if self.action == "list" else JobDetail
+
+    @extend_schema(request=None, responses=JobDetail)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: UUID) -> Response:
+        return Response(JobDetail(services.request_cancel(self._own(request, pk), by=request.user)).data)
+
+    @extend_schema(request=None, responses=JobDetail)
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, pk: UUID) -> Response:
+        return Response(JobDetail(services.retry(self._own(request, pk), by=request.user)).data)
+
+    def _own(self, request: Request, pk: UUID) -> Job:
+        """A job that this account may steer: its own, or one of a project that it administers."""
+        job = get_object_or_404(self.get_queryset(), pk=pk)
+        if job.created_by_id != request.user.pk:
+            if job.project_id is None and not request.user.is_site_admin:
+                raise Forbidden()
+            if job.project_id is not None:
+                require_role(request.user, job.project_id, Role.ADMIN)
+        return job
+
+
+class JobEvents(ApiView):
+    """Server-Sent Events: the jobs that run, whenever one of them changes."""
+
+    permission_classes = [SignedIn]
+
+    @extend_schema(
+        parameters=[OpenApiParameter("project", OpenApiTypes.UUID)],
+        responses={(200, "text/event-stream"): OpenApiTypes.STR},
+    )
+    def get(self, request: Request, pk: UUID | None = None) -> StreamingHttpResponse:
+        wanted = {"project_id": request.query_params.get("project"), "pk": pk}
+        stream = _events(request.user, {name: str(value) for name, value in wanted.items() if value})
+        response = StreamingHttpResponse(stream, content_type="text/event-stream")
+        response["Cache-Control"] = "no-cache"
+        response["X-Accel-Buffering"] = "no"
+        return response
+
+
+def _state(user: User, wanted: dict[str, str]) -> list[Any]:
+    rows = queries.visible_to(user).filter(**wanted)
+    if "pk" not in wanted:
+        rows = rows.filter(state__in=RUNNING)[:20]
+    return json.loads(json.dumps(JobOut(rows, many=True).data, default=str))
+
+
+async def _events(user: User, wanted: dict[str, str]) -> AsyncIterator[str]:
+    """One event whenever the answer changed; a comment now and then, so that proxies keep the line open."""
+    before, quiet = None, 0.0
+    ask = sync_to_async(_state)
+    while True:
+        state = await ask(user, wanted)
+        text = json.dumps([{**row, "eta_s": round(row["eta_s"]) if row["eta_s"] else None} for row in state])
+        if text != before:
+            before, quiet = text, 0.0
+            yield f"data: {text}\n\n"
+            if state and "pk" in wanted and state[0]["state"] not in RUNNING:
+                return
+        elif quiet >= COMMENT_EVERY:
+            quiet = 0.0
+            yield ": still here\n\n"
+        await asyncio.sleep(POLL_SECONDS)
+        quiet += POLL_SECONDS

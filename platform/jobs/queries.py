@@ -1,0 +1,31 @@
+"""Who sees which jobs, and how long one still takes."""
+
+from datetime import timedelta
+
+from django.db.models import Count, Q, QuerySet
+
+from accounts.models import Membership, User
+from core.clock import now
+from jobs.models import Job, JobState
+
+
+def visible_to(user: User) -> QuerySet[Job]:
+    """All jobs for a site administrator; else those of the projects one is a member of, and one's own."""
+    rows = Job.objects.select_related("created_by")
+    if user.is_site_admin:
+        return rows
+    mine = Membership.objects.filter(user=user).values("project_id")
+    return rows.filter(Q(project_id__in=mine) | Q(created_by=user))
+
+
+def jobs_by_state() -> dict[str, int]:
+    counted = Job.objects.values_list("state").annotate(Count("pk")).order_by()
+    return dict.fromkeys(JobState.values, 0) | dict(counted)
+
+
+def eta_seconds(job: Job) -> float | None:
+    """Seconds left, if it goes on as fast as so far; None while that cannot be told."""
+    if job.state != JobState.RUNNING or not job.total or not job.done or job.started_at is None:
+        return None
+    spent: timedelta = now() - job.started_at
+    return max(0.0, spent.total_seconds() * (job.total - job.done) / job.done)

@@ -1,0 +1,1 @@
+"""The Django project: composes the floors and holds no logic."""

