@@ -1,0 +1,78 @@
+"""What a method needs of the data, and what a set of rows offers: so that the form can say why not."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ml.runs.manifest import ManifestRow
+
+Label = Literal["density", "box", "outline", "pathology", "outcome", "asymmetry"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """One kind of label: at least `min_train` training units with it, and `min_classes` different values of it."""
+
+    label: Label
+    min_train: int = 1
+    min_classes: int = 1
+    min_per_class: int = 1
+    views: tuple[str, ...] = ()
+
+
+def usable_for_training(row: ManifestRow) -> bool:
+    """True for a training image of a kind that methods read."""
+    return row.split == "train" and row.image_kind in ("standard", "low_energy")
+
+
+def label_counts(rows: Iterable[ManifestRow], findings: Sequence[str]) -> dict[str, Counter[str]]:
+    """Per kind of label, how many training units (exams for density, else marks or images) carry each value."""
+    counts: dict[str, Counter[str]] = {label: Counter() for label in Label.__args__}  # type: ignore[attr-defined]
+    exams: dict[str, str] = {}
+    for row in rows:
+        if not usable_for_training(row):
+            continue
+        if row.density and row.density.label:
+            exams[row.exam_id] = row.density.label
+        if row.outcome and row.outcome.cancer is not None:
+            counts["outcome"][str(row.outcome.cancer)] += 1
+        for finding in row.findings:
+            if findings and finding.type not in findings:
+                continue
+            boxed = [mark for mark in finding.marks if mark.kind not in ("point", "label_map")]
+            counts["box"][finding.type] += len(boxed)
+            counts["outline"][finding.type] += sum(mark.kind in ("polygon", "mask") for mark in boxed)
+            counts["pathology"][finding.pathology] += finding.pathology != "unknown"
+            counts["asymmetry"]["1"] += finding.type == "asymmetry"
+    counts["density"] = Counter(exams.values())
+    return {label: +counter for label, counter in counts.items()}
+
+
+_WORDS = {
+    "density": "exams with a density",
+    "box": "marked findings",
+    "outline": "outlined findings",
+    "pathology": "findings with a pathology",
+    "outcome": "images with an outcome",
+    "asymmetry": "asymmetries",
+}
+
+
+def missing(needs: Iterable[Need | Mapping[str, Any]], counts: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """One sentence per need that the training rows do not meet; an empty list means: go.
+
+    `needs` are Need records or the objects of the catalogue; `counts` as `label_counts` gives them (a snapshot's own
+    counts serve as well).
+    """
+    sentences = []
+    for entry in needs:
+        need = entry if isinstance(entry, Need) else Need(**{k: v for k, v in entry.items() if k != "views"})
+        have = counts.get(need.label, {})
+        words, total = _WORDS[need.label], sum(have.values())
+        classes = sum(count >= need.min_per_class for count in have.values())
+        if total < need.min_train:
+            sentences.append(f"Needs at least {need.min_train} {words} for training; there are {total}.")
+        elif classes < need.min_classes:
+            sentences.append(f"Needs {words} of at least {need.min_classes} classes for training; there are {classes}.")
+    return sentences

@@ -1,0 +1,163 @@
+"""request.json: what a run is asked to do.
+
+Paths (`init.path`) are relative to RUN_DIR or to the manifest's `pixels_root`; an absolute path, or one that leads
+outside both, is refused, so a folder can be moved to another machine. A caller that continues from an earlier
+version therefore copies its `model/` into the run folder (by custom `init/model`). The cache of prepared pixels is
+the exception: `pixels.cache_dir` may be absolute, because it only saves time and holds nothing of its own.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from ml.runs import atomic, versions
+from ml.runs.errors import invalid
+from ml.runs.records import RecordError, from_dict, to_dict
+
+Command = Literal["train", "evaluate", "predict", "score"]
+FINDINGS = ("mass", "calcification", "asymmetry", "architectural_distortion")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What is learned where a method could learn several things."""
+
+    kind: Literal["presence", "pathology", "outcome", "density", "tissue"] = "presence"
+    finding: str | None = None
+    positive: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Init:
+    """Where the weights come from. `model_dir` is a `model/` folder of an earlier run."""
+
+    kind: Literal["none", "weights_file", "model_dir"] = "none"
+    path: str | None = None
+    sha256: str | None = None
+    layout: Literal["auto", "torchvision", "timm", "own"] = "auto"
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """Which part of the manifest is used."""
+
+    split_policy: str = "as_given"
+    train_fraction: float = 1.0
+    max_images: int | None = None
+    folds: int | None = None
+    fold: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compute:
+    """The machine. `workers` is the number of loader processes: 0, in-process, unless a GPU waits for data."""
+
+    device: str = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    workers: int = 0
+    threads: int | None = None
+    max_seconds: float | None = None
+    deterministic: bool = False
+    max_pixels_per_batch: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationOptions:
+    """What is reported. `splits` are those present in the manifest among them."""
+
+    splits: tuple[str, ...] = ("val", "test", "audit")
+    bootstrap: int = 2000
+    hit_criteria: tuple[str, ...] = ()
+    operating_points: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputOptions:
+    """What is written beside the model."""
+
+    explanations: int = 0
+    save_masks: bool = False
+    embeddings: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One order to the learner. Unknown keys are refused at any version: a misspelt option must not be ignored."""
+
+    schema: str = versions.tag("request")
+    run_id: str
+    command: Command = "train"
+    method: str
+    size: str = "tiny"
+    task: str | None = None
+    findings: tuple[str, ...] = ()
+    seed: int = 0
+    target: Target | None = None
+    config: dict[str, Any] = field(default_factory=dict)
+    pixels: dict[str, Any] = field(default_factory=dict)
+    init: Init = field(default_factory=Init)
+    data: Data = field(default_factory=Data)
+    compute: Compute = field(default_factory=Compute)
+    evaluation: EvaluationOptions = field(default_factory=EvaluationOptions)
+    output: OutputOptions = field(default_factory=OutputOptions)
+
+    @property
+    def cache_dir(self) -> str | None:
+        """Folder of prepared pixels, shared by runs; relative to RUN_DIR unless absolute."""
+        return self.pixels.get("cache_dir")
+
+    @property
+    def pixel_overrides(self) -> dict[str, Any]:
+        """Section 2 options that replace the method's own."""
+        return {key: value for key, value in self.pixels.items() if key != "cache_dir"}
+
+    @property
+    def sha256(self) -> str:
+        """Identity of what is asked; a resumed run must have the same."""
+        return hashlib.sha256(atomic.canonical(to_dict(self))).hexdigest()
+
+
+def parse_request(document: Any) -> Request:
+    """A Request from parsed JSON. Raises RunRefused (exit 2)."""
+    versions.require(document, "request")
+    try:
+        request = from_dict(Request, document, strict=True)
+    except RecordError as error:
+        raise invalid("request_invalid", f"request.json: {error}") from None
+    if not 0 < request.data.train_fraction <= 1:
+        raise invalid("request_invalid", "request.json: data.train_fraction must be in (0, 1]")
+    if request.init.kind != "none" and not request.init.path:
+        raise invalid("request_invalid", f"request.json: init.kind {request.init.kind} needs init.path")
+    return request
+
+
+def read_request(run_dir: Path) -> Request:
+    """request.json of a run folder. Raises RunRefused (exit 2)."""
+    try:
+        document = json.loads((run_dir / "request.json").read_text())
+    except (OSError, ValueError) as error:
+        raise invalid("request_unreadable", f"request.json cannot be read: {type(error).__name__}") from None
+    return parse_request(document)
+
+
+def write_request(run_dir: Path, request: Request) -> None:
+    """Write request.json."""
+    atomic.write_json(run_dir / "request.json", to_dict(replace(request, schema=versions.tag("request"))))
+
+
+def resolve_inside(path: str, *roots: Path) -> Path:
+    """The first existing file or folder that `path` names under one of `roots`.
+
+    Raises RunRefused (exit 2): absolute, outside all roots, or absent.
+    """
+    if Path(path).is_absolute():
+        raise invalid("path_outside", "an absolute path is not accepted")
+    for root in roots:
+        candidate = (root / path).resolve()
+        if candidate.is_relative_to(root.resolve()) and candidate.exists():
+            return candidate
+    raise invalid("path_outside", "the path does not exist inside the run folder or the pixel folder", path=path)

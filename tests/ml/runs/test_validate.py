@@ -1,0 +1,74 @@
+import time
+
+import pytest
+
+from ml.runs.errors import RunRefused
+from ml.runs.exits import Exit
+from ml.runs.manifest import Density, Finding, Mark
+from ml.runs.needs import Need, label_counts, missing
+from ml.runs.validate import bounds_px, validate
+
+
+def lesion(kind, geometry):
+    return (Finding(finding_id="f", type="mass", marks=(Mark(mark_id="m", kind=kind, geometry=geometry),)),)
+
+
+@pytest.mark.parametrize(
+    ("code", "rows"),
+    [
+        ("duplicate_row", [{"exam_id": "e"}, {"exam_id": "e"}]),
+        ("leakage_patient", [{"patient_id": "p", "split": "train"}, {"patient_id": "p", "split": "test"}]),
+        ("leakage_patient", [{"patient_id": "p", "split": "pool"}, {"patient_id": "p", "split": "val"}]),
+        ("leakage_file", [{"sha256": "aa", "split": "train"}, {"sha256": "aa", "split": "audit"}]),
+        ("geometry_outside", [{"findings": lesion("box", [200, 10, 220, 30])}]),
+        ("geometry_invalid", [{"findings": lesion("polygon", [[[1, 1], [5, 5]]])}]),
+        ("geometry_invalid", [{"findings": lesion("box", [5, 5, 5, 9])}]),
+    ],
+)
+def test_bad_rows_are_refused_with_exit_3(a_row, code, rows):
+    ids = ["i1", "i1"] if code == "duplicate_row" else ["i1", "i2"]
+    with pytest.raises(RunRefused) as error:
+        validate([a_row(name, **fields) for name, fields in zip(ids, rows, strict=False)])
+    assert (error.value.code, error.value.exit) == (code, Exit.DATA_REFUSED)
+
+
+def test_unread_exams_of_training_patients_are_no_leak(a_row):
+    rows = [a_row("i1", patient_id="p"), a_row("i2", patient_id="p", split="pool")]
+    assert validate(rows).rows == rows
+
+
+def test_a_mark_over_the_edge_is_clipped_with_a_warning(a_row):
+    checked = validate([a_row(findings=lesion("box", [-5, 10, 20, 130]))])
+    assert checked.rows[0].findings[0].marks[0].geometry == [0, 10, 20, 100]
+    assert [code for code, _, _ in checked.warnings] == ["geometry_clipped"]
+
+
+def test_a_missing_label_is_named(a_row):
+    need = Need(label="density", min_train=2, min_classes=2)
+    with pytest.raises(RunRefused, match="exams with a density of at least 2 classes"):
+        validate([a_row(f"i{n}", density=Density(label="B")) for n in range(3)], needs=[need])
+
+
+def test_needs_can_be_asked_of_counts_alone():
+    counts = {"density": {"A": 3, "B": 1}}
+    need = {"label": "density", "min_train": 4, "min_classes": 2, "min_per_class": 1, "views": []}
+    assert missing([need], counts) == []
+    assert len(missing([{**need, "min_train": 9}], counts)) == 1
+
+
+def test_labels_of_validation_and_test_count_for_nothing(a_row):
+    rows = [a_row("i1", split="val", density=Density(label="A")), a_row("i2", findings=lesion("box", [1, 1, 9, 9]))]
+    counts = label_counts(rows, ("mass",))
+    assert (sum(counts["density"].values()), counts["box"]["mass"]) == (0, 1)
+
+
+def test_a_rotated_ellipse_has_the_bounds_of_its_outline():
+    mark = Mark(mark_id="m", kind="ellipse", geometry=[50, 40, 20, 10, 90])
+    assert bounds_px(mark) == pytest.approx((40, 20, 60, 60))
+
+
+def test_a_hundred_thousand_rows_are_checked_in_seconds(a_row):
+    rows = [a_row(f"i{n}", findings=lesion("box", [1, 1, 9, 9]) if n % 4 == 0 else ()) for n in range(100_000)]
+    began = time.perf_counter()
+    validate(rows)
+    assert time.perf_counter() - began < 10  # 2 s on a quiet core; a busy one is no fault
