@@ -1,0 +1,1 @@
+"""Labelled data in and out: importers of known data sets, frozen snapshots, exports."""

@@ -1,0 +1,115 @@
+"""What can go wrong when something is learned. Each exit code of `python -m ml` has one of these."""
+
+from core.errors import Conflict, Invalid, Missing, Unavailable
+
+
+class MethodUnknown(Missing):
+    """There is no such method."""
+
+    code = "learning.method_unknown"
+    cure = "The page of methods lists what there is."
+
+
+class RetrainRefused(Conflict):
+    """This snapshot does not have what the method needs."""
+
+    code = "learning.retrain_refused"
+    cure = "Read more exams of the kind that is missing, freeze a new snapshot, and train again."
+
+
+class ConfigRefused(Invalid):
+    """The run's settings are not settings of this method."""
+
+    code = "learning.config_refused"
+    cure = "The page of methods lists the sizes and settings of each."
+
+
+class InitRefused(Conflict):
+    """Training cannot start from that version."""
+
+    code = "learning.init_refused"
+    cure = "Start from a version of the same method and size in this project, or from scratch."
+
+
+class RunInvalid(Conflict):
+    """The learner refused the request."""
+
+    code = "learning.run_invalid"
+    cure = "Look at the last event of the run: it names the setting; train again with it changed."
+
+
+class DataRefused(Conflict):
+    """The learner refused the data."""
+
+    code = "learning.data_refused"
+    cure = "The last event names the rows or the missing label; correct the readings and freeze a new snapshot."
+
+
+class OutOfMemory(Conflict):
+    """The memory was not enough, not even for one image at a time."""
+
+    code = "learning.out_of_memory"
+    cure = "Choose a smaller size, or a machine with more memory."
+
+
+class Diverged(Conflict):
+    """The training diverged: its loss stopped being a number."""
+
+    code = "learning.diverged"
+    cure = "Train again with a smaller learning rate or another seed."
+
+
+class DeviceLost(Unavailable):
+    """The device for the training is missing or was lost."""
+
+    code = "learning.device_lost"
+    cure = "It is tried again and goes on from its last checkpoint; if it stays, look at the GPU of the worker."
+
+
+class TimeSpent(Conflict):
+    """The run used up its time."""
+
+    code = "learning.time_spent"
+    cure = "Press retry: it goes on from its last checkpoint."
+
+
+class ChildKilled(Unavailable):
+    """The training was ended from outside, most often because the machine ran out of memory."""
+
+    code = "learning.child_killed"
+    cure = "It is tried again and goes on from its last checkpoint; if it stays, choose a smaller size."
+
+
+class ChildFailed(Conflict):
+    """The learner stopped with an error of its own."""
+
+    code = "learning.child_failed"
+    cure = "The run's folder has the log (logs/stdout.txt) and the last event; give both to the developers."
+
+
+class ResultUnreadable(Conflict):
+    """The learner said that it finished, but its result does not add up."""
+
+    code = "learning.result_unreadable"
+    cure = "Retry the run; if it stays, check the disk of the worker."
+
+
+class GpuBusy(Unavailable):
+    """Every GPU of this worker is taken."""
+
+    code = "learning.gpu_busy"
+    cure = "Nothing to do: it is tried again when one is free."
+
+
+class ScoreRefused(Conflict):
+    """A score is not a finite number."""
+
+    code = "learning.score_refused"
+    cure = "Promote another version; tell the developers which method and size did this."
+
+
+class NoRunFolder(Missing):
+    """The folder of this run is not on this machine."""
+
+    code = "learning.no_run_folder"
+    cure = "It is kept under RUNS_DIR of the worker; mount it where the web process runs."

@@ -1,0 +1,205 @@
+"""What is learned from snapshots, and what that says of exams."""
+
+from django.db import models
+
+from accounts.models import Project
+from core.clock import now
+from core.models import Made
+from exchange.models import Snapshot
+from jobs.models import Job, JobState
+
+
+class Run(Made):
+    """One training. Its states and moves are those of its job: a run has no lease or retry of its own."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="runs")
+    number = models.PositiveIntegerField()
+    snapshot = models.ForeignKey(Snapshot, on_delete=models.RESTRICT, related_name="runs")
+    job = models.OneToOneField(Job, null=True, on_delete=models.RESTRICT, related_name="run")
+    method = models.CharField(max_length=64)
+    size = models.CharField(max_length=16)
+    task = models.CharField(max_length=32)
+    findings = models.JSONField(default=list)
+    seed = models.BigIntegerField(default=0)
+    config = models.JSONField(default=dict, help_text="what this run overrides of the method's own settings")
+    init = models.ForeignKey("ModelVersion", null=True, on_delete=models.SET_NULL, related_name="descendants")
+    request = models.JSONField(default=dict, help_text="request.json as it was written")
+    exit_code = models.IntegerField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["project", "number"], name="one_run_per_number")]
+
+    def __str__(self) -> str:
+        return f"Run {self.number}"
+
+    @property
+    def state(self) -> str:
+        """The state of its job."""
+        return self.job.state if self.job else JobState.QUEUED.value
+
+
+class RunEvent(models.Model):
+    """What a training said, as it was said. The same event twice is one row."""
+
+    id = models.BigAutoField(primary_key=True)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events")
+    attempt = models.PositiveIntegerField()
+    seq = models.PositiveIntegerField()
+    type = models.CharField(max_length=32)
+    body = models.JSONField()
+
+    class Meta:
+        ordering = ["run_id", "seq"]
+        constraints = [models.UniqueConstraint(fields=["run", "attempt", "seq"], name="one_row_per_event")]
+
+
+class ModelVersion(Made):
+    """What a run made. It belongs to the snapshot hash, the code version and the seed that made it."""
+
+    class State(models.TextChoices):
+        CANDIDATE = "candidate"
+        PROMOTED = "promoted"
+        RETIRED = "retired"
+
+    #: retired -> promoted is a roll back
+    MOVES = {
+        State.CANDIDATE: frozenset({State.PROMOTED, State.RETIRED}),
+        State.PROMOTED: frozenset({State.RETIRED}),
+        State.RETIRED: frozenset({State.PROMOTED}),
+    }
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="model_versions")
+    number = models.PositiveIntegerField()
+    run = models.OneToOneField(Run, on_delete=models.RESTRICT, related_name="version")
+    snapshot = models.ForeignKey(Snapshot, on_delete=models.RESTRICT, related_name="model_versions")
+    snapshot_sha256 = models.CharField(max_length=64)
+    task = models.CharField(max_length=32)
+    method = models.CharField(max_length=64)
+    size = models.CharField(max_length=16)
+    seed = models.BigIntegerField()
+    code_version = models.CharField(max_length=64, blank=True)
+    model_sha256 = models.CharField(max_length=64)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.CANDIDATE)
+    promoted_at = models.DateTimeField(null=True)
+    scoring_job_id = models.UUIDField(null=True, help_text="the job that scores with it, until its scores are stored")
+    headline = models.JSONField(default=dict)
+    metrics = models.JSONField(default=list)
+    curves = models.JSONField(default=dict)
+    worst = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "number"], name="one_model_version_per_number"),
+            models.UniqueConstraint(
+                fields=["project", "task"], condition=models.Q(state="promoted"), name="one_promoted_per_task"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Model {self.number}"
+
+
+class Promotion(Made):
+    """A change of which version ranks: which, to what, by whom. Never changed."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="promotions")
+    was = models.CharField(max_length=16, choices=ModelVersion.State.choices)
+    became = models.CharField(max_length=16, choices=ModelVersion.State.choices)
+
+    class Meta:
+        ordering = ["id"]
+
+
+class Prediction(models.Model):
+    """What a version predicts of an image or an exam: the rows as `ml` wrote them, geometry in stored pixels."""
+
+    id = models.BigAutoField(primary_key=True)
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="predictions")
+    exam_id = models.UUIDField()
+    unit = models.CharField(max_length=64, help_text="the image's id, or the exam's for what is said of the whole exam")
+    split = models.CharField(max_length=8)
+    rows = models.JSONField()
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["version", "exam_id"])]
+        constraints = [models.UniqueConstraint(fields=["version", "unit"], name="one_prediction_per_unit")]
+
+
+class Score(models.Model):
+    """How unsure a version is of an exam in one part (`density`, or a finding). Written once; the raw value is kept."""
+
+    id = models.BigAutoField(primary_key=True)
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="scores")
+    exam_id = models.UUIDField()
+    part = models.CharField(max_length=32)
+    value = models.FloatField()
+    kind = models.CharField(max_length=32, help_text="mutual_information, or entropy where there is no dropout")
+    images = models.JSONField(default=dict, help_text="the value of each image that it was made of")
+    at = models.DateTimeField(default=now)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["version", "exam_id", "part"], name="one_score_per_part"),
+            # NaN is not equal to itself; on SQLite it would arrive as NULL, which the column refuses.
+            models.CheckConstraint(
+                condition=models.Q(value__gte=0) & models.Q(value__lt=1e6), name="a_score_is_finite"
+            ),
+        ]
+
+
+class Round(Made):
+    """One turn of the loop: what was ranked by which versions, with the whole input, so that it can be drawn again."""
+
+    class State(models.TextChoices):
+        DRAWN = "drawn"
+        READING = "reading"
+        CLOSED = "closed"
+
+    MOVES = {
+        State.DRAWN: frozenset({State.READING}),
+        State.READING: frozenset({State.CLOSED}),
+        State.CLOSED: frozenset(),
+    }
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="rounds")
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=16, choices=State.choices, default=State.DRAWN)
+    strategy = models.CharField(max_length=32)
+    input = models.JSONField(
+        help_text="seed, weights, versions, parts by exam: the ranking is a function of this alone"
+    )
+    input_sha256 = models.CharField(max_length=64)
+    batch_sha256 = models.CharField(max_length=64)
+    order_id = models.UUIDField(null=True)
+    job_id = models.UUIDField(null=True)
+    published_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "number"], name="one_round_per_number"),
+            models.UniqueConstraint(fields=["job_id"], name="one_round_per_job"),
+        ]
+
+
+class RoundItem(models.Model):
+    """An exam that a round asks for: its place, its score, and why."""
+
+    id = models.BigAutoField(primary_key=True)
+    round = models.ForeignKey(Round, on_delete=models.CASCADE, related_name="items")
+    position = models.PositiveIntegerField(help_text="from 1")
+    exam_id = models.UUIDField()
+    score = models.FloatField(null=True)
+    reason = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["round_id", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["round", "position"], name="one_exam_per_place"),
+            models.UniqueConstraint(fields=["round", "exam_id"], name="one_place_per_exam"),
+        ]

@@ -1,0 +1,94 @@
+"""What may be trained, started from, promoted, ranked: functions of plain values."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from learning.errors import ScoreRefused
+from ml.runs.needs import missing
+
+#: Weight of each part of an exam's score; a project may set its own. Source: methods.md 0.1.
+DEFAULT_WEIGHTS: Mapping[str, float] = {
+    "density": 1.0,
+    "mass": 1.0,
+    "calcification": 1.0,
+    "architectural_distortion": 1.5,
+    "asymmetry": 0.75,
+}
+#: Tasks whose validation needs a label of their own.
+_DENSITY_TASK = "density"
+
+
+def weights_of(project_weights: Mapping[str, float]) -> dict[str, float]:
+    """A project's weights over the defaults."""
+    return {**DEFAULT_WEIGHTS, **{part: float(weight) for part, weight in project_weights.items()}}
+
+
+def label_counts_of(counts: Mapping[str, Any], findings: Sequence[str]) -> dict[str, dict[str, int]]:
+    """A snapshot's counts of its training part, as `ml.runs.needs.missing` wants them."""
+    train = counts.get("by_split", {}).get("train", {})
+
+    def of_findings(key: str) -> dict[str, int]:
+        return {name: n for name, n in train.get(key, {}).items() if not findings or name in findings}
+
+    return {
+        "density": {name: n for name, n in train.get("density", {}).items() if name != "unknown"},
+        "box": of_findings("marks"),
+        "outline": of_findings("outlines"),
+        "pathology": {name: n for name, n in train.get("pathology", {}).items() if name != "unknown"},
+        "asymmetry": {"1": train.get("findings", {}).get("asymmetry", 0)},
+        "outcome": {},
+    }
+
+
+def refusal(method: Mapping[str, Any], counts: Mapping[str, Any]) -> str | None:
+    """Why this method cannot learn from a snapshot of these counts, in a sentence or two; None where it can."""
+    sentences = []
+    if not counts.get("splits", {}).get("train"):
+        return "No exam for training has been read yet."
+    sentences += missing(method["needs"], label_counts_of(counts, method["findings"]))
+    if not _can_validate(method["task"], counts):
+        sentences.append(
+            "Needs at least one validation exam with a density; there is none."
+            if method["task"] == _DENSITY_TASK
+            else "Needs at least one validation exam; none has been read yet."
+        )
+    return " ".join(sentences) or None
+
+
+def _can_validate(task: str, counts: Mapping[str, Any]) -> bool:
+    val = counts.get("by_split", {}).get("val", {})
+    if task == _DENSITY_TASK:
+        return any(n for name, n in val.get("density", {}).items() if name != "unknown")
+    return bool(val.get("exams"))
+
+
+def finite_score(value: Any) -> float:
+    """A score that may be stored. Raises ScoreRefused on NaN, infinity, a negative number or no number."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value) or value < 0:
+        raise ScoreRefused(found=str(value)[:20])
+    return float(value)
+
+
+def unit_of(row: Mapping[str, Any]) -> str:
+    """What a prediction is about: its image, else its exam."""
+    return str(row.get("image_id") or row["exam_id"])
+
+
+def grouped_predictions(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Prediction rows by what they are about, in the order of the file."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(unit_of(row), []).append(dict(row))
+    return groups
+
+
+def progress_text(event: Mapping[str, Any]) -> str:
+    """A `progress` event as a person reads it: stage, loss, time left."""
+    parts = [str(event.get("stage") or "training")]
+    if event.get("loss") is not None:
+        parts.append(f"loss {event['loss']:.3f}")
+    eta = event.get("eta_s")
+    if eta is not None:
+        parts.append(f"{round(eta / 60)} min left" if eta >= 90 else f"{round(eta)} s left")
+    return ", ".join(parts)
