@@ -1,0 +1,1 @@
+"""Worklist, lease, readings, findings: who reads which exam, and what they say about it."""

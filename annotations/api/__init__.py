@@ -1,0 +1,1 @@
+"""The worklist, readings and the lexicon over REST."""

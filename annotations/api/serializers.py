@@ -1,0 +1,162 @@
+"""What a reading and a worklist look like from outside."""
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from annotations.models import Purpose, Reading, ReadingEdit, ReadingState, WorkItem
+from annotations.readings import MAX_REASON
+from annotations.rules import receipt_of
+
+
+class ReceiptOut(serializers.Serializer[Any]):
+    """What the server stored; `sha256` is of the document in RFC 8785 canonical form."""
+
+    findings = serializers.IntegerField()
+    marks = serializers.IntegerField()
+    sha256 = serializers.CharField()
+
+
+class ReadingOut(serializers.ModelSerializer[Reading]):
+    """A reading. To others than its reader: what was last completed, where something was."""
+
+    project = serializers.UUIDField(source="project_id")
+    exam = serializers.UUIDField(source="exam_id")
+    reader = serializers.UUIDField(source="reader_id", allow_null=True)
+    reader_name = serializers.SerializerMethodField()
+    purpose = serializers.ChoiceField(choices=Purpose.choices)
+    state = serializers.ChoiceField(choices=ReadingState.choices)
+    revision = serializers.SerializerMethodField()
+    document = serializers.SerializerMethodField()
+    receipt = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Reading
+        fields = [
+            "id", "project", "exam", "reader", "reader_name", "purpose", "source", "state", "revision", "document",
+            "receipt", "lease_until", "completed_revision", "completed_at", "density", "skip_reason", "flag_reason",
+            "created_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+    def _shows_completed(self, reading: Reading) -> bool:
+        return reading.reader_id != self.context["viewer"].pk and reading.completed_document is not None
+
+    def get_reader_name(self, reading: Reading) -> str | None:
+        return reading.reader.username if reading.reader else None
+
+    def get_revision(self, reading: Reading) -> int:
+        shown = reading.completed_revision if self._shows_completed(reading) else reading.revision
+        return shown or 0
+
+    @extend_schema_field({"type": "object", "additionalProperties": True})
+    def get_document(self, reading: Reading) -> dict[str, Any]:
+        return reading.completed_document if self._shows_completed(reading) else reading.document
+
+    @extend_schema_field(ReceiptOut)
+    def get_receipt(self, reading: Reading) -> dict[str, Any]:
+        return vars(receipt_of(self.get_document(reading)))
+
+
+class EditIn(serializers.Serializer[Any]):
+    """A change: a JSON Patch (RFC 6902; add, remove, replace, test) and an id that the client made for it."""
+
+    edit_id = serializers.UUIDField()
+    patch = serializers.JSONField()
+
+
+class SavedOut(serializers.Serializer[Any]):
+    """What was stored, and when. The same edit sent twice gets the same answer."""
+
+    revision = serializers.IntegerField()
+    receipt = ReceiptOut()
+    saved_at = serializers.DateTimeField()
+
+
+def saved(edit: ReadingEdit) -> dict[str, Any]:
+    """The answer to an edit, from its line in the journal."""
+    receipt = {"findings": edit.findings, "marks": edit.marks, "sha256": edit.sha256}
+    return SavedOut({"revision": edit.revision, "receipt": receipt, "saved_at": edit.at}).data
+
+
+class EditOut(serializers.ModelSerializer[ReadingEdit]):
+    """One line of a reading's journal."""
+
+    class Meta:
+        model = ReadingEdit
+        fields = ["revision", "edit_id", "patch", "actor", "at", "findings", "marks", "sha256"]
+        read_only_fields = fields
+
+
+class ReasonIn(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=MAX_REASON)
+
+
+class NextIn(serializers.Serializer[Any]):
+    project = serializers.UUIDField()
+
+
+class EntryOut(serializers.Serializer[WorkItem]):
+    """One exam that waits, with why it waits there."""
+
+    position = serializers.IntegerField(allow_null=True, help_text="place in the ranking; null: not ranked")
+    exam = serializers.UUIDField(source="exam_id")
+    label = serializers.CharField(source="exam.label")
+    tier = serializers.IntegerField()
+    score = serializers.FloatField(allow_null=True)
+    reason = serializers.JSONField(allow_null=True)
+    state = serializers.SerializerMethodField()
+    wanted = serializers.IntegerField()
+    held = serializers.IntegerField()
+    done = serializers.IntegerField()
+
+    def get_state(self, item: WorkItem) -> str:
+        return "held" if item.held else "waiting"
+
+
+class WorklistOut(serializers.Serializer[Any]):
+    """What waits for the reader; an administrator also sees the exams in the order of serving."""
+
+    left = serializers.IntegerField()
+    mine_held = serializers.IntegerField()
+    done = serializers.IntegerField()
+    last_completed = serializers.UUIDField(allow_null=True)
+    order = serializers.UUIDField(allow_null=True, required=False)
+    entries = EntryOut(many=True, required=False)
+    next = serializers.URLField(allow_null=True, required=False)
+    previous = serializers.URLField(allow_null=True, required=False)
+
+
+class LexiconOut(serializers.Serializer[Any]):
+    """The words of a reading: its schema's name, the JSON schema, an empty document, and each vocabulary."""
+
+    schema = serializers.CharField()
+    json_schema = serializers.JSONField()
+    empty = serializers.JSONField()
+    finding_types = serializers.JSONField()
+    birads = serializers.JSONField()
+    densities = serializers.JSONField()
+    lateralities = serializers.JSONField()
+    pathologies = serializers.JSONField()
+    mark_kinds = serializers.JSONField()
+    provenances = serializers.JSONField()
+
+
+class ReadingFilter(serializers.Serializer[Any]):
+    """How a list of readings may be narrowed."""
+
+    project = serializers.UUIDField()
+    exam: Any = serializers.UUIDField(required=False)
+    purpose = serializers.ChoiceField(choices=Purpose.choices, required=False)
+    state = serializers.ChoiceField(choices=ReadingState.choices, required=False)
+    mine = serializers.BooleanField(required=False, default=False)
+    flagged = serializers.BooleanField(required=False, default=False)
+
+    def narrowed(self, rows: Any, *, viewer_id: UUID) -> Any:
+        given = self.validated_data
+        rows = rows.filter(**{name: given[name] for name in ("project", "exam", "purpose", "state") if name in given})
+        if given["mine"]:
+            rows = rows.filter(reader_id=viewer_id)
+        return rows.exclude(flagged_at=None) if given["flagged"] else rows

@@ -1,0 +1,207 @@
+"""Every read of worklists and readings that is more than a lookup."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from archive.models import Image
+from django.db.models import BigIntegerField, Case, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
+from django.db.models.functions import Coalesce
+
+from accounts.models import Membership, Project, Role, User
+from annotations.errors import NotYourReading
+from annotations.models import (
+    COMPLETED_STATES,
+    HELD_STATES,
+    CurrentOrder,
+    Order,
+    OrderEntry,
+    Purpose,
+    Reading,
+    ReadingState,
+    WorkItem,
+)
+from annotations.rules.served import KEY_BITS
+from core.clock import now
+from core.errors import Missing
+
+_WANTING = Q(wanted__gt=F("held") + F("done"))
+_CHUNK = 500
+
+
+# --- who sees what ----------------------------------------------------------------------------------------------
+def visible_to(user: User) -> QuerySet[Reading]:
+    """The readings that an account may see.
+
+    A reader sees their own; an adjudicator also what others completed; a researcher all that is completed, with the
+    references; an administrator everything. Nobody's unfinished reading is shown to another reader: they read blind.
+    """
+    rows = Reading.objects.all()
+    if user.is_site_admin:
+        return rows
+    completed = Q(state__in=COMPLETED_STATES)
+    return rows.filter(
+        Q(project__in=_projects(user, Role.ADMIN))
+        | Q(project__in=_projects(user, Role.RESEARCHER)) & completed
+        | Q(project__in=_projects(user, Role.ADJUDICATOR)) & completed & ~Q(purpose=Purpose.REFERENCE)
+        | Q(project__in=_projects(user, Role.READER, Role.ADJUDICATOR), reader=user)
+    )
+
+
+def _projects(user: User, *roles: Role) -> Any:
+    return Membership.objects.filter(user=user, role__in=roles).values("project_id")
+
+
+def lock_own(reading_id: UUID, *, by: User) -> Reading:
+    """A reader's own reading, locked until the transaction ends. Raises Missing, NotYourReading."""
+    reading = visible_to(by).select_for_update(of=("self",)).filter(pk=reading_id).first()
+    if reading is None:
+        raise Missing()
+    if reading.reader_id != by.pk:
+        raise NotYourReading()
+    return reading
+
+
+def lock_reader(reader: User) -> None:
+    """Wait until no other transaction serves the same reader. Rows that name the account stay free to be written."""
+    list(User.objects.select_for_update(no_key=True).filter(pk=reader.pk).values_list("pk", flat=True))
+
+
+# --- what is next -----------------------------------------------------------------------------------------------
+def held_by(project: Project, reader: User) -> QuerySet[Reading]:
+    return Reading.objects.filter(project=project, reader=reader, state__in=HELD_STATES)
+
+
+def released_by(project: Project, reader: User) -> QuerySet[Reading]:
+    """What a reader began, lost or gave back, and did not skip."""
+    return Reading.objects.filter(project=project, reader=reader, state=ReadingState.RELEASED, skipped_at=None)
+
+
+def still_wanted(reading: Reading) -> bool:
+    """Whether the exam of a released reading wants one more; locks the count until the transaction ends."""
+    items = WorkItem.objects.filter(project_id=reading.project_id, exam_id=reading.exam_id).filter(_WANTING)
+    return items.select_for_update(of=("self",)).first() is not None
+
+
+def _read_by(reader: User, prefix: str = "") -> Exists:
+    """Whether a reader has any reading of the exam of an item."""
+    mine = Reading.objects.filter(project=OuterRef(f"{prefix}project"), exam=OuterRef(f"{prefix}exam"), reader=reader)
+    return Exists(mine)
+
+
+def best_item(project: Project, reader: User, *, wait: bool) -> WorkItem | None:
+    """The first exam that wants a reading and has none of this reader's, locked until the transaction ends.
+
+    Three questions in the order of serving, each answered by an index: the first tier in keyed order; the current
+    ranking by position; what is not ranked (it came since, or nothing has ranked yet) in keyed order. Rows that
+    another transaction has locked are passed over unless `wait`.
+    """
+    items = WorkItem.objects.filter(_WANTING, ~_read_by(reader), project=project)
+    items = items.select_for_update(of=("self",), skip_locked=not wait).order_by("keyed")
+    first = items.filter(tier=0).first()
+    if first is not None:
+        return first
+    order_id = CurrentOrder.objects.filter(project=project).values_list("order_id", flat=True).first()
+    if order_id is None:
+        return items.filter(tier=1).first()
+    ranked = OrderEntry.objects.filter(order_id=order_id)
+    entry = (
+        ranked.filter(~_read_by(reader, "item__"), item__tier=1, item__wanted__gt=F("item__held") + F("item__done"))
+        .select_related("item")
+        .select_for_update(of=("item",), skip_locked=not wait)
+        .order_by("position")
+        .first()
+    )
+    if entry is not None:
+        return entry.item
+    return items.filter(~Exists(ranked.filter(item=OuterRef("pk"))), tier=1).first()
+
+
+def worklist_for(project: Project, reader: User) -> dict[str, Any]:
+    """What waits for a reader: `left` exams, `mine_held`, `done`, and the reading completed last (id or None)."""
+    mine = Reading.objects.filter(project=project, reader=reader)
+    completed = mine.filter(state=ReadingState.COMPLETE)
+    # A lease that ran out is free for the next who asks, though nobody has asked yet.
+    at = now()
+    ran_out = Reading.objects.filter(
+        project=project, exam=OuterRef("exam"), state__in=[ReadingState.LEASED, ReadingState.OPEN], lease_until__lt=at
+    )
+    items = WorkItem.objects.filter(_WANTING | Exists(ran_out), project=project)
+    new = items.filter(~_read_by(reader)).count()
+    again = released_by(project, reader).filter(Exists(items.filter(exam=OuterRef("exam")))).count()
+    held = held_by(project, reader).count()
+    return {
+        "left": new + again + held,
+        "mine_held": held,
+        "done": completed.count(),
+        "last_completed": completed.order_by("-completed_at").values_list("id", flat=True).first(),
+    }
+
+
+def current_order(project: Project) -> Order | None:
+    """The ranking that a project is served by; None before the first."""
+    current = CurrentOrder.objects.filter(project=project).select_related("order").first()
+    return current.order if current else None
+
+
+def entries(project: Project) -> QuerySet[WorkItem]:
+    """Every exam that still wants a reading, in the order of serving, with `place`, `position`, `score`, `reason`.
+
+    `place` is one number for (tier, position, key): below 2^60 the first tier, below 2^61 the ranked, then the rest.
+    """
+    order = CurrentOrder.objects.filter(project=project).values("order_id")
+    entry = OrderEntry.objects.filter(order__in=order, item=OuterRef("pk"))
+    ranked = 1 << KEY_BITS
+    place = Case(
+        When(tier=0, then=F("keyed")),
+        When(position__isnull=False, then=Value(ranked) + F("position")),
+        default=Value(2 * ranked) + F("keyed"),
+        output_field=BigIntegerField(),
+    )
+    rows = WorkItem.objects.filter(project=project, wanted__gt=F("done")).select_related("exam")
+    rows = rows.annotate(
+        position=Case(When(tier=1, then=Subquery(entry.values("position")[:1])), output_field=BigIntegerField()),
+        score=Subquery(entry.values("score")[:1]),
+        reason=Subquery(entry.values("reason")[:1]),
+    )
+    return rows.annotate(place=place).order_by("place")
+
+
+# --- what was said ----------------------------------------------------------------------------------------------
+def images_of(exam_id: UUID) -> QuerySet[Image]:
+    """An exam's images with what marks need to know of them."""
+    return Image.objects.filter(exam_id=exam_id).only("id", "rows", "cols", "laterality")
+
+
+def completed_of_exam(exam_id: UUID) -> QuerySet[Reading]:
+    """The readings of an exam that somebody completed, in every project; not what came with a data set."""
+    return Reading.objects.filter(exam_id=exam_id, state__in=COMPLETED_STATES).exclude(purpose=Purpose.REFERENCE)
+
+
+def readings_for_snapshot(project: Project, *, policy: dict[str, Any]) -> Iterator[Reading]:
+    """The readings that a snapshot may take, in exam order; of each, `completed_document` at `completed_revision`.
+
+    `policy["references"]` says whether reference readings are among them. A reading that is being amended counts
+    with what was last completed.
+    """
+    purposes = [Purpose.PRIMARY, Purpose.REFERENCE] if policy.get("references") else [Purpose.PRIMARY]
+    rows = Reading.objects.filter(project=project, state__in=COMPLETED_STATES, purpose__in=purposes)
+    return rows.select_related("exam__patient").order_by("exam_id", "purpose", "id").iterator(chunk_size=_CHUNK)
+
+
+def counts(project: Project) -> dict[str, int]:
+    """How far the reading of a project is: readings `wanted`, `complete` and `held`, exams `waiting` for one."""
+    items = WorkItem.objects.filter(project=project)
+    sums = items.aggregate(
+        wanted=Coalesce(Sum("wanted"), 0), complete=Coalesce(Sum("done"), 0), held=Coalesce(Sum("held"), 0)
+    )
+    return {**sums, "exams": items.count(), "waiting": items.filter(wanted__gt=F("done")).count()}
+
+
+def unread_pool(project: Project) -> QuerySet[WorkItem, UUID]:
+    """Ids of the training exams that nobody has completed a primary reading of: what a model is asked to rank."""
+    signed = Reading.objects.filter(
+        project=project, exam=OuterRef("exam"), purpose=Purpose.PRIMARY, completed_revision__isnull=False
+    )
+    rows = WorkItem.objects.filter(~Exists(signed), project=project, tier=1)
+    return rows.order_by("keyed").values_list("exam_id", flat=True)
