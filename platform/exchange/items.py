@@ -38,7 +38,7 @@ def item_of(
         "density": {"label": exam_density(breasts), "source": density_source(breasts)},
         "breasts": breasts,
         "findings": _findings(document["findings"]),
-        "images": [_image(image) for image in sorted(images, key=lambda i: (i.laterality, i.view, str(i.id)))],
+        "images": [image_of(image) for image in sorted(images, key=lambda i: (i.laterality, i.view, str(i.id)))],
     }
 
 
@@ -57,7 +57,8 @@ def _findings(findings: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _image(image: Any) -> dict[str, Any]:
+def image_of(image: Any) -> dict[str, Any]:
+    """What an item says of one of the archive's images. `sha256` names the object in the store."""
     spacing = [image.spacing_row_mm, image.spacing_col_mm] if image.spacing_row_mm else None
     return {
         "id": str(image.id),

@@ -135,7 +135,7 @@ class Score(models.Model):
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="scores")
     exam_id = models.UUIDField()
     part = models.CharField(max_length=32)
-    value = models.FloatField()
+    value = models.FloatField(null=True, help_text="null: the version gave no usable number")
     kind = models.CharField(max_length=32, help_text="mutual_information, or entropy where there is no dropout")
     images = models.JSONField(default=dict, help_text="the value of each image that it was made of")
     at = models.DateTimeField(default=now)
@@ -144,7 +144,7 @@ class Score(models.Model):
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["version", "exam_id", "part"], name="one_score_per_part"),
-            # NaN is not equal to itself; on SQLite it would arrive as NULL, which the column refuses.
+            # NaN is refused before it comes here (rules.finite_score): SQLite would store it as NULL, "not scored".
             models.CheckConstraint(
                 condition=models.Q(value__gte=0) & models.Q(value__lt=1e6), name="a_score_is_finite"
             ),

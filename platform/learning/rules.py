@@ -5,16 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from learning.errors import ScoreRefused
+from ml.acquisition.order import DEFAULT_WEIGHTS
 from ml.runs.needs import missing
 
-#: Weight of each part of an exam's score; a project may set its own. Source: methods.md 0.1.
-DEFAULT_WEIGHTS: Mapping[str, float] = {
-    "density": 1.0,
-    "mass": 1.0,
-    "calcification": 1.0,
-    "architectural_distortion": 1.5,
-    "asymmetry": 0.75,
-}
 #: Tasks whose validation needs a label of their own.
 _DENSITY_TASK = "density"
 
@@ -63,8 +56,10 @@ def _can_validate(task: str, counts: Mapping[str, Any]) -> bool:
     return bool(val.get("exams"))
 
 
-def finite_score(value: Any) -> float:
-    """A score that may be stored. Raises ScoreRefused on NaN, infinity, a negative number or no number."""
+def finite_score(value: Any) -> float | None:
+    """A score that may be stored; None is "not scored". Raises ScoreRefused on NaN, infinity, less than 0."""
+    if value is None:
+        return None
     if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value) or value < 0:
         raise ScoreRefused(found=str(value)[:20])
     return float(value)

@@ -34,6 +34,9 @@ class Patience:
     give_back: float = 14.0
 
 
+PATIENCE = Patience()
+
+
 class Watch(Protocol):
     """What the supervisor tells, and asks."""
 
@@ -77,7 +80,7 @@ def supervise(
     watch: Watch,
     *,
     env: Mapping[str, str],
-    patience: Patience = Patience(),
+    patience: Patience = PATIENCE,
     offset: int = 0,
 ) -> int:
     """Run the child to its end; its exit code (negative: the signal that killed it).

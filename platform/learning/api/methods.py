@@ -1,0 +1,45 @@
+"""Which methods there are, and which can learn from a snapshot."""
+
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.permissions import SignedIn
+from core.api import ApiView
+from exchange.queries import visible_to
+from learning import queries
+from learning.api.common import uuid_of
+
+
+class MethodOut(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    seed_row = serializers.IntegerField(allow_null=True)
+    task = serializers.CharField()
+    fidelity = serializers.CharField()
+    serves = serializers.JSONField()
+    findings = serializers.ListField(child=serializers.CharField())
+    needs = serializers.JSONField()
+    sizes = serializers.ListField(child=serializers.CharField())
+    inputs = serializers.JSONField()
+    reference = serializers.CharField()
+    allowed = serializers.BooleanField()
+    refusal = serializers.CharField(allow_null=True)
+
+
+class Methods(ApiView):
+    """The catalogue of methods; with `snapshot`, whether each can learn from it and, if not, why."""
+
+    permission_classes = [SignedIn]
+
+    @extend_schema(parameters=[OpenApiParameter("snapshot", OpenApiTypes.UUID)], responses=MethodOut(many=True))
+    def get(self, request: Request) -> Response:
+        wanted = request.query_params.get("snapshot")
+        counts = None
+        if wanted:
+            counts = get_object_or_404(visible_to(request.user), pk=uuid_of(wanted, "snapshot")).counts
+        return Response(MethodOut(queries.methods_for(counts), many=True).data)

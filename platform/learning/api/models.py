@@ -1,0 +1,143 @@
+"""Model versions: their report, their predictions, promotion and roll back."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import mixins, serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.permissions import SignedIn
+from core.api import ApiViewSet, CursorPaging
+from exchange.queries import ROLES
+from learning import queries
+from learning.api.common import PROJECT, project_of, uuid_of
+from learning.models import ModelVersion, Prediction, Promotion, Score
+from learning.services import versions
+
+
+class VersionOut(serializers.ModelSerializer[ModelVersion]):
+    snapshot_number = serializers.IntegerField(source="snapshot.number", read_only=True)
+    run_number = serializers.IntegerField(source="run.number", read_only=True)
+    findings = serializers.JSONField(source="run.findings", read_only=True)
+
+    class Meta:
+        model = ModelVersion
+        fields = [
+            "id", "project", "number", "task", "method", "size", "seed", "findings", "state", "run", "run_number",
+            "snapshot", "snapshot_number", "snapshot_sha256", "model_sha256", "code_version", "headline",
+            "promoted_at", "created_at",
+        ]  # fmt: skip
+
+
+class PromotionOut(serializers.ModelSerializer[Promotion]):
+    by = serializers.CharField(source="created_by.username", default=None, read_only=True)
+
+    class Meta:
+        model = Promotion
+        fields = ["was", "became", "by", "created_at"]
+
+
+class VersionDetail(VersionOut):
+    metrics = serializers.JSONField(read_only=True)
+    curves = serializers.JSONField(read_only=True)
+    worst = serializers.SerializerMethodField()
+    history = PromotionOut(source="promotions", many=True, read_only=True)
+
+    class Meta(VersionOut.Meta):
+        fields = [*VersionOut.Meta.fields, "metrics", "curves", "worst", "history"]
+
+    def get_worst(self, version: ModelVersion) -> list[dict[str, Any]]:
+        return queries.worst_with_images(version.worst)
+
+
+class Promoted(serializers.Serializer[Any]):
+    version = VersionOut()
+    job = serializers.UUIDField(help_text="the job that scores the unread exams; its result names the ranking's")
+
+
+class PredictionOut(serializers.ModelSerializer[Prediction]):
+    class Meta:
+        model = Prediction
+        fields = ["exam_id", "unit", "split", "rows"]
+
+
+class ScoreOut(serializers.ModelSerializer[Score]):
+    class Meta:
+        model = Score
+        fields = ["version", "exam_id", "part", "value", "kind", "images", "at"]
+
+
+class Models(ApiViewSet):
+    """What the runs made, newest first."""
+
+    permission_classes = [SignedIn]
+    serializer_class = VersionOut
+    queryset = ModelVersion.objects.none()
+
+    def get_queryset(self) -> QuerySet[ModelVersion]:
+        return queries.versions_visible_to(self.request.user)
+
+    @extend_schema(parameters=[PROJECT], responses=VersionOut(many=True))
+    def list(self, request: Request) -> Response:
+        project = project_of(request, request.query_params.get("project"), *ROLES)
+        page = self.paginate_queryset(self.get_queryset().filter(project=project))
+        return self.get_paginated_response(VersionOut(page, many=True).data)
+
+    @extend_schema(responses=VersionDetail)
+    def retrieve(self, request: Request, pk: UUID) -> Response:
+        return Response(VersionDetail(get_object_or_404(self.get_queryset(), pk=pk)).data)
+
+    @extend_schema(request=None, responses=Promoted)
+    @action(detail=True, methods=["post"])
+    def promote(self, request: Request, pk: UUID) -> Response:
+        """Let this version rank what is unread; the one before it of the same task retires."""
+        version, job = versions.promote(get_object_or_404(self.get_queryset(), pk=pk).pk, by=request.user)
+        return Response({"version": VersionOut(version).data, "job": job.pk})
+
+    @extend_schema(request=None, responses=VersionOut)
+    @action(detail=True, methods=["post"])
+    def retire(self, request: Request, pk: UUID) -> Response:
+        """Take this version out of the ranking."""
+        return Response(
+            VersionOut(versions.retire(get_object_or_404(self.get_queryset(), pk=pk).pk, by=request.user)).data
+        )
+
+    @extend_schema(
+        parameters=[OpenApiParameter("exam", OpenApiTypes.UUID, required=True)], responses=PredictionOut(many=True)
+    )
+    @action(detail=True, methods=["get"])
+    def predictions(self, request: Request, pk: UUID) -> Response:
+        """What the version predicts of an exam and its images; for administrators alone, so that readers read blind."""
+        version = get_object_or_404(queries.versions_administered_by(request.user), pk=pk)
+        exam_id = uuid_of(request.query_params.get("exam"), "exam")
+        return Response(PredictionOut(Prediction.objects.filter(version=version, exam_id=exam_id), many=True).data)
+
+
+class ByAge(CursorPaging):
+    """In the order in which they were stored."""
+
+    ordering = "id"
+
+
+class Scores(mixins.ListModelMixin, ApiViewSet):
+    """The raw parts of a version's scores; for administrators alone."""
+
+    permission_classes = [SignedIn]
+    serializer_class = ScoreOut
+    pagination_class = ByAge
+    queryset = Score.objects.none()
+
+    def get_queryset(self) -> QuerySet[Score]:
+        version_id = uuid_of(self.request.query_params.get("model"), "model")
+        version = get_object_or_404(queries.versions_administered_by(self.request.user), pk=version_id)
+        return Score.objects.filter(version=version)
+
+    @extend_schema(parameters=[OpenApiParameter("model", OpenApiTypes.UUID, required=True)])
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().list(request, *args, **kwargs)

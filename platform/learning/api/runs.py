@@ -1,0 +1,247 @@
+"""Trainings: list, start, watch, cancel, take home."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers, status
+from rest_framework.decorators import action
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.models import Role
+from accounts.permissions import SignedIn
+from accounts.queries import require_role
+from core.api import ApiViewSet
+from exchange.queries import ROLES, visible_to
+from jobs.models import JobState
+from jobs.services import request_cancel, retry
+from learning import folder, queries
+from learning.api.common import PROJECT, project_of
+from learning.errors import NoRunFolder
+from learning.models import ModelVersion, Run, RunEvent
+from learning.services import runs
+from learning.supervise import command_line
+
+POLL_SECONDS = 1.0
+COMMENT_EVERY_SECONDS = 15.0
+MOST_EVENTS = 1000
+_ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+
+
+class RunIn(serializers.Serializer[Any]):
+    snapshot = serializers.UUIDField()
+    method = serializers.CharField(max_length=64)
+    size = serializers.CharField(max_length=16, default="tiny")
+    seed = serializers.IntegerField(default=0, min_value=0, max_value=2**31 - 1)
+    config = serializers.DictField(default=dict, help_text="what this run overrides of the method's own settings")
+    init = serializers.DictField(child=serializers.UUIDField(), default=dict, help_text="{version: id} to start from")
+
+
+class RunJob(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    state = serializers.CharField()
+    done = serializers.IntegerField()
+    total = serializers.IntegerField(allow_null=True)
+    message = serializers.CharField()
+    error = serializers.JSONField(allow_null=True)
+    attempts = serializers.IntegerField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+
+class RunOut(serializers.ModelSerializer[Run]):
+    state = serializers.CharField(read_only=True)
+    job = RunJob(read_only=True, allow_null=True)
+    version = serializers.SerializerMethodField()
+    snapshot_number = serializers.IntegerField(source="snapshot.number", read_only=True)
+    init_version = serializers.UUIDField(source="init_id", read_only=True, allow_null=True)
+    headline = serializers.SerializerMethodField()
+    created_by = serializers.CharField(source="created_by.username", default=None, read_only=True)
+
+    class Meta:
+        model = Run
+        fields = [
+            "id", "project", "number", "state", "method", "size", "task", "findings", "snapshot", "snapshot_number",
+            "seed", "config", "init_version", "job", "version", "headline", "exit_code", "created_at", "created_by",
+        ]  # fmt: skip
+
+    def get_version(self, run: Run) -> UUID | None:
+        version = _version(run)
+        return version.pk if version else None
+
+    def get_headline(self, run: Run) -> dict[str, Any]:
+        version = _version(run)
+        return version.headline if version else {}
+
+
+class RunDetail(RunOut):
+    command = serializers.SerializerMethodField(help_text="what to type on a machine that has the run's folder")
+    request = serializers.JSONField(read_only=True)
+    curves = serializers.SerializerMethodField()
+
+    class Meta(RunOut.Meta):
+        fields = [*RunOut.Meta.fields, "command", "request", "curves"]
+
+    def get_command(self, run: Run) -> str:
+        return " ".join(command_line("train", queries.run_folder(run.pk)))
+
+    def get_curves(self, run: Run) -> dict[str, Any]:
+        version = _version(run)
+        return version.curves if version else {}
+
+
+class EventOut(serializers.Serializer[Any]):
+    attempt = serializers.IntegerField()
+    seq = serializers.IntegerField()
+    type = serializers.CharField()
+    t = serializers.CharField()
+
+
+def _version(run: Run) -> ModelVersion | None:
+    return getattr(run, "version", None)
+
+
+class AnyAccept(DefaultContentNegotiation):
+    """Events come as JSON or as a stream: the view decides, so `Accept: text/event-stream` is not a 406."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        if "text/event-stream" in request.META.get("HTTP_ACCEPT", ""):
+            return renderers[0], renderers[0].media_type
+        return super().select_renderer(request, renderers, format_suffix)
+
+
+class Runs(ApiViewSet):
+    """Trainings, newest first."""
+
+    permission_classes = [SignedIn]
+    content_negotiation_class = AnyAccept
+    serializer_class = RunOut
+    queryset = Run.objects.none()
+
+    def get_queryset(self) -> QuerySet[Run]:
+        return queries.runs_visible_to(self.request.user)
+
+    def _run(self, pk: UUID) -> Run:
+        return get_object_or_404(self.get_queryset(), pk=pk)
+
+    @extend_schema(parameters=[PROJECT], responses=RunOut(many=True))
+    def list(self, request: Request) -> Response:
+        project = project_of(request, request.query_params.get("project"), *ROLES)
+        page = self.paginate_queryset(self.get_queryset().filter(project=project))
+        return self.get_paginated_response(RunOut(page, many=True).data)
+
+    @extend_schema(request=RunIn, responses={201: RunDetail})
+    def create(self, request: Request) -> Response:
+        """Retrain: a job supervises the learner."""
+        given = RunIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        fields = dict(given.validated_data)
+        snapshot = get_object_or_404(visible_to(request.user), pk=fields.pop("snapshot"))
+        version_id = fields.pop("init").get("version")
+        if version_id:
+            fields["init"] = get_object_or_404(queries.versions_visible_to(request.user), pk=version_id)
+        run = runs.start_run(snapshot.project, snapshot, by=request.user, **fields)
+        return Response(RunDetail(run).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(responses=RunDetail)
+    def retrieve(self, request: Request, pk: UUID) -> Response:
+        return Response(RunDetail(self._run(pk)).data)
+
+    @extend_schema(request=None, responses=RunDetail)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: UUID) -> Response:
+        """Ask the training to leave a checkpoint and end."""
+        run = self._run(pk)
+        require_role(request.user, run.project_id, Role.ADMIN)
+        assert run.job is not None
+        run.job = request_cancel(run.job, by=request.user)
+        return Response(RunDetail(run).data)
+
+    @extend_schema(request=None, responses=RunDetail)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, pk: UUID) -> Response:
+        """Go on from the last checkpoint of a run that failed or was cancelled."""
+        run = self._run(pk)
+        require_role(request.user, run.project_id, Role.ADMIN)
+        assert run.job is not None
+        run.job = retry(run.job, by=request.user)
+        return Response(RunDetail(run).data)
+
+    @extend_schema(
+        parameters=[OpenApiParameter("after", OpenApiTypes.INT, description="events with a larger seq")],
+        responses=EventOut(many=True),
+    )
+    @action(detail=True, methods=["get"])
+    def events(self, request: Request, pk: UUID) -> HttpResponseBase:
+        """What the training said, oldest first: JSON, or Server-Sent Events with `Accept: text/event-stream`."""
+        run = self._run(pk)
+        after = _number(request.headers.get("Last-Event-ID") or request.query_params.get("after"))
+        if "text/event-stream" not in request.headers.get("Accept", ""):
+            return Response(_events_after(run.pk, after)[0])
+        response = StreamingHttpResponse(_stream(run.pk, after), content_type="text/event-stream")
+        response["Cache-Control"] = "no-cache"
+        response["X-Accel-Buffering"] = "no"
+        return response
+
+    @extend_schema(responses={(200, "application/zip"): OpenApiTypes.BINARY})
+    @action(detail=True, methods=["get"], url_path="folder")
+    def run_folder(self, request: Request, pk: UUID) -> StreamingHttpResponse:
+        """The run's folder as a zip, without checkpoints: enough to run the same command elsewhere."""
+        run = self._run(pk)
+        path = queries.run_folder(run.pk)
+        if not path.is_dir():
+            raise NoRunFolder()
+        response = StreamingHttpResponse(
+            _beside(folder.zipped(path, f"run-{run.number}")), content_type="application/zip"
+        )
+        response["Content-Disposition"] = f'attachment; filename="run-{run.number}.zip"'
+        return response
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() else 0
+
+
+def _events_after(run_id: UUID, after: int) -> tuple[list[dict[str, Any]], bool]:
+    """Events in order, and whether the run has ended."""
+    rows = RunEvent.objects.filter(run_id=run_id, seq__gt=after).order_by("seq", "attempt")[:MOST_EVENTS]
+    events = [{**row.body, "attempt": row.attempt, "seq": row.seq, "type": row.type} for row in rows]
+    state = Run.objects.filter(pk=run_id).values_list("job__state", flat=True).first()
+    return events, state in _ENDED
+
+
+async def _stream(run_id: UUID, after: int) -> AsyncIterator[str]:
+    """One SSE message an event, with its number as id, until the run has ended; a comment keeps quiet lines open."""
+    ask, quiet = sync_to_async(_events_after), 0.0
+    while True:
+        events, ended = await ask(run_id, after)
+        for event in events:
+            after, quiet = event["seq"], 0.0
+            yield f"id: {after}\ndata: {json.dumps(event)}\n\n"
+        if ended and not events:
+            yield "event: end\ndata: {}\n\n"
+            return
+        if quiet >= COMMENT_EVERY_SECONDS:
+            quiet = 0.0
+            yield ": still here\n\n"
+        if not events:
+            await asyncio.sleep(POLL_SECONDS)
+            quiet += POLL_SECONDS
+
+
+async def _beside(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """A sync iterator beside the event loop: each step in a thread."""
+    done = object()
+    while (chunk := await asyncio.to_thread(next, chunks, done)) is not done:
+        yield chunk  # type: ignore[misc]

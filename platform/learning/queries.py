@@ -1,0 +1,157 @@
+"""What can be read about runs, versions, scores and rounds."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from archive.models import Exam
+from archive.queries import hung_images
+from django.conf import settings
+from django.db.models import QuerySet
+
+from accounts.models import Membership, Project, Role, User
+from annotations.queries import unread_pool
+from exchange.items import image_of
+from exchange.queries import ROLES
+from learning.models import ModelVersion, Round, Run, Score
+from learning.ranking import ranking_document
+from learning.rules import refusal, weights_of
+from ml.runs.catalogue import read_catalogue
+
+_CHUNK = 200
+
+
+# --- who sees what ----------------------------------------------------------------------------------------------
+def _projects(user: User, *roles: Role) -> QuerySet[Project]:
+    rows = Project.objects.all()
+    if user.is_site_admin:
+        return rows
+    return rows.filter(pk__in=Membership.objects.filter(user=user, role__in=roles).values("project_id"))
+
+
+def runs_visible_to(user: User) -> QuerySet[Run]:
+    """Runs of the projects that an account runs or studies."""
+    rows = Run.objects.select_related("job", "snapshot", "version", "init", "created_by")
+    return rows.filter(project__in=_projects(user, *ROLES))
+
+
+def versions_visible_to(user: User) -> QuerySet[ModelVersion]:
+    """Model versions of the projects that an account runs or studies."""
+    return ModelVersion.objects.select_related("run", "snapshot").filter(project__in=_projects(user, *ROLES))
+
+
+def versions_administered_by(user: User) -> QuerySet[ModelVersion]:
+    """Versions whose predictions and scores an account may see: an administrator's, and nobody else's."""
+    return ModelVersion.objects.filter(project__in=_projects(user, Role.ADMIN))
+
+
+def rounds_visible_to(user: User) -> QuerySet[Round]:
+    """Rounds with their scores and reasons: for administrators. Readers read blind."""
+    return Round.objects.filter(project__in=_projects(user, Role.ADMIN))
+
+
+# --- methods ----------------------------------------------------------------------------------------------------
+def method_named(name: str) -> dict[str, Any] | None:
+    """A method of the catalogue."""
+    return next((method for method in read_catalogue() if method["name"] == name), None)
+
+
+def methods_for(counts: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Every method, with whether it may learn from a snapshot of these counts and, if not, why."""
+    answers = []
+    for method in read_catalogue():
+        why_not = refusal(method, counts) if counts is not None else "Freeze a snapshot first."
+        answers.append({**method, "allowed": why_not is None, "refusal": why_not})
+    return answers
+
+
+# --- files ------------------------------------------------------------------------------------------------------
+def run_folder(run_id: UUID | str) -> Path:
+    """The folder of a run, or of a scoring by its job's id; named by our own ids alone."""
+    return Path(settings.RUNS_DIR) / str(UUID(str(run_id)))
+
+
+def model_folder(version: ModelVersion) -> Path:
+    """Where a version's model lies."""
+    return run_folder(version.run_id) / "model"
+
+
+def pixel_cache() -> Path:
+    """Prepared pixels, shared by all runs; it only saves time."""
+    return Path(settings.CACHE_DIR) / "pixels"
+
+
+def threads_for(size: str) -> int:
+    """Threads of a training on a CPU: two trainings side by side with one thread each beat one with two."""
+    return 1 if size == "tiny" else 2
+
+
+# --- the pool ---------------------------------------------------------------------------------------------------
+def promoted(project: Project) -> list[ModelVersion]:
+    """The versions that rank: one per task."""
+    rows = ModelVersion.objects.select_related("run", "project").filter(project=project)
+    return list(rows.filter(state=ModelVersion.State.PROMOTED).order_by("task"))
+
+
+def being_scored(project: Project) -> list[str]:
+    """Promoted versions whose scoring has not ended."""
+    rows = ModelVersion.objects.filter(project=project, state=ModelVersion.State.PROMOTED)
+    return [str(pk) for pk in rows.exclude(scoring_job_id=None).values_list("pk", flat=True)]
+
+
+def unscored(version: ModelVersion) -> list[UUID]:
+    """Unread training exams that a version has said nothing of yet."""
+    known = set(Score.objects.filter(version=version).values_list("exam_id", flat=True))
+    return [exam_id for exam_id in unread_pool(version.project) if exam_id not in known]
+
+
+def pool_items(project: Project, exam_ids: Sequence[UUID]) -> Iterator[dict[str, Any]]:
+    """Exams without labels, in the shape of a snapshot's item: `{exam, patient, images}`."""
+    for start in range(0, len(exam_ids), _CHUNK):
+        exams = Exam.objects.select_related("patient").filter(pk__in=exam_ids[start : start + _CHUNK])
+        for exam in exams.order_by("pk"):
+            yield {
+                "exam": {"id": str(exam.pk), "source": exam.source, "age_years": exam.age_years},
+                "patient": {"id": exam.patient.pseudonym},
+                "images": [image_of(image) for image in hung_images(exam)],
+            }
+
+
+def ranking_input(project: Project) -> dict[str, Any]:
+    """All that the next ranking depends on: the unread pool, the parts of the promoted versions, weights, seed."""
+    versions = promoted(project)
+    parts: dict[str, dict[str, float | None]] = {str(exam_id): {} for exam_id in unread_pool(project)}
+    scores = Score.objects.filter(version__in=versions).values_list("exam_id", "part", "value")
+    for exam_id, part, value in scores.iterator(chunk_size=5000):
+        if str(exam_id) in parts:
+            parts[str(exam_id)][part] = value
+    return ranking_document(
+        seed=project.seed,
+        weights=weights_of(project.weights),
+        versions=[
+            {"id": str(v.pk), "number": v.number, "task": v.task, "model_sha256": v.model_sha256} for v in versions
+        ],
+        parts_by_exam=parts,
+    )
+
+
+def latest_round(project: Project) -> Round | None:
+    """The newest published round."""
+    rows = Round.objects.filter(project=project).exclude(state=Round.State.DRAWN)
+    return rows.order_by("-number").first()
+
+
+def read_of(round_: Round) -> tuple[int, int]:
+    """How many exams of a round have been read since, and how many it asked for."""
+    exams = list(round_.items.values_list("exam_id", flat=True))
+    unread = set(unread_pool(round_.project))
+    return sum(exam_id not in unread for exam_id in exams), len(exams)
+
+
+def worst_with_images(worst: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The worst misses, as the page draws them: with the address of the thumbnail where an image is named."""
+    return [
+        {**row, "thumbnail_url": f"/api/v1/images/{row['image_id']}/thumbnail/"} if row.get("image_id") else dict(row)
+        for row in worst
+    ]

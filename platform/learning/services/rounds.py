@@ -1,0 +1,91 @@
+"""Rounds: rank what is unread and publish it."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+
+from accounts.models import Project, Role, User
+from accounts.queries import require_role
+from annotations.services import publish_order
+from core.audit import record
+from core.clock import now
+from core.moves import moved
+from exchange.rules import canonical, sha256_of
+from jobs.models import Job
+from jobs.services import submit
+from learning import queries
+from learning.models import Round, RoundItem
+from learning.ranking import Ranked, batch_sha256, draw
+from learning.services.versions import submit_scoring
+
+_CHUNK = 1000
+
+
+def order_round(project: Project, *, by: User) -> list[Job]:
+    """Rank again: score what the promoted versions have not scored yet, then publish. Raises RoleMissing."""
+    require_role(by, project, Role.ADMIN)
+    with transaction.atomic():
+        behind = [version for version in queries.promoted(project) if queries.unscored(version)]
+        if behind:
+            return [submit_scoring(version, by=by) for version in behind]
+        job = submit(
+            "learning.rank", {"project_id": str(project.pk)}, actor=by, project=project, title="Rank the unread exams"
+        )
+    return [job]
+
+
+def draw_round(project: Project, *, job: Job) -> Round:
+    """Rank every unread training exam and publish the order; a second delivery of the job gives the same round.
+
+    The whole input is kept first, so the list can be drawn again from the round alone.
+    """
+    known = Round.objects.filter(job_id=job.pk).first() or _drawn(project, job)
+    if known.state != Round.State.DRAWN:
+        return known
+    rows = [(item.exam_id, item.score, item.reason) for item in known.items.order_by("position")]
+    source = {"round": str(known.pk), "number": known.number, "strategy": known.strategy,
+              "versions": known.input["versions"]}  # fmt: skip
+    order = publish_order(project, rows, source=source)
+    with transaction.atomic():
+        for other in Round.objects.filter(project=project, state=Round.State.READING):
+            other.state, other.closed_at = moved(other.state, Round.State.CLOSED, Round.MOVES), now()
+            other.save(update_fields=["state", "closed_at"])
+        known.state = moved(known.state, Round.State.READING, Round.MOVES)
+        known.order_id, known.published_at = order.pk, now()
+        known.save(update_fields=["state", "order_id", "published_at"])
+        record(job.created_by, "round.published", target=known, exams=len(rows))
+    return known
+
+
+def _drawn(project: Project, job: Job) -> Round:
+    given = queries.ranking_input(project)
+    ranked = draw(given)
+    for _ in range(5):  # two rankings at once: the constraint decides, the loser takes the next number
+        try:
+            with transaction.atomic():
+                return _write(project, job, given, ranked)
+        except IntegrityError:
+            continue
+    raise AssertionError("five others took the next number first")
+
+
+def _write(project: Project, job: Job, given: dict[str, Any], ranked: list[Ranked]) -> Round:
+    last = Round.objects.filter(project=project).aggregate(last=Max("number"))["last"] or 0
+    drawn = Round.objects.create(
+        project=project,
+        number=last + 1,
+        strategy=given["strategy"],
+        input=given,
+        input_sha256=sha256_of(canonical(given)),
+        batch_sha256=batch_sha256(ranked),
+        job_id=job.pk,
+        created_by=job.created_by,
+    )
+    items = [
+        RoundItem(round=drawn, position=row.position, exam_id=UUID(row.exam_id), score=row.score, reason=row.reason)
+        for row in ranked
+    ]
+    RoundItem.objects.bulk_create(items, batch_size=_CHUNK)
+    return drawn

@@ -1,0 +1,221 @@
+"""Runs: start one, keep what it says, write its folder, take in what it made."""
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+
+from accounts.models import Project, Role, User
+from accounts.queries import require_role
+from core.audit import record
+from exchange.errors import SnapshotNotFrozen
+from exchange.models import Snapshot
+from exchange.queries import items_of
+from jobs.services import submit
+from learning import queries
+from learning.errors import ConfigRefused, InitRefused, MethodUnknown, ResultUnreadable, RetrainRefused
+from learning.manifest import labelled_rows
+from learning.models import ModelVersion, Run, RunEvent
+from learning.rules import refusal
+from learning.services.predictions import store_predictions
+from ml.runs import atomic
+from ml.runs.manifest import write_manifest
+from ml.runs.records import to_dict
+from ml.runs.request import Compute, EvaluationOptions, Init, Request, write_request
+from ml.runs.result import Result, read_result
+
+#: Resamples for intervals: enough for the page; the paper-grade 2000 where a run asks for it.
+BOOTSTRAP = {"tiny": 500, "base": 2000, "large": 2000}
+
+
+def start_run(
+    project: Project,
+    snapshot: Snapshot,
+    *,
+    method: str,
+    size: str,
+    by: User,
+    seed: int = 0,
+    config: Mapping[str, Any] | None = None,
+    init: ModelVersion | None = None,
+) -> Run:
+    """Number a training and submit its job.
+
+    Raises RoleMissing, MethodUnknown, SnapshotNotFrozen, RetrainRefused, ConfigRefused, InitRefused.
+    """
+    require_role(by, project, Role.ADMIN)
+    entry = queries.method_named(method)
+    if entry is None:
+        raise MethodUnknown(method=method)
+    if snapshot.state != Snapshot.State.FROZEN:
+        raise SnapshotNotFrozen(snapshot=str(snapshot.pk))
+    why_not = refusal(entry, snapshot.counts)
+    if why_not:
+        raise RetrainRefused(why_not, method=method, snapshot=str(snapshot.pk))
+    if size not in entry["sizes"]:
+        raise ConfigRefused("This method has no such size.", size=size, sizes=entry["sizes"])
+    if init is not None and (init.project_id, init.method, init.size) != (project.pk, method, size):
+        raise InitRefused(version=str(init.pk))
+    with transaction.atomic():
+        run = _numbered(
+            project,
+            snapshot=snapshot,
+            method=method,
+            size=size,
+            task=entry["task"],
+            findings=entry["findings"],
+            seed=seed,
+            config=dict(config or {}),
+            init=init,
+            created_by=by,
+        )
+        run.job = submit(
+            "learning.train",
+            {"run_id": str(run.pk)},
+            actor=by,
+            project=project,
+            key=f"train:{run.pk}",
+            title=f"Run {run.number}: {method}, {size}",
+            link=f"/runs/{run.pk}",
+        )
+        run.save(update_fields=["job"])
+        record(by, "run.started", target=run, method=method, size=size, snapshot=str(snapshot.pk))
+    return run
+
+
+def _numbered(project: Project, **fields: Any) -> Run:
+    for _ in range(5):  # two at once: the constraint decides, the loser takes the next number
+        last = Run.objects.filter(project=project).aggregate(last=Max("number"))["last"] or 0
+        try:
+            with transaction.atomic():
+                return Run.objects.create(project=project, number=last + 1, **fields)
+        except IntegrityError:
+            continue
+    raise AssertionError("five others took the next number first")
+
+
+def write_folder(run: Run) -> Path:
+    """Write the run's folder, the request last; one that is there already stays as it is, so that it can resume."""
+    folder = queries.run_folder(run.pk)
+    if (folder / "request.json").exists():
+        return folder
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = labelled_rows(items_of(run.snapshot))
+    write_manifest(
+        folder,
+        rows,
+        pixels_root=settings.STORE_DIR,
+        snapshot_id=str(run.snapshot_id),
+        sources=run.snapshot.sources,
+    )
+    request = Request(
+        run_id=str(run.pk),
+        command="train",
+        method=run.method,
+        size=run.size,
+        task=run.task,
+        findings=tuple(run.findings),
+        seed=run.seed,
+        config=run.config,
+        pixels={"cache_dir": str(queries.pixel_cache())},
+        init=bring_model(run.init, folder) if run.init else Init(),
+        compute=Compute(threads=queries.threads_for(run.size)),
+        evaluation=EvaluationOptions(bootstrap=BOOTSTRAP.get(run.size, 2000)),
+    )
+    write_request(folder, request)
+    Run.objects.filter(pk=run.pk).update(request=to_dict(request))
+    return folder
+
+
+def bring_model(version: ModelVersion, folder: Path) -> Init:
+    """Copy a version's model into a run folder: a folder must be whole on any machine. Raises InitRefused."""
+    source, target = queries.model_folder(version), folder / "init" / "model"
+    if not source.is_dir():
+        raise InitRefused("The model of that version is not on this machine.", version=str(version.pk))
+    if not target.exists():
+        shutil.rmtree(folder / "init", ignore_errors=True)
+        shutil.copytree(source, folder / "init" / "model.part")
+        (folder / "init" / "model.part").rename(target)
+    weights = target / "weights.safetensors"
+    return Init(kind="model_dir", path="init/model", sha256=atomic.sha256_of(weights) if weights.exists() else None)
+
+
+def store_events(run_id: UUID, events: Iterable[Mapping[str, Any]], *, attempt: int) -> int:
+    """Keep what a training said; the same event twice is one row. The attempt that the last of them belongs to."""
+    rows = []
+    for event in events:
+        if event.get("type") == "started":
+            attempt = int(event.get("attempt") or attempt)
+        rows.append(RunEvent(run_id=run_id, attempt=attempt, seq=event["seq"], type=event["type"], body=dict(event)))
+    RunEvent.objects.bulk_create(rows, ignore_conflicts=True)
+    return attempt
+
+
+def finished_result(run_id: UUID) -> Result | None:
+    """The run's result, if its folder is complete and every file has its hash."""
+    folder = queries.run_folder(run_id)
+    return read_result(folder) if folder.is_dir() else None
+
+
+def import_run(run: Run) -> ModelVersion:
+    """Make the version of a finished run, with metrics, curves, worst misses and predictions; once.
+
+    Raises ResultUnreadable where the folder does not hold what its result says.
+    """
+    known = ModelVersion.objects.filter(run=run).first()
+    if known is not None:
+        return known
+    folder = queries.run_folder(run.pk)
+    result = read_result(folder)
+    if result is None:
+        raise ResultUnreadable(run=str(run.pk))
+    try:
+        metrics = _json(folder / "metrics.json")
+        environment = _json(folder / "environment.json")
+    except (OSError, ValueError) as error:
+        raise ResultUnreadable(run=str(run.pk), file=type(error).__name__) from error
+    with transaction.atomic():
+        Run.objects.filter(pk=run.pk).update(exit_code=0)
+        version = ModelVersion.objects.create(
+            project=run.project,
+            number=run.number,
+            run=run,
+            snapshot=run.snapshot,
+            snapshot_sha256=run.snapshot.sha256,
+            task=run.task,
+            method=run.method,
+            size=run.size,
+            seed=run.seed,
+            code_version=str(environment.get("code_version") or ""),
+            model_sha256=result.files.get("model/weights.safetensors", ""),
+            headline=result.best,
+            metrics=metrics.get("metrics", []),
+            curves=metrics.get("curves", {}),
+            worst=metrics.get("worst", []),
+            created_by=run.created_by,
+        )
+        store_predictions(version, folder / "predictions.jsonl")
+        record(run.created_by, "model.made", target=version, run=str(run.pk))
+    return version
+
+
+def _json(path: Path) -> dict[str, Any]:
+    value = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
+    if not isinstance(value, dict):
+        raise ValueError("an object was expected")
+    return value
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number")
+
+
+def note_exit(run_id: UUID, code: int) -> None:
+    """Keep how the child ended."""
+    Run.objects.filter(pk=run_id).update(exit_code=code)

@@ -1,0 +1,35 @@
+"""The jobs of this floor: an id in, a service called."""
+
+from typing import Any
+
+from accounts.models import Project
+from jobs.handlers import JobContext, handler
+from learning import queries, work
+from learning.models import ModelVersion
+from learning.services import rounds, scores
+
+
+@handler("learning.train", queue="gpu", max_attempts=4)
+def train(ctx: JobContext, *, run_id: str) -> dict[str, Any]:
+    """Train a run in a child process and import its model."""
+    version = work.train_run(ctx, run_id)
+    return {"version": str(version.pk), "number": version.number, "headline": version.headline}
+
+
+@handler("learning.score", queue="gpu", max_attempts=4)
+def score(ctx: JobContext, *, version_id: str) -> dict[str, Any]:
+    """Score the unread exams with a promoted version, then ask for a ranking."""
+    stored = work.score_version(ctx, version_id)
+    job = scores.scoring_done(ModelVersion.objects.get(pk=version_id), job=ctx.job)
+    return {"scores": stored, "rank_job": str(job.pk)}
+
+
+@handler("learning.rank", queue="cpu")
+def rank(ctx: JobContext, *, project_id: str) -> dict[str, Any]:
+    """Rank what is unread and publish the order, unless a scoring is under way: the last one to end ranks."""
+    project = Project.objects.get(pk=project_id)
+    waits_for = queries.being_scored(project)
+    if waits_for:
+        return {"round": None, "waits_for": waits_for}
+    drawn = rounds.draw_round(project, job=ctx.job)
+    return {"round": str(drawn.pk), "number": drawn.number, "exams": drawn.items.count()}
