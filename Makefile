@@ -25,7 +25,9 @@ demo: setup ## start everything on this machine; PORT=8000, DATA=folder
 
 loop: setup ## play whole rounds over HTTP; DATA=folder, OUT=folder
 	@test -n "$(DATA)" || { echo "Say which folder: make loop DATA=../my-mini-mias"; exit 2; }
-	@$(PY) manage.py loop "$(DATA)" --out "$(or $(OUT),out/loop)"
+	@state=$$(mktemp -d "$${TMPDIR:-/tmp}/mammoloop-loop-XXXXXX"); \
+	  VAR_DIR="$$state" $(PY) manage.py loop "$(DATA)" --out "$(or $(OUT),out/loop)"; code=$$?; \
+	  rm -rf "$$state"; exit $$code
 
 test: setup-dev ## everything that a change must pass
 	@$(PY) -m tests.run -n $(WORKERS)

@@ -62,11 +62,13 @@ class Supervisor:
         self.failures: dict[str, int] = {}
         self.stopping = threading.Event()
 
-    def start(self) -> None:
-        """Start all children in order, each when the one before is ready. Raises NotReady; then call stop()."""
+    def start(self, specs: Sequence[ProcessSpec] | None = None) -> None:
+        """Start children (default: all) in order, then wait until each is ready. Raises NotReady; then call stop()."""
         self.logs.mkdir(parents=True, exist_ok=True)
-        for spec in self.specs:
+        wanted = self.specs if specs is None else list(specs)
+        for spec in wanted:
             self.start_one(spec)
+        for spec in wanted:
             self._wait_ready(spec)
 
     def start_one(self, spec: ProcessSpec) -> None:

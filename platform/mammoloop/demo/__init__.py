@@ -1,0 +1,1 @@
+"""`make demo`: everything on one machine, with logins, phantoms and readings to begin with."""

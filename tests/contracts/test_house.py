@@ -1,0 +1,94 @@
+"""The house stands as it is drawn: names, contracts, generated pages, processes."""
+
+import json
+import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mammoloop import documents, processes
+
+ROOT = Path(__file__).resolve().parents[2]
+OWN = ("mammoloop", "core", "accounts", "jobs", "archive", "exchange", "learning", "annotations", "ml")
+COMPOSE_ONLY = {"postgres", "nginx", "worker-gpu", "migrate"}
+
+
+def test_platform_is_the_standard_librarys_from_the_root() -> None:
+    assert not (ROOT / "platform" / "__init__.py").exists()
+    asked = [sys.executable, "-c", "import platform; print(platform.system())"]
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() in {"Linux", "Darwin"}
+
+
+def test_no_folder_of_ours_hides_a_library() -> None:
+    assert set(OWN) & set(packages_distributions()) == set()
+
+
+def test_the_import_contracts_hold() -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "lint-imports"), "--no-logo"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "ignore_imports" not in (ROOT / "pyproject.toml").read_text()
+
+
+@pytest.mark.trap(44)
+def test_the_web_process_never_imports_torch() -> None:
+    code = (
+        "import mammoloop.asgi, sys; from django.urls import get_resolver; get_resolver().url_patterns;"
+        "print([name for name in sys.modules if name.split('.')[0] in ('torch', 'skimage', 'sklearn')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_ml_runs_where_there_is_no_django() -> None:
+    code = "import sys; sys.modules['django'] = None; import ml.runs.request, ml.pixels.decode, ml.evaluation.report"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_the_generated_pages_say_what_the_code_says() -> None:
+    assert documents.stale() == [], "run `make docs`"
+
+
+def test_compose_and_the_embedded_mode_run_the_same_processes() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    embedded = {spec.name for spec in processes.embedded(bind="127.0.0.1", port=1, worker_queues=["cpu"])}
+    assert set(services) - COMPOSE_ONLY == (embedded - {"valkey"}) | {"redis"}
+
+
+def test_compose_names_only_what_it_has() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    for name, service in compose["services"].items():
+        assert set(service.get("depends_on", {})) <= set(compose["services"]), name
+        volumes = {volume.split(":")[0] for volume in service.get("volumes", []) if re.match(r"^\w+:", volume)}
+        assert volumes <= set(compose["volumes"]), name
+    given = re.findall(r"\$\{(\w+):\?", (ROOT / "docker-compose.yml").read_text())
+    example = (ROOT / "docker" / "example.env").read_text()
+    assert all(f"{name}=" in example for name in given)
+
+
+def test_compose_follows_its_schema() -> None:
+    checker = Path(sys.executable).parent / "check-jsonschema"
+    argv = [str(checker), "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_locks_carry_no_address_and_every_package_a_hash() -> None:
+    for name in ("runtime", "test"):
+        text = (ROOT / "requirements" / f"{name}.lock").read_text()
+        assert "http" not in re.sub(r"^(httptools|httpx|httpcore|.*#.*)", "", text, flags=re.MULTILINE)
+        pins = re.findall(r"^[\w.-]+==", text, flags=re.MULTILINE)
+        assert len(pins) > 30 and text.count("--hash=") >= len(pins)
+        assert not re.search(r"^(torch|nvidia)", text, flags=re.MULTILINE)
+    packages = json.loads((ROOT / "frontend" / "package-lock.json").read_text())["packages"]
+    assert not [name for name, entry in packages.items() if "resolved" in entry and entry.get("link") is None]
