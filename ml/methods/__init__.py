@@ -1,0 +1,39 @@
+"""The methods, one file each. Importing this costs nothing: `get` imports a method's file when it is asked for."""
+
+from importlib import import_module
+
+from ml.methods.spec import MethodSpec
+from ml.runs.errors import invalid
+
+NAMES: tuple[str, ...] = ("retinanet_mass", "dcse_resnet50")
+
+
+def get(name: str) -> MethodSpec:
+    """The record of a method. Raises RunRefused (exit 2, `method_unknown`)."""
+    if name not in NAMES:
+        raise invalid("method_unknown", f"there is no method named {name!r}", method=name)
+    return import_module(f"ml.methods.{name}").SPEC
+
+
+def catalogue() -> list[dict[str, object]]:
+    """What `ml/catalogue.json` must hold: the part of every record that can be read without torch."""
+    from ml.runs.records import to_dict
+
+    rows = []
+    for name in NAMES:
+        spec = get(name)
+        rows.append(
+            {
+                "name": spec.name,
+                "seed_row": spec.seed_row,
+                "task": spec.task,
+                "fidelity": spec.serves[0].fidelity,
+                "serves": to_dict(spec.serves),
+                "findings": list(spec.findings),
+                "needs": to_dict(spec.needs),
+                "inputs": to_dict(spec.inputs),
+                "sizes": list(spec.sizes),
+                "reference": spec.reference,
+            }
+        )
+    return rows
