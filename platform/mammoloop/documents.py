@@ -88,9 +88,8 @@ def traps_page() -> str:
     rows = []
     for number, (what, why) in known.items():
         tests = "<br>".join(f"`{name}`" for name in tested.get(int(number), ()))
-        rows.append(
-            f"| {number} | {what} | {'tested' if tests else why.split(':')[0] or 'open'} | {tests or why.partition(': ')[2]} |"
-        )
+        state, _, reason = why.partition(": ")
+        rows.append(f"| {number} | {what} | {'tested' if tests else state or 'open'} | {tests or reason} |")
     head = ["| | trap | state | by which test, or why not |", "| --- | --- | --- | --- |"]
     return "# Traps that other tools fell into\n\n" + HEAD + "\n".join([*head, *rows]) + "\n"
 
