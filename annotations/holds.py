@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F
 
 from accounts.models import User
@@ -82,12 +83,15 @@ def end_amendment(reading: Reading, *, by: User | None) -> None:
     count_completed(reading)
 
 
-def free_expired(project_id: UUID, *, at: datetime | None = None) -> int:
-    """Free the leases of a project that ran out; how many. Inside a transaction.
+@transaction.atomic
+def free_expired(project_id: UUID | None = None) -> int:
+    """Free the leases (of a project, or of all) that ran out; how many.
 
     Rows that somebody else has locked are left out: they are being edited, and so renewed, or freed by another.
     """
-    expired = Reading.objects.filter(project_id=project_id, state__in=HELD_STATES, lease_until__lt=at or now())
+    expired = Reading.objects.filter(state__in=HELD_STATES, lease_until__lt=now())
+    if project_id is not None:
+        expired = expired.filter(project_id=project_id)
     rows = list(expired.select_for_update(skip_locked=True, of=("self",)).order_by("id")[:FREED_AT_ONCE])
     for reading in rows:
         if reading.state == ReadingState.AMENDING:

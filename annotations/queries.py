@@ -62,9 +62,14 @@ def lock_own(reading_id: UUID, *, by: User) -> Reading:
     return reading
 
 
-def lock_reader(reader: User) -> None:
-    """Wait until no other transaction serves the same reader. Rows that name the account stay free to be written."""
+def lock_reader(project: Project, reader: User) -> None:
+    """Wait until no other transaction serves the same reader or changes what they hold or left.
+
+    The account's row is locked without its key: rows that name the account stay free to be written.
+    """
     list(User.objects.select_for_update(no_key=True).filter(pk=reader.pk).values_list("pk", flat=True))
+    mine = held_by(project, reader) | released_by(project, reader)
+    list(mine.select_for_update(of=("self",)).values_list("pk", flat=True))
 
 
 # --- what is next -----------------------------------------------------------------------------------------------
@@ -77,10 +82,10 @@ def released_by(project: Project, reader: User) -> QuerySet[Reading]:
     return Reading.objects.filter(project=project, reader=reader, state=ReadingState.RELEASED, skipped_at=None)
 
 
-def still_wanted(reading: Reading) -> bool:
-    """Whether the exam of a released reading wants one more; locks the count until the transaction ends."""
+def still_wanted(reading: Reading, *, wait: bool) -> bool:
+    """Whether the exam of a released reading wants one more; if so its count is locked until the transaction ends."""
     items = WorkItem.objects.filter(project_id=reading.project_id, exam_id=reading.exam_id).filter(_WANTING)
-    return items.select_for_update(of=("self",)).first() is not None
+    return items.select_for_update(of=("self",), skip_locked=not wait).first() is not None
 
 
 def _read_by(reader: User, prefix: str = "") -> Exists:

@@ -1,5 +1,6 @@
 """Every door by which a reading, a worklist or a ranking changes. Each is a transaction; arguments are keywords."""
 
+from annotations.holds import free_expired
 from annotations.orders import publish_order
 from annotations.readings import (
     amend_reading,
@@ -23,6 +24,7 @@ __all__ = [
     "discard_amendment",
     "flag_changed_exam",
     "flag_reading",
+    "free_expired",
     "lease_next",
     "publish_order",
     "release_reading",

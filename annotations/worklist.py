@@ -54,20 +54,21 @@ def lease_next(project: Project, *, reader: User) -> Reading | None:
 
 @transaction.atomic
 def _lease(project: Project, reader: User, *, wait: bool) -> Reading | None:
-    queries.lock_reader(reader)  # the same reader in two windows is served one after the other
+    # First of all, so that this transaction never waits for a reading while it holds the count of an exam.
+    queries.lock_reader(project, reader)
     if not wait:
         holds.free_expired(project.pk)
-    return _own_held(project, reader) or _own_released(project, reader) or _best(project, reader, wait=wait)
+    return _own_held(project, reader) or _own_released(project, reader, wait=wait) or _best(project, reader, wait=wait)
 
 
 def _own_held(project: Project, reader: User) -> Reading | None:
-    reading = queries.held_by(project, reader).select_for_update(of=("self",)).order_by("-lease_until").first()
+    reading = queries.held_by(project, reader).order_by("-lease_until").first()
     return _renewed(reading) if reading is not None else None
 
 
-def _own_released(project: Project, reader: User) -> Reading | None:
-    for reading in queries.released_by(project, reader).select_for_update(of=("self",)).order_by("id"):
-        if queries.still_wanted(reading):
+def _own_released(project: Project, reader: User, *, wait: bool) -> Reading | None:
+    for reading in queries.released_by(project, reader).order_by("id"):
+        if queries.still_wanted(reading, wait=wait):
             return _renewed(reading)
     return None
 
