@@ -1,0 +1,1 @@
+"""A client of a MammoLoop server. It knows the server by its REST interface alone."""
