@@ -1,0 +1,1 @@
+"""Whether a detector points at the lesions, and how often it points at nothing."""

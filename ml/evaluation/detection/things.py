@@ -1,0 +1,119 @@
+"""What detection is judged on: images, the marks that readers drew, and the candidates of a model.
+
+All geometry is in source pixels, corner origin, x right, y down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.evaluation.undefined import NotAScore
+
+ANY = "any"
+"""The pooled target: a candidate of any type on a mark of any type."""
+POINT_MM = 10.0
+POINT_SHARE = 0.03
+"""A point mark is hit within 10 mm, or within 3 % of the long side where the spacing is unknown."""
+DRAWN = ("box", "circle", "ellipse", "polygon", "point")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One geometry in one image. `unit` is its finding: two marks of one finding are one lesion in two views."""
+
+    image_id: str
+    unit: str
+    type: str
+    kind: str
+    geometry: Any
+    mark_id: str = ""
+    ignore: bool = False
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image. `normal`: a reader stated that nothing is there; `complete`: that all findings are marked."""
+
+    image_id: str
+    exam_id: str
+    patient_id: str
+    complete: bool
+    normal: bool
+    rows: int
+    cols: int
+    spacing_mm: tuple[float, float] | None
+    marks: tuple[Mark, ...] = ()
+    unmarked: tuple[str, ...] = ()
+
+    def point_reach(self) -> tuple[float, float]:
+        """Half axes (x, y) in pixels within which a point mark is hit."""
+        if self.spacing_mm:
+            dy, dx = self.spacing_mm
+            return POINT_MM / dx, POINT_MM / dy
+        reach = POINT_SHARE * max(self.rows, self.cols)
+        return reach, reach
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What a model proposes in one image, highest score first: boxes (N, 4), scores (N,), types (N,)."""
+
+    boxes: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 4)))
+    scores: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    types: tuple[str, ...] = ()
+
+    def of(self, target: str) -> Candidates:
+        """Those of one type, or all of them for `any`."""
+        if target == ANY:
+            return self
+        keep = [i for i, own in enumerate(self.types) if own == target]
+        return Candidates(self.boxes[keep], self.scores[keep], tuple(self.types[i] for i in keep))
+
+
+def candidates(boxes: Sequence[Sequence[float]], scores: Sequence[float], types: Sequence[str]) -> Candidates:
+    """Candidates in order of their scores, equal ones as given. Raises NotAScore on a score or side that is none."""
+    b, s = np.asarray(boxes, np.float64).reshape(-1, 4), np.asarray(scores, np.float64)
+    if not (np.isfinite(s).all() and np.isfinite(b).all()):
+        raise NotAScore("a candidate's score or box is NaN or infinite")
+    by_score = np.argsort(-s, kind="stable")
+    return Candidates(b[by_score], s[by_score], tuple(types[i] for i in by_score))
+
+
+def images_of(manifest: Iterable[Mapping[str, Any]]) -> list[Image]:
+    """Images of manifest rows (`mammoloop.manifest/1.0`) in the order of their ids."""
+    return sorted((_image(row) for row in manifest), key=lambda image: image.image_id)
+
+
+def _image(row: Mapping[str, Any]) -> Image:
+    findings = row.get("findings") or ()
+    spacing = row.get("spacing_mm")
+    drawn = [(finding, [mark for mark in finding.get("marks") or () if mark["kind"] in DRAWN]) for finding in findings]
+    return Image(
+        image_id=row["image_id"],
+        exam_id=row["exam_id"],
+        patient_id=row["patient_id"],
+        complete=bool(row.get("complete")),
+        normal=bool(row.get("complete")) and not findings,
+        rows=int(row["rows"]),
+        cols=int(row["cols"]),
+        spacing_mm=(float(spacing[0]), float(spacing[1])) if spacing else None,
+        marks=tuple(_mark(row["image_id"], row["exam_id"], finding, mark) for finding, own in drawn for mark in own),
+        unmarked=tuple(finding["type"] for finding, own in drawn if not own),
+    )
+
+
+def _mark(image_id: str, exam_id: str, finding: Mapping[str, Any], mark: Mapping[str, Any]) -> Mark:
+    return Mark(
+        image_id=image_id,
+        unit=f"{exam_id}/{finding['finding_id']}",
+        type=finding["type"],
+        kind=mark["kind"],
+        geometry=mark["geometry"],
+        mark_id=str(mark.get("mark_id") or ""),
+        ignore=finding.get("difficulty") == "ignore",
+    )

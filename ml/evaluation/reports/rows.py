@@ -1,0 +1,115 @@
+"""One row of metrics.json for a model, for each baseline, and for the difference between them.
+
+A figure is a function from weights of units (B, N) to values (B,), NaN where undefined; the point value is that of
+weights of one, the interval that of the bootstrap's weights, and a difference uses the same draws on both sides.
+
+A row: `name` is unique within (target, level, split); `metric` is the figure's own name, shared by `series` model,
+baseline and difference; `baseline` names the baseline in the last two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.evaluation.intervals import described, percentile
+
+Floats = npt.NDArray[np.float64]
+Figure = Callable[[Floats], Floats]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What the rows are about: split, target, level, counts, and the draws (B, N) of the units' weights."""
+
+    split: str
+    target: str
+    level: str
+    weights: Floats
+    n_patients: int
+    n_pos_patients: int
+    n_units: int
+    n_pos: int
+    n_neg: int
+    params: Mapping[str, Any] = field(default_factory=dict)
+    subgroup: Mapping[str, str] | None = None
+
+
+def rows_of(
+    scope: Scope,
+    name: str,
+    model: Figure,
+    baselines: Mapping[str, Figure],
+    why_null: str,
+    *,
+    suffix: str = "",
+    **params: Any,
+) -> list[dict[str, Any]]:
+    """The model's row, then for each baseline its row and the row of (model - baseline) with a paired interval.
+
+    `why_null` is the reason where the value is undefined; `suffix` tells variants of one figure apart by name.
+    """
+    ones = np.ones((1, scope.weights.shape[1]))
+    own = _Series(model(ones)[0], model(scope.weights))
+    rows = [_row(scope, name + suffix, name, "model", None, own, why_null, params)]
+    for baseline, figure in baselines.items():
+        other = _Series(figure(ones)[0], figure(scope.weights))
+        gap = _Series(own.value - other.value, own.draws - other.draws)
+        for series, found in (("baseline", other), ("difference", gap)):
+            full = f"{series}:{baseline}:{name}{suffix}"
+            rows.append(_row(scope, full, name, series, baseline, found, why_null, params))
+        rows[-1]["params"]["better"] = bool(rows[-1]["ci"] and rows[-1]["ci"][0] > 0)
+    return rows
+
+
+def point_row(scope: Scope, name: str, value: float | None, why_null: str = "", **params: Any) -> dict[str, Any]:
+    """A model's row without an interval, for a figure that is too dear to draw again or means little redrawn."""
+    row = _bare(scope, name, name, "model", None) | {"value": value, "ci": None, "ci_method": None}
+    row["params"] = {**scope.params, **params}
+    return row if value is not None else row | {"reason": why_null}
+
+
+@dataclass(frozen=True)
+class _Series:
+    value: float
+    draws: Floats
+
+
+def _row(
+    scope: Scope,
+    name: str,
+    metric: str,
+    series: str,
+    baseline: str | None,
+    found: _Series,
+    why_null: str,
+    params: Mapping[str, Any],
+) -> dict[str, Any]:
+    row = _bare(scope, name, metric, series, baseline)
+    if np.isnan(found.value):
+        empty = {"value": None, "reason": why_null, "ci": None, "ci_method": None}
+        return row | empty | {"params": {**scope.params, **params}}
+    interval = described(percentile(found.draws), scope.n_pos_patients)
+    interval["params"] = {**scope.params, **params, **interval["params"]}
+    return row | {"value": float(found.value)} | interval
+
+
+def _bare(scope: Scope, name: str, metric: str, series: str, baseline: str | None) -> dict[str, Any]:
+    return {
+        "name": name,
+        "metric": metric,
+        "series": series,
+        "baseline": baseline,
+        "target": scope.target,
+        "level": scope.level,
+        "split": scope.split,
+        "subgroup": dict(scope.subgroup) if scope.subgroup else None,
+        "n_patients": scope.n_patients,
+        "n_units": scope.n_units,
+        "n_pos": scope.n_pos,
+        "n_neg": scope.n_neg,
+    }

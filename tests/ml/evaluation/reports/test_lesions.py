@@ -1,0 +1,177 @@
+"""The lesion report: FROC figures beside their baselines, curves, and the worst misses."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import pytest
+
+from ml.evaluation.report import evaluate
+from tests.ml.evaluation.reports.factories import SIZE, a_box, a_row, an_image
+
+BOX = [20, 30, 34, 44]
+FINDINGS = ("mass", "calcification")
+
+
+@pytest.fixture
+def study():
+    """30 training and 30 test exams of one image; every second has a mass of 14 mm that is bright in the picture."""
+    rows = [a_row(n, "train" if n < 30 else "test", findings=[("mass", BOX)] if n % 2 else ()) for n in range(60)]
+    y, x = np.mgrid[:SIZE, :SIZE] + 0.5
+    rng = np.random.default_rng(0)
+
+    def pixels(row):
+        disc = 0.5 * (np.hypot(x - 27, y - 37) < 7) if row["findings"] else 0.0
+        return an_image(0.3 + disc + rng.normal(0, 0.01, (SIZE, SIZE)))
+
+    return rows, pixels
+
+
+def run(rows, predictions, **more):
+    options = {
+        "task": "lesion_detection",
+        "findings": FINDINGS,
+        "splits": ("test",),
+        "bootstrap": 200,
+        "seed": 1,
+        **more,
+    }
+    return evaluate(predictions=predictions, manifest=rows, **options)
+
+
+def the(metrics, name, target="mass"):
+    found = [row for row in metrics if row["name"] == name and row["target"] == target]
+    assert len(found) == 1, name
+    return found[0]
+
+
+def right(rows):
+    return [a_box(r, "mass", 0.9, BOX) for r in rows if r["findings"]]
+
+
+def wrong(rows):
+    return [a_box(r, "mass", 0.5 + k / 1000, [60, 60, 70, 70]) for k, r in enumerate(rows)]
+
+
+def test_a_right_model_finds_all_without_a_false_mark(study):
+    rows, _ = study
+    found = run(rows, right(rows))
+    for target in ("mass", "any"):
+        assert [the(found.metrics, f"sens@{r}", target)["value"] for r in ("0.25", "0.5", "1", "2")] == [1.0] * 4
+        assert the(found.metrics, "cpm", target)["value"] == the(found.metrics, "cpm:complete", target)["value"] == 1.0
+    assert the(found.metrics, "ap@0.5")["value"] == the(found.metrics, "auc_image")["value"] == 1.0
+    assert found.headline["mass:cpm"] == found.headline["any:sens@1"] == 1.0
+    row = the(found.metrics, "sens@1")
+    assert row["params"]["criterion"] == "iou>=0.2" and row["params"]["fp_on"] == "normal"
+    assert (row["n_units"], row["n_neg"], row["n_patients"], row["level"]) == (15, 15, 30, "finding")
+
+
+def test_every_row_is_whole_and_plain_json(study):
+    rows, pixels = study
+    found = run(rows, right(rows) + wrong(rows), pixels=pixels)
+    json.dumps([found.metrics, found.curves, found.worst, found.headline], allow_nan=False)
+    assert len({(r["name"], r["target"], r["level"], r["split"]) for r in found.metrics}) == len(found.metrics)
+    for row in found.metrics:
+        assert (row["value"] is None) == ("reason" in row)
+        assert row["ci"] is None or row["ci"][0] <= row["ci"][1]
+
+
+def test_findings_that_do_not_occur_are_null_with_a_reason(study):
+    rows, _ = study
+    row = the(run(rows, right(rows)).metrics, "sens@1", "calcification")
+    assert (row["value"], row["reason"], row["ci"]) == (None, "no_marks", None)
+
+
+def test_without_normal_images_the_headline_is_null_and_the_curve_on_all_images_stays():
+    rows = [a_row(n, "test", findings=[("mass", BOX)]) for n in range(6)]
+    found = run(rows, right(rows))
+    assert the(found.metrics, "sens@1")["reason"] == "no_normals"
+    assert the(found.metrics, "sens@1:complete")["value"] == 1.0
+
+
+def test_the_brightest_blob_is_found_and_chance_is_not(study):
+    rows, pixels = study
+    found = run(rows, wrong(rows), pixels=pixels)
+    assert the(found.metrics, "baseline:brightest_blob:sens@1")["value"] > 0.9
+    assert the(found.metrics, "baseline:random:sens@1")["value"] < 0.6
+    gap = the(found.metrics, "difference:brightest_blob:sens@1")
+    assert gap["value"] == pytest.approx(-the(found.metrics, "baseline:brightest_blob:sens@1")["value"])
+    assert not gap["params"]["better"]
+
+
+def test_a_right_model_is_better_than_chance(study):
+    rows, pixels = study
+    gap = the(run(rows, right(rows), pixels=pixels).metrics, "difference:random:cpm")
+    assert gap["ci"][0] > 0 and gap["params"]["better"]
+
+
+def test_an_unmarked_finding_makes_no_false_positive_and_is_said():
+    rows = [a_row(0, "test", findings=[("mass", BOX)]), a_row(1, "test"), a_row(2, "test", findings=[("mass", None)])]
+    found = run(rows, [*right(rows[:1]), a_box(rows[2], "mass", 0.95, [60, 60, 70, 70])])
+    row = the(found.metrics, "sens@0.25:complete")
+    assert row["value"] == 1.0 and row["params"]["findings_without_mark"] == 1
+
+
+def test_synthetic_and_subtracted_images_are_left_out(study):
+    rows, _ = study
+    extra = [{**row, "image_id": row["image_id"] + "s", "image_kind": "subtracted"} for row in rows]
+    assert the(run(rows + extra, right(rows)).metrics, "sens@1")["n_units"] == 15
+
+
+def test_the_worst_show_the_missed_mark_and_the_surest_false_alarm(study):
+    rows, _ = study
+    predictions = right(rows[:31]) + wrong(rows)
+    found = run(rows, predictions)
+    misses = [w for w in found.worst if w["kind"] == "missed_finding"]
+    alarms = [w for w in found.worst if w["kind"] == "false_alarm"]
+    assert misses[0]["image_id"] == "i31" and misses[0]["exam_id"] == "e31"
+    assert misses[0]["mark"] == {"kind": "box", "geometry": BOX} and misses[0]["what"] == "mass missed"
+    assert misses[0]["candidates"][0]["box"] == [60, 60, 70, 70]
+    assert alarms[0]["image_id"] == "i58" and alarms[0]["score"] == pytest.approx(0.558)
+
+
+def test_a_low_scored_hit_under_many_false_alarms_counts_as_missed(study):
+    rows, _ = study
+    predictions = [a_box(r, "mass", 0.1, BOX) for r in rows if r["findings"]] + wrong(rows) + wrong(rows)
+    assert {w["what"] for w in run(rows, predictions).worst if w["kind"] == "missed_finding"} == {"mass scored too low"}
+
+
+def test_curves_start_at_nothing_and_never_fall(study):
+    rows, pixels = study
+    curves = run(rows, right(rows) + wrong(rows), pixels=pixels).curves["froc"]
+    assert {curve["series"] for curve in curves} == {"model", "baseline:brightest_blob", "baseline:random"}
+    for curve in curves:
+        assert (curve["fp_per_image"][0], curve["sensitivity"][0], curve["threshold"][0]) == (0, 0, None)
+        assert (np.diff(curve["sensitivity"]) >= 0).all() and (np.diff(curve["fp_per_image"]) >= 0).all()
+
+
+def test_shuffling_the_rows_changes_nothing(study):
+    rows, _ = study
+    predictions = right(rows)[::2] + wrong(rows)
+    once = run(rows, predictions)
+    again = run(rows[::-1], predictions[::-1])
+    assert once.metrics == again.metrics and once.curves == again.curves and once.worst == again.worst
+
+
+def test_an_empty_split_gives_nulls_and_no_error():
+    found = run([a_row(0, "train")], [])
+    assert {row["value"] for row in found.metrics} == {None}
+    assert found.worst == []
+
+
+def test_two_thousand_draws_of_three_hundred_images_take_seconds():
+    rng = np.random.default_rng(3)
+    rows = [
+        a_row(n, "test", findings=[("mass", BOX), ("calcification", [50, 50, 80, 80])][: n % 3]) for n in range(300)
+    ]
+    corners = rng.uniform(0, 60, (300, 20, 2))
+    predictions = [
+        a_box(row, FINDINGS[k % 2], float(rng.random()), [x, y, x + 20, y + 20])
+        for row, own in zip(rows, corners, strict=True)
+        for k, (x, y) in enumerate(own)
+    ]
+    start = time.perf_counter()
+    run(rows, predictions, bootstrap=2000)
+    assert time.perf_counter() - start < 15
