@@ -1,6 +1,60 @@
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect } from "react";
+import { loadSession, useSession } from "../api/session";
+import type { Me } from "../api/types";
+import { Bar, SignOut } from "./bar";
+import { useDeed } from "./data";
+import { Problem } from "./problem";
+import { ProjectProvider } from "./project";
+import { RunningJobs } from "./running";
+import { ResearchOnly, SignIn } from "./sign-in";
+import "./shell.css";
+import "../ui/pages.css";
 
-/** What stands round every page but the reading room and those that ask to be bare. */
+/** What stands round every page but the reading room: who is signed in, the bar, the note at the foot. */
 export function Shell({ children }: { children: ReactNode }) {
-  return <>{children}</>;
+  const me = useSession();
+  const ask = useDeed(loadSession);
+  const { run } = ask;
+  useEffect(() => {
+    if (me === undefined) void run();
+  }, [me, run]);
+  if (me === null) return <SignIn />;
+  if (me === undefined) {
+    return ask.error ? (
+      <main className="page">
+        <Problem error={ask.error} onRetry={() => void ask.run()} />
+      </main>
+    ) : (
+      <p className="app-loading">Opening…</p>
+    );
+  }
+  return (
+    <ProjectProvider me={me} none={<NoProject me={me} />}>
+      <RunningJobs>
+        <div className="shell">
+          <a className="skip" href="#page">
+            To the page
+          </a>
+          <Bar />
+          <div id="page" className="shell-page">
+            {children}
+          </div>
+          <ResearchOnly />
+        </div>
+      </RunningJobs>
+    </ProjectProvider>
+  );
+}
+
+function NoProject({ me }: { me: Me }) {
+  return (
+    <main className="page">
+      <h1>No project yet</h1>
+      <p>
+        You are signed in as {me.username}, and no project has given you a role. Ask an administrator of a
+        project to add you.
+      </p>
+      <SignOut />
+    </main>
+  );
 }

@@ -1,0 +1,138 @@
+import { useCallback, useEffect, useRef, useState } from "react";
+import { ApiError } from "../api/errors";
+import { get, type Query } from "../api/fetch";
+import { loadSession } from "../api/session";
+import type { Page } from "../api/types";
+
+export interface Loaded<T> {
+  readonly data: T | undefined;
+  readonly error: Error | null;
+  readonly reload: () => void;
+}
+
+/** Any error as an Error; a lost session also asks for the sign-in page. */
+export function settledError(cause: unknown): Error {
+  if (cause instanceof ApiError && cause.isSignedOut) loadSession().catch(() => undefined);
+  return cause instanceof Error ? cause : new Error(String(cause));
+}
+
+/**
+ * What an address answers; `null` asks nothing. With `everySeconds` it is asked again as long as the page is looked
+ * at. The last answer stays while a new one is fetched, and when one fails.
+ */
+export function useAnswer<T>(
+  path: string | null,
+  query: Query = {},
+  everySeconds: number | null = null,
+): Loaded<T> {
+  const [state, setState] = useState<{ key: string | null; data?: T; error: Error | null }>({
+    key: null,
+    error: null,
+  });
+  const [turn, setTurn] = useState(0);
+  const words = JSON.stringify(query);
+  const key = path === null ? null : `${path} ${words}`;
+  const reload = useCallback(() => setTurn((n) => n + 1), []);
+  // `turn` is not read: a new turn asks again.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: see above
+  useEffect(() => {
+    if (path === null) return;
+    const left = new AbortController();
+    get<T>(path, JSON.parse(words) as Query, left.signal)
+      .then((data) => setState({ key, data, error: null }))
+      .catch((cause) => {
+        if (left.signal.aborted) return;
+        const error = settledError(cause);
+        setState((was) => ({
+          key,
+          error,
+          ...(was.key === key && was.data !== undefined ? { data: was.data } : {}),
+        }));
+      });
+    return () => left.abort();
+  }, [path, words, key, turn]);
+  useEffect(() => {
+    if (everySeconds === null || path === null) return;
+    const timer = setInterval(() => !document.hidden && reload(), everySeconds * 1000);
+    return () => clearInterval(timer);
+  }, [everySeconds, path, reload]);
+  const current = state.key === key;
+  return { data: current ? state.data : undefined, error: current ? state.error : null, reload };
+}
+
+export interface List<T> {
+  readonly rows: readonly T[] | undefined;
+  readonly error: Error | null;
+  readonly more: (() => void) | null;
+  readonly reload: () => void;
+}
+
+const PAGE_SIZES = ["50", "100", "200"] as const;
+const KEPT_SIZE = "mammoloop.page-size";
+
+/** How many rows a list fetches at a time: what the person chose last. */
+export function pageSize(): string {
+  const kept = localStorage.getItem(KEPT_SIZE);
+  return PAGE_SIZES.find((size) => size === kept) ?? "50";
+}
+
+/** The rows of a list with cursors: the first page (asked again in between), and more on demand. */
+export function useList<T>(
+  path: string | null,
+  query: Query = {},
+  everySeconds: number | null = null,
+): List<T> {
+  const first = useAnswer<Page<T>>(path, { page_size: pageSize(), ...query }, everySeconds);
+  const [rest, setRest] = useState<{ of: string; rows: T[]; next: string | null }>();
+  const [failed, setFailed] = useState<Error | null>(null);
+  const of = `${path} ${JSON.stringify(query)}`;
+  const mine = rest?.of === of ? rest : undefined;
+  const next = mine ? mine.next : (first.data?.next ?? null);
+  const more = useCallback(() => {
+    if (!next) return;
+    get<Page<T>>(next)
+      .then((page) => {
+        setRest((was) => ({
+          of,
+          rows: [...(was?.of === of ? was.rows : []), ...page.results],
+          next: page.next,
+        }));
+        setFailed(null);
+      })
+      .catch((cause) => setFailed(settledError(cause)));
+  }, [next, of]);
+  const rows = first.data && [...first.data.results, ...(mine?.rows ?? [])];
+  return { rows, error: first.error ?? failed, more: next ? more : null, reload: first.reload };
+}
+
+export interface Deed<A extends unknown[]> {
+  readonly run: (...given: A) => Promise<void>;
+  readonly busy: boolean;
+  readonly error: Error | null;
+  readonly clear: () => void;
+}
+
+/** Something a person does that asks the server: one at a time, its error kept until the next try. */
+export function useDeed<A extends unknown[]>(deed: (...given: A) => Promise<unknown>): Deed<A> {
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<Error | null>(null);
+  const current = useRef(deed);
+  current.current = deed;
+  const under = useRef(false);
+  const run = useCallback(async (...given: A) => {
+    if (under.current) return;
+    under.current = true;
+    setBusy(true);
+    setError(null);
+    try {
+      await current.current(...given);
+    } catch (cause) {
+      setError(settledError(cause));
+    } finally {
+      under.current = false;
+      setBusy(false);
+    }
+  }, []);
+  const clear = useCallback(() => setError(null), []);
+  return { run, busy, error, clear };
+}

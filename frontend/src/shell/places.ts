@@ -1,0 +1,48 @@
+/** Which pages a role may open, in the order of the loop. Pure. */
+
+import type { Role } from "../api/types";
+
+export interface Place {
+  readonly href: string;
+  readonly name: string;
+  readonly roles: readonly Role[];
+}
+
+const ALL: readonly Role[] = ["admin", "reader", "adjudicator", "researcher"];
+const STUDY: readonly Role[] = ["admin", "researcher"];
+const ADMIN: readonly Role[] = ["admin"];
+
+const BAR: readonly Place[] = [
+  { href: "/", name: "Home", roles: ALL },
+  { href: "/worklist", name: "Worklist", roles: ["admin", "reader", "adjudicator"] },
+  { href: "/exams", name: "Exams", roles: ALL },
+  { href: "/import", name: "Import", roles: ADMIN },
+  { href: "/snapshots", name: "Snapshots", roles: STUDY },
+  { href: "/runs", name: "Runs", roles: STUDY },
+  { href: "/models", name: "Models", roles: STUDY },
+  { href: "/rounds", name: "Rounds", roles: ADMIN },
+];
+
+/** The pages of the bar for a role. */
+export function placesFor(role: Role | null): readonly Place[] {
+  return role ? BAR.filter((place) => place.roles.includes(role)) : [];
+}
+
+/** The pages behind a person's name: rarer ones. */
+export function placesOfPerson(
+  role: Role | null,
+  siteAdmin: boolean,
+): readonly { href: string; name: string }[] {
+  return [
+    { href: "/jobs", name: "Jobs" },
+    ...(role === "admin" ? [{ href: "/settings", name: "Project settings" }] : []),
+    { href: "/people", name: role === "admin" || siteAdmin ? "People and tokens" : "My account and tokens" },
+    ...(siteAdmin ? [{ href: "/archives", name: "Archives" }] : []),
+    ...(role === "admin" ? [{ href: "/audit", name: "Audit" }] : []),
+  ];
+}
+
+/** Whether a page lies in a place: `/runs/7` lies in Runs. */
+export function liesIn(path: string, href: string): boolean {
+  return href === "/" ? path === "/" : path === href || path.startsWith(`${href}/`);
+}
