@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from archive import services as archive
-from archive.models import Admission
 from django.utils.text import slugify
 from ml.simulation.cohort import DEMO_EXAMS, demo_exam
 
 from accounts.models import Project, ProjectKind, User
 from accounts.services import create_project
 from annotations import services as annotations
-from annotations.models import Reading, Purpose, ReadingState
+from annotations.models import Purpose, Reading, ReadingState
+from archive import services as archive
+from archive.models import Admission
 from core.ids import uuid7
 from jobs import services as jobs
 from jobs.handlers import JobContext
