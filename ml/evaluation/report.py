@@ -66,4 +66,6 @@ def _headline(metrics: Sequence[dict[str, Any]], splits: Sequence[str]) -> dict[
     }
 
 
-HEADLINES = frozenset({"qwk", "accuracy", "macro_f1", "auc_dense", "cpm", "sens@0.25", "sens@0.5", "sens@1", "sens@2"})
+HEADLINES = frozenset(
+    {"qwk", "accuracy", "macro_f1", "auc_dense", "cpm", "froc_sens@0.25", "froc_sens@0.5", "froc_sens@1", "froc_sens@2"}
+)

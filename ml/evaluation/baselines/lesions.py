@@ -29,6 +29,8 @@ COARSE_MM = 0.8
 CLUSTER_MM = 10.0
 CLUSTER_OF = 3
 CALC_PEAKS = 200
+FAINTEST = 1e-4
+"""Responses under this are rounding, not tissue; pixels are in [0, 1]."""
 BOX_SIDE_RADII = 3.0
 """Side of a box: 2 radii x 1.5."""
 
@@ -103,7 +105,7 @@ def _peaks(x: Floats, mask: npt.NDArray[np.bool_], radii: Sequence[float], most:
     best = responses.max(axis=0)
     # A peak rules over the discs of its own size, so that one blob is proposed once.
     size = 2 * round(min(radii)) + 1
-    peak = (best == maximum_filter(best, size=size)) & mask & (best > 0)
+    peak = (best == maximum_filter(best, size=size)) & mask & (best > FAINTEST)
     ys, xs = np.nonzero(peak)
     order = np.argsort(-best[ys, xs], kind="stable")
     kept = _apart(

@@ -33,6 +33,7 @@ class Mark:
     geometry: Any
     mark_id: str = ""
     ignore: bool = False
+    pathology: str = "unknown"
 
 
 @dataclass(frozen=True)
@@ -116,4 +117,5 @@ def _mark(image_id: str, exam_id: str, finding: Mapping[str, Any], mark: Mapping
         geometry=mark["geometry"],
         mark_id=str(mark.get("mark_id") or ""),
         ignore=finding.get("difficulty") == "ignore",
+        pathology=finding.get("pathology") or "unknown",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,32 +12,24 @@ import numpy.typing as npt
 from ml.evaluation import calibration, categories, classification
 from ml.evaluation.baselines import density as baselines
 from ml.evaluation.baselines.pixels import Loader
-from ml.evaluation.intervals import resample
+from ml.evaluation.intervals import SUBGROUP_REPLICATES, Resample, resample
+from ml.evaluation.reports.density_units import (
+    DENSE,
+    LABELS,
+    TARGET,
+    Exams,
+    Row,
+    answers,
+    answers_by_image,
+    exams_of,
+    exams_only,
+    labelled,
+)
 from ml.evaluation.reports.rows import Figure, Scope, point_row, rows_of
-from ml.evaluation.undefined import NotAScore
+from ml.evaluation.subgroups import LEAST, groups_of
 
 Floats = npt.NDArray[np.float64]
-Row = Mapping[str, Any]
-LABELS = ("A", "B", "C", "D")
-DENSE = 2
-"""C and D are dense."""
-TARGET = "density"
 WORST = 12
-
-
-@dataclass(frozen=True)
-class Exams:
-    """Labelled exams of a split that the model answered on: truth (N,), probabilities (N, 4), by exam id."""
-
-    ids: tuple[str, ...]
-    patients: tuple[str, ...]
-    truth: npt.NDArray[np.int64]
-    p: Floats
-    unanswered: int
-
-    @property
-    def dense(self) -> npt.NDArray[np.int64]:
-        return (self.truth >= DENSE).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -60,11 +52,12 @@ def report(
 ) -> DensityReport:
     """Everything about density on `splits`. Without `pixels` only the prior stands beside the model."""
     others = _baselines(manifest, splits, seed, pixels)
-    answered = _answers(predictions)
+    answered = answers(predictions)
     full = DensityReport([], {"roc": [], "reliability": [], "confusion": []}, [])
     for split in splits:
-        exams = _exams(manifest, answered, split)
+        exams = exams_of(manifest, answered, split)
         full.metrics.extend(_metrics(exams, others, split, replicates, seed))
+        full.metrics.extend(_group_rows(exams, manifest, split, replicates, seed))
         for kind, curve in _curves(exams, split):
             full.curves[kind].append(curve)
         full.worst.extend(_worst(exams, predictions, manifest, split))
@@ -74,23 +67,7 @@ def report(
 def _metrics(
     exams: Exams, others: Mapping[str, Mapping[str, Floats]], split: str, replicates: int, seed: int
 ) -> list[dict[str, Any]]:
-    positive: dict[str, bool] = {}
-    for patient, dense in zip(exams.patients, exams.dense, strict=True):
-        positive[patient] = positive.get(patient, False) or bool(dense)
-    draws = resample(positive, replicates=replicates, seed=seed)
-    scope = Scope(
-        split=split,
-        target=TARGET,
-        level="exam",
-        weights=draws.of_units(exams.patients),
-        n_patients=len(positive),
-        n_pos_patients=draws.n_pos,
-        n_units=len(exams.ids),
-        n_pos=int(exams.dense.sum()),
-        n_neg=int((1 - exams.dense).sum()),
-        params={"positive": "C+D", "classes_in_truth": [LABELS[c] for c in np.unique(exams.truth)]}
-        | ({"unanswered": exams.unanswered} if exams.unanswered else {}),
-    )
+    scope = _scope(exams, split, _draws(exams, replicates, seed))
     sides = {name: np.array([own[exam] for exam in exams.ids]).reshape(-1, 4) for name, own in others.items()}
     why = "one_class" if exams.ids else "empty"
     rows: list[dict[str, Any]] = []
@@ -104,6 +81,51 @@ def _metrics(
         bins = calibration.reliability(exams.truth, exams.p)
         rows.append(point_row(scope, "ece", bins.ece, bins=15, **unstable))
     return rows
+
+
+def _group_rows(exams: Exams, manifest: Sequence[Row], split: str, replicates: int, seed: int) -> list[dict[str, Any]]:
+    """Kappa and accuracy in each machine, age band, data set and presentation; under ten of a kind only counts."""
+    first = {row["exam_id"]: row for row in reversed(manifest)}
+    cells = [set(groups_of(first[exam])) for exam in exams.ids]
+    rows: list[dict[str, Any]] = []
+    for attribute, group in sorted(set().union(*cells)):
+        keep = np.array([(attribute, group) in own for own in cells], bool)
+        if attribute in ("density", "view") or keep.all():
+            continue
+        part = exams_only(exams, keep)
+        scope = _scope(part, split, _draws(part, min(replicates, SUBGROUP_REPLICATES), seed))
+        scope = replace(scope, subgroup={attribute: group})
+        for name in ("qwk", "accuracy"):
+            if min(scope.n_pos, scope.n_neg) < LEAST:
+                rows.append(point_row(scope, name, None, "too_few"))
+            else:
+                rows += rows_of(scope, name, _FIGURES[name](part, part.p), {}, "one_class")
+    return rows
+
+
+def _draws(exams: Exams, replicates: int, seed: int) -> Resample:
+    positive: dict[str, bool] = {}
+    for patient, dense in zip(exams.patients, exams.dense, strict=True):
+        positive[patient] = positive.get(patient, False) or bool(dense)
+    return resample(positive, replicates=replicates, seed=seed)
+
+
+def _scope(exams: Exams, split: str, draws: Resample) -> Scope:
+    params: dict[str, Any] = {"positive": "C+D", "classes_in_truth": [LABELS[c] for c in np.unique(exams.truth)]}
+    if exams.unanswered:
+        params["unanswered"] = exams.unanswered
+    return Scope(
+        split=split,
+        target=TARGET,
+        level="exam",
+        weights=draws.of_units(exams.patients),
+        n_patients=len(draws.patients),
+        n_pos_patients=draws.n_pos,
+        n_units=len(exams.ids),
+        n_pos=int(exams.dense.sum()),
+        n_neg=int((1 - exams.dense).sum()),
+        params=params,
+    )
 
 
 def _by_matrix(of: Any) -> Any:
@@ -177,7 +199,7 @@ def _worst(exams: Exams, predictions: Sequence[Row], manifest: Sequence[Row], sp
     images: dict[str, list[str]] = {}
     for row in manifest:
         images.setdefault(row["exam_id"], []).append(row["image_id"])
-    per_image = _by_image(predictions)
+    per_image = answers_by_image(predictions)
     return [
         {
             "split": split,
@@ -197,67 +219,14 @@ def _worst(exams: Exams, predictions: Sequence[Row], manifest: Sequence[Row], sp
     ]
 
 
-def _exams(manifest: Sequence[Row], answered: Mapping[str, Floats], split: str) -> Exams:
-    labelled = _labelled(manifest, split)
-    ids = tuple(exam for exam in sorted(labelled) if exam in answered)
-    return Exams(
-        ids=ids,
-        patients=tuple(labelled[exam][0] for exam in ids),
-        truth=np.array([labelled[exam][1] for exam in ids], np.int64),
-        p=np.array([answered[exam] for exam in ids], np.float64).reshape(-1, len(LABELS)),
-        unanswered=len(labelled) - len(ids),
-    )
-
-
-def _labelled(manifest: Sequence[Row], split: str) -> dict[str, tuple[str, int]]:
-    """Exam to (patient, class) for the exams of a split whose readers agree on a class."""
-    return {
-        row["exam_id"]: (row["patient_id"], LABELS.index(row["density"]["label"]))
-        for row in manifest
-        if row["split"] == split and (row.get("density") or {}).get("label")
-    }
-
-
-def _answers(predictions: Sequence[Row]) -> dict[str, Floats]:
-    """Exam to its probabilities: as predicted for the exam, else the mean over its images."""
-    sums: dict[tuple[str, str], dict[str, Floats]] = {}
-    for row in _probabilities(predictions):
-        unit = row.get("image_id") or ""
-        p = sums.setdefault((row["level"], row["exam_id"]), {}).setdefault(unit, np.zeros(len(LABELS)))
-        p[row["class_index"]] = row["prob"]
-    means = {(level, exam): np.mean(list(own.values()), axis=0) for (level, exam), own in sums.items()}
-    answers = {exam: p for (level, exam), p in means.items() if level != "exam"}
-    answers |= {exam: p for (level, exam), p in means.items() if level == "exam"}
-    if not all(np.isfinite(p).all() for p in answers.values()):
-        raise NotAScore("a density probability is NaN or infinite")
-    return answers
-
-
-def _by_image(predictions: Sequence[Row]) -> dict[str, Floats]:
-    found: dict[str, Floats] = {}
-    for row in _probabilities(predictions):
-        if row["level"] == "image":
-            found.setdefault(row["image_id"], np.zeros(len(LABELS)))[row["class_index"]] = row["prob"]
-    return found
-
-
-def _probabilities(predictions: Sequence[Row]) -> list[Row]:
-    """Density rows of the aggregate model; single passes and members of an ensemble are left out."""
-    return [
-        row
-        for row in predictions
-        if row.get("target") == TARGET and row.get("kind") == "prob" and row.get("member") in (None, -1)
-    ]
-
-
 def _baselines(
     manifest: Sequence[dict[str, Any]], splits: Sequence[str], seed: int, pixels: Loader | None
 ) -> dict[str, dict[str, Floats]]:
     """Baseline to exam to probabilities, for every labelled exam of `splits`."""
-    train = _labelled(manifest, "train")
+    train = labelled(manifest, "train")
     if not train:
         return {}
-    asked = [exam for split in splits for exam in _labelled(manifest, split)]
+    asked = [exam for split in splits for exam in labelled(manifest, split)]
     prior = baselines.prior([label for _, label in train.values()])
     found = {"prior": dict.fromkeys(asked, prior)}
     if pixels is not None and len({label for _, label in train.values()}) > 1:

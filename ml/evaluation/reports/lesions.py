@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ml.evaluation.baselines import lesions as baselines
 from ml.evaluation.baselines.pixels import Loader
+from ml.evaluation.baselines.proposals import proposals
 from ml.evaluation.classification import auc_weighted
 from ml.evaluation.detection import precision
 from ml.evaluation.detection.froc import REPORTED_RATES, Froc, On, Per, cpm, froc, points, sensitivity
 from ml.evaluation.detection.hits import CENTRE, headline
 from ml.evaluation.detection.matching import Outcomes, judge
 from ml.evaluation.detection.things import ANY, Candidates, Image, candidates, images_of
-from ml.evaluation.intervals import Resample, resample
+from ml.evaluation.intervals import Resample
+from ml.evaluation.reports.ground import Found, Ground, draws_of, remarks, scope_of
+from ml.evaluation.reports.lesion_groups import group_rows
 from ml.evaluation.reports.misses import worst
-from ml.evaluation.reports.rows import Figure, Scope, point_row, rows_of
+from ml.evaluation.reports.rows import Figure, point_row, rows_of
 from ml.evaluation.undefined import Undefined
-from ml.geometry.shapes import bounds
 
 Row = Mapping[str, Any]
-Found = Mapping[str, Candidates]
 CRITERIA = (CENTRE, "iou>=0.1", "iou>=0.2", "iou>=0.5")
 PRECISION_IOUS: Mapping[str, tuple[float, ...]] = {
     "ap@0.1": (0.1,),
@@ -32,12 +32,7 @@ PRECISION_IOUS: Mapping[str, tuple[float, ...]] = {
     "ap@0.5": (0.5,),
     "ap@0.5:0.95": precision.COCO_IOUS,
 }
-MOST = 100
-"""Candidates an image; an image that has so many may have lost some, and the curve says `truncated`."""
 CURVE_POINTS = 400
-FALLBACK_SIDE_MM = 20.0
-TRAIN_IMAGES_FOR_SCALE = 24
-"""Training images whose strongest response scales the scores of the brightest blobs."""
 USED_KINDS = (None, "standard", "low_energy")
 
 
@@ -48,18 +43,6 @@ class LesionReport:
     metrics: list[dict[str, Any]]
     curves: dict[str, list[dict[str, Any]]]
     worst: list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class _Ground:
-    """A split: its images, the model's candidates and each baseline's."""
-
-    split: str
-    images: list[Image]
-    model: Found
-    others: Mapping[str, Found]
-    replicates: int
-    seed: int
 
 
 def report(
@@ -78,19 +61,21 @@ def report(
     full = LesionReport([], {"froc": []}, [])
     for split in splits:
         rows = [row for row in used if row["split"] == split]
-        others = _baselines(rows, used, findings, seed, pixels) if pixels is not None else {}
-        ground = _Ground(split, images_of(rows), model, others, replicates, seed)
-        for target in (*findings, ANY):
+        others = proposals(rows, used, findings, seed, pixels) if pixels is not None else {}
+        by_image = {row["image_id"]: row for row in rows}
+        ground = Ground(split, images_of(rows), model, others, replicates, seed, by_image)
+        for target in (ANY, *findings):
             full.metrics.extend(_metrics(ground, target))
+            full.metrics.extend(group_rows(ground, target))
             full.curves["froc"].extend(_curves(ground, target))
         full.worst.extend(worst(ground.images, model, findings, split))
     return full
 
 
-def _metrics(ground: _Ground, target: str) -> list[dict[str, Any]]:
+def _metrics(ground: Ground, target: str) -> list[dict[str, Any]]:
     main = headline(target)
     judged = judge(ground.images, ground.model, target, main)
-    draws = _draws(ground, judged)
+    draws = draws_of(ground.images, judged, replicates=ground.replicates, seed=ground.seed)
     others = {name: judge(ground.images, found, target, main) for name, found in ground.others.items()}
     rows: list[dict[str, Any]] = []
     for per, on, suffix in (
@@ -109,7 +94,7 @@ def _metrics(ground: _Ground, target: str) -> list[dict[str, Any]]:
 
 
 def _froc_rows(
-    ground: _Ground,
+    ground: Ground,
     draws: Resample,
     target: str,
     judged: Outcomes,
@@ -120,16 +105,14 @@ def _froc_rows(
     suffix: str,
 ) -> list[dict[str, Any]]:
     curve = froc(judged, per, on)
-    scope = replace(
-        _scope(ground, draws, target, per, len(curve.units), int(curve.background.sum())),
-        params={"criterion": criterion, "fp_on": on, **_remarks(ground, judged, target)},
-    )
+    about = {"criterion": criterion, "fp_on": on, **remarks(ground, judged, target)}
+    scope = scope_of(ground, draws, target, per, len(curve.units), int(curve.background.sum()), about)
     why = "no_marks" if not curve.units else "no_normals"
     sides = {name: froc(other, per, on) for name, other in others.items()}
     rows: list[dict[str, Any]] = []
     for rate in REPORTED_RATES:
         against = {name: _sensitivity(side, rate) for name, side in sides.items()}
-        name = f"sens@{rate:g}"
+        name = f"froc_sens@{rate:g}"
         rows += rows_of(scope, name, _sensitivity(curve, rate), against, why, suffix=suffix, fp_per_image=rate)
     against = {name: _cpm(side) for name, side in sides.items()}
     return rows + rows_of(scope, "cpm", _cpm(curve), against, why, suffix=suffix)
@@ -143,12 +126,12 @@ def _cpm(curve: Froc) -> Figure:
     return lambda weights: cpm(curve, weights)
 
 
-def _image_rows(ground: _Ground, draws: Resample, target: str) -> list[dict[str, Any]]:
+def _image_rows(ground: Ground, draws: Resample, target: str) -> list[dict[str, Any]]:
     """AUC of an image's highest score: images with such a finding against complete ones without."""
     of_target = [_has(image, target) for image in ground.images]
     used = [i for i, image in enumerate(ground.images) if of_target[i] or image.complete]
     y = np.array([of_target[i] for i in used], np.int64)
-    scope = _scope(ground, draws, target, "image", int(y.sum()), int((1 - y).sum()))
+    scope = scope_of(ground, draws, target, "image", int(y.sum()), int((1 - y).sum()))
 
     def figure(found: Found) -> Figure:
         s = np.array([_highest(found, ground.images[i].image_id, target) for i in used])
@@ -158,53 +141,17 @@ def _image_rows(ground: _Ground, draws: Resample, target: str) -> list[dict[str,
     return rows_of(scope, "auc_image", figure(ground.model), against, "one_class" if used else "empty")
 
 
-def _precision_rows(ground: _Ground, draws: Resample, target: str) -> list[dict[str, Any]]:
+def _precision_rows(ground: Ground, draws: Resample, target: str) -> list[dict[str, Any]]:
     rows = []
     for name, ious in PRECISION_IOUS.items():
         complete = [image for image in ground.images if image.complete]
         marks = sum(mark.type == target and not mark.ignore for image in complete for mark in image.marks)
-        scope = _scope(ground, draws, target, "mark", marks, len(complete))
+        scope = scope_of(ground, draws, target, "mark", marks, len(complete))
         try:
             rows.append(point_row(scope, name, precision.of_class(ground.images, ground.model, target, ious)))
         except Undefined as undefined:
             rows.append(point_row(scope, name, None, undefined.reason))
     return rows
-
-
-def _scope(ground: _Ground, draws: Resample, target: str, level: str, n_pos: int, n_neg: int) -> Scope:
-    return Scope(
-        split=ground.split,
-        target=target,
-        level=level,
-        weights=draws.of_units([image.patient_id for image in ground.images]),
-        n_patients=len(draws.patients),
-        n_pos_patients=draws.n_pos,
-        n_units=n_pos,
-        n_pos=n_pos,
-        n_neg=n_neg,
-    )
-
-
-def _draws(ground: _Ground, judged: Outcomes) -> Resample:
-    marked = {mark.image_id for mark in judged.marks}
-    positive: dict[str, bool] = {}
-    for image in ground.images:
-        positive[image.patient_id] = positive.get(image.patient_id, False) or image.image_id in marked
-    return resample(positive, replicates=ground.replicates, seed=ground.seed)
-
-
-def _remarks(ground: _Ground, judged: Outcomes, target: str) -> dict[str, Any]:
-    """What a reader of the figure must know: findings without a mark, marks not asked, curves cut off."""
-    remarks: dict[str, Any] = {}
-    if unmarked := sum(
-        kind in (target, *([kind] if target == ANY else [])) for i in ground.images for kind in i.unmarked
-    ):
-        remarks["findings_without_mark"] = unmarked
-    if judged.unusable:
-        remarks["marks_not_usable"] = judged.unusable
-    if any(len(ground.model.get(image.image_id, Candidates()).scores) >= MOST for image in ground.images):
-        remarks["truncated"] = True
-    return remarks
 
 
 def _has(image: Image, target: str) -> bool:
@@ -217,7 +164,7 @@ def _highest(found: Found, image_id: str, target: str) -> float:
     return float(scores[0]) if len(scores) else 0.0
 
 
-def _curves(ground: _Ground, target: str) -> list[dict[str, Any]]:
+def _curves(ground: Ground, target: str) -> list[dict[str, Any]]:
     curves = []
     for series, found in {"model": ground.model, **{f"baseline:{k}": v for k, v in ground.others.items()}}.items():
         for on in ("normal", "complete"):
@@ -262,53 +209,3 @@ def _found(predictions: Sequence[Row]) -> dict[str, Candidates]:
         )
         for image_id, own in rows.items()
     }
-
-
-def _baselines(
-    rows: Sequence[dict[str, Any]],
-    manifest: Sequence[dict[str, Any]],
-    findings: Sequence[str],
-    seed: int,
-    pixels: Loader,
-) -> dict[str, dict[str, Candidates]]:
-    """Each image is prepared once for both baselines and all findings."""
-    train = [row for row in manifest if row["split"] == "train"]
-    scale = _strongest(train, findings, pixels)
-    sides = {finding: _sides(train, finding) for finding in findings}
-    found: dict[str, dict[str, Candidates]] = {"brightest_blob": {}, "random": {}}
-    for row in rows:
-        image = pixels(row)
-        blobs = {f: baselines.brightest_blobs(row, image, f) for f in findings}
-        chance = {f: baselines.random_boxes(row, image, sides[f], seed + i) for i, f in enumerate(findings)}
-        found["brightest_blob"][row["image_id"]] = _together({f: (b, s / scale[f]) for f, (b, s) in blobs.items()})
-        found["random"][row["image_id"]] = _together(chance)
-    return found
-
-
-def _strongest(train: Sequence[dict[str, Any]], findings: Sequence[str], pixels: Loader) -> dict[str, float]:
-    """The strongest response of each finding's filter on some training images, evenly picked."""
-    some = train[:: max(len(train) // TRAIN_IMAGES_FOR_SCALE, 1)][:TRAIN_IMAGES_FOR_SCALE]
-    best = dict.fromkeys(findings, 0.0)
-    for row in some:
-        image = pixels(row)
-        for finding in findings:
-            scores = baselines.brightest_blobs(row, image, finding)[1]
-            best[finding] = max(best[finding], float(scores[0]) if len(scores) else 0.0)
-    return {finding: value or 1.0 for finding, value in best.items()}
-
-
-def _sides(train: Sequence[Row], finding: str) -> list[float]:
-    """Longest sides (pixels) of the training marks of a finding; 20 mm where there is none."""
-    marks = [
-        mark for image in images_of(train) for mark in image.marks if mark.type == finding and mark.kind != "point"
-    ]
-    boxes = [bounds(mark.kind, mark.geometry) for mark in marks]
-    spacing = next((row["spacing_mm"][0] for row in train if row.get("spacing_mm")), 0.2)
-    return [max(x1 - x0, y1 - y0) for x0, y0, x1, y1 in boxes] or [FALLBACK_SIDE_MM / spacing]
-
-
-def _together(of_finding: Mapping[str, baselines.Proposals]) -> Candidates:
-    boxes = [box for own, _ in of_finding.values() for box in own.tolist()]
-    scores = [score for _, own in of_finding.values() for score in own.tolist()]
-    types = [finding for finding, (own, _) in of_finding.items() for _ in own]
-    return candidates(boxes, scores, types)

@@ -162,3 +162,14 @@ def test_two_thousand_draws_of_three_hundred_images_take_seconds(study):
     start = time.perf_counter()
     run(rows, answers(rows, 0.7), bootstrap=2000)
     assert time.perf_counter() - start < 10
+
+
+def test_machines_are_told_apart_and_a_cell_of_few_shows_its_counts():
+    makes = ["Lorad"] * 60 + ["Selenia"] * 6
+    rows = [a_row(n, "test", density=LETTERS[n % 4], manufacturer=make) for n, make in enumerate(makes)]
+    cells = [row for row in run(rows, answers(rows)).metrics if row["subgroup"]]
+    assert [(c["subgroup"]["manufacturer"], c["name"], c["n_units"]) for c in cells] == [
+        ("Lorad", "qwk", 60), ("Lorad", "accuracy", 60), ("Selenia", "qwk", 6), ("Selenia", "accuracy", 6),
+    ]  # fmt: skip
+    assert cells[0]["value"] == 1.0 and cells[0]["ci"]
+    assert (cells[2]["value"], cells[2]["reason"], cells[2]["ci"]) == (None, "too_few", None)

@@ -59,11 +59,11 @@ def test_a_right_model_finds_all_without_a_false_mark(study):
     rows, _ = study
     found = run(rows, right(rows))
     for target in ("mass", "any"):
-        assert [the(found.metrics, f"sens@{r}", target)["value"] for r in ("0.25", "0.5", "1", "2")] == [1.0] * 4
+        assert [the(found.metrics, f"froc_sens@{r}", target)["value"] for r in ("0.25", "0.5", "1", "2")] == [1.0] * 4
         assert the(found.metrics, "cpm", target)["value"] == the(found.metrics, "cpm:complete", target)["value"] == 1.0
     assert the(found.metrics, "ap@0.5")["value"] == the(found.metrics, "auc_image")["value"] == 1.0
-    assert found.headline["mass:cpm"] == found.headline["any:sens@1"] == 1.0
-    row = the(found.metrics, "sens@1")
+    assert found.headline["mass:cpm"] == found.headline["any:froc_sens@1"] == 1.0
+    row = the(found.metrics, "froc_sens@1")
     assert row["params"]["criterion"] == "iou>=0.2" and row["params"]["fp_on"] == "normal"
     assert (row["n_units"], row["n_neg"], row["n_patients"], row["level"]) == (15, 15, 30, "finding")
 
@@ -80,24 +80,24 @@ def test_every_row_is_whole_and_plain_json(study):
 
 def test_findings_that_do_not_occur_are_null_with_a_reason(study):
     rows, _ = study
-    row = the(run(rows, right(rows)).metrics, "sens@1", "calcification")
+    row = the(run(rows, right(rows)).metrics, "froc_sens@1", "calcification")
     assert (row["value"], row["reason"], row["ci"]) == (None, "no_marks", None)
 
 
 def test_without_normal_images_the_headline_is_null_and_the_curve_on_all_images_stays():
     rows = [a_row(n, "test", findings=[("mass", BOX)]) for n in range(6)]
     found = run(rows, right(rows))
-    assert the(found.metrics, "sens@1")["reason"] == "no_normals"
-    assert the(found.metrics, "sens@1:complete")["value"] == 1.0
+    assert the(found.metrics, "froc_sens@1")["reason"] == "no_normals"
+    assert the(found.metrics, "froc_sens@1:complete")["value"] == 1.0
 
 
 def test_the_brightest_blob_is_found_and_chance_is_not(study):
     rows, pixels = study
     found = run(rows, wrong(rows), pixels=pixels)
-    assert the(found.metrics, "baseline:brightest_blob:sens@1")["value"] > 0.9
-    assert the(found.metrics, "baseline:random:sens@1")["value"] < 0.6
-    gap = the(found.metrics, "difference:brightest_blob:sens@1")
-    assert gap["value"] == pytest.approx(-the(found.metrics, "baseline:brightest_blob:sens@1")["value"])
+    assert the(found.metrics, "baseline:brightest_blob:froc_sens@1")["value"] > 0.9
+    assert the(found.metrics, "baseline:random:froc_sens@1")["value"] < 0.6
+    gap = the(found.metrics, "difference:brightest_blob:froc_sens@1")
+    assert gap["value"] == pytest.approx(-the(found.metrics, "baseline:brightest_blob:froc_sens@1")["value"])
     assert not gap["params"]["better"]
 
 
@@ -110,14 +110,14 @@ def test_a_right_model_is_better_than_chance(study):
 def test_an_unmarked_finding_makes_no_false_positive_and_is_said():
     rows = [a_row(0, "test", findings=[("mass", BOX)]), a_row(1, "test"), a_row(2, "test", findings=[("mass", None)])]
     found = run(rows, [*right(rows[:1]), a_box(rows[2], "mass", 0.95, [60, 60, 70, 70])])
-    row = the(found.metrics, "sens@0.25:complete")
+    row = the(found.metrics, "froc_sens@0.25:complete")
     assert row["value"] == 1.0 and row["params"]["findings_without_mark"] == 1
 
 
 def test_synthetic_and_subtracted_images_are_left_out(study):
     rows, _ = study
     extra = [{**row, "image_id": row["image_id"] + "s", "image_kind": "subtracted"} for row in rows]
-    assert the(run(rows + extra, right(rows)).metrics, "sens@1")["n_units"] == 15
+    assert the(run(rows + extra, right(rows)).metrics, "froc_sens@1")["n_units"] == 15
 
 
 def test_the_worst_show_the_missed_mark_and_the_surest_false_alarm(study):
@@ -153,6 +153,38 @@ def test_shuffling_the_rows_changes_nothing(study):
     once = run(rows, predictions)
     again = run(rows[::-1], predictions[::-1])
     assert once.metrics == again.metrics and once.curves == again.curves and once.worst == again.worst
+
+
+def cells_of(found, target="mass"):
+    return {next(iter(r["subgroup"].items())): r for r in found.metrics if r["subgroup"] and r["target"] == target}
+
+
+def test_dense_breasts_are_told_apart_with_their_own_normal_images():
+    rows = [a_row(n, "test", density="AD"[n // 2 % 2], findings=[("mass", BOX)] if n % 2 else ()) for n in range(80)]
+    fatty = [row for row in rows if row["density"]["label"] == "A"]
+    cells = cells_of(run(rows, right(fatty)))
+    assert (cells["density", "A+B"]["value"], cells["density", "C+D"]["value"]) == (1.0, 0.0)
+    assert (cells["density", "A+B"]["n_units"], cells["density", "A+B"]["n_neg"]) == (20, 20)
+    gap = cells["density", "A+B minus C+D"]
+    assert (gap["name"], gap["value"], gap["params"]["verdict"]) == ("dense_gap", 1.0, "worse in dense")
+
+
+def test_sizes_are_told_apart_where_the_spacing_is_known():
+    small = [20, 30, 26, 36]
+    rows = [a_row(n, "test", findings=[("mass", small if n % 4 == 1 else BOX)] if n % 2 else ()) for n in range(60)]
+    predictions = [a_box(r, "mass", 0.9, BOX) for r in rows if r["findings"]]
+    cells = cells_of(run(rows, predictions))
+    assert (cells["size", "<10 mm"]["value"], cells["size", "10-20 mm"]["value"]) == (0.0, 1.0)
+    unknown = [{**row, "spacing_mm": None} for row in rows]
+    assert not [cell for cell in cells_of(run(unknown, predictions)) if cell[0] == "size"]
+
+
+def test_a_cell_of_few_shows_its_counts_and_no_figure():
+    rows = [
+        a_row(n, "test", findings=[("mass", BOX)] if n % 2 else (), view="CC" if n < 10 else "MLO") for n in range(60)
+    ]
+    cell = cells_of(run(rows, right(rows)))["view", "CC"]
+    assert (cell["value"], cell["reason"], cell["n_units"]) == (None, "too_few", 5)
 
 
 def test_an_empty_split_gives_nulls_and_no_error():

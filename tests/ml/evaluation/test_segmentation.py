@@ -1,0 +1,67 @@
+"""Overlap and surface distance: the worked example, symmetry, and empty masks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from ml.evaluation import segmentation as s
+from ml.evaluation.undefined import Undefined
+
+near = lambda value: pytest.approx(value, abs=1e-6)  # noqa: E731
+masks = arrays(bool, (9, 7))
+
+
+def box(rows, cols, size=12):
+    mask = np.zeros((size, size), bool)
+    mask[rows[0] : rows[1] + 1, cols[0] : cols[1] + 1] = True
+    return mask
+
+
+A, B = box((2, 6), (2, 6)), box((3, 8), (4, 7))
+
+
+def test_e8_the_worked_example_comes_out():
+    assert (A.sum(), B.sum(), (A & B).sum()) == (25, 24, 12)
+    assert (s.dice(A, B), s.iou(A, B)) == near((0.4897959, 0.3243243))
+    unit, real = (1.0, 1.0), (0.5, 0.25)
+    assert (s.hausdorff(A, B, unit, 100), s.hausdorff(A, B, unit), s.mean_surface_distance(A, B, unit)) == near(
+        (2.2360680, 2.1062306, 1.2281426)
+    )
+    assert (s.hausdorff(A, B, real, 100), s.hausdorff(A, B, real), s.mean_surface_distance(A, B, real)) == near(
+        (1.0307764, 1.0, 0.4329974)
+    )
+
+
+@given(masks, masks)
+def test_agreement_is_symmetric(a, b):
+    assert s.dice(a, b) == s.dice(b, a) and 0 <= s.iou(a, b) <= s.dice(a, b) <= 1
+    if a.any() and b.any():
+        assert s.hausdorff(a, b, (0.5, 0.25)) == near(s.hausdorff(b, a, (0.5, 0.25)))
+
+
+@given(masks, st.floats(0.1, 10))
+def test_distances_scale_with_the_spacing(a, k):
+    a[0, 0] = True
+    b = a[::-1, ::-1].copy()
+    assert s.hausdorff(a, b, (k, 2 * k)) == pytest.approx(k * s.hausdorff(a, b, (1, 2)), rel=1e-9)
+
+
+def test_empty_masks_agree_with_each_other_and_with_nothing_else():
+    empty = np.zeros_like(A)
+    assert (s.dice(empty, empty), s.iou(empty, empty), s.dice(A, empty), s.iou(A, empty)) == (1, 1, 0, 0)
+    with pytest.raises(Undefined):
+        s.hausdorff(A, empty, (1, 1))
+    missed = s.compare(A, empty, (0.5, 0.25))
+    assert (missed["hd95_mm"], missed["reason"]) == (None, "one_side_empty")
+    assert missed["hd95_mm_or_diagonal"] == near(np.hypot(6, 3))
+    assert s.compare(empty, empty, (1, 1))["both_empty"]
+
+
+def test_without_spacing_there_are_no_millimetres():
+    found = s.compare(A, B, None)
+    assert (found["hd95_mm"], found["reason"], found["dice"]) == (None, "no_spacing", near(0.4897959))
+    assert s.compare(A, B, (0.5, 0.25))["assd_mm"] == near(0.4329974)
