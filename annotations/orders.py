@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from accounts.models import Project, User
 from annotations.errors import OrderRefused
@@ -30,6 +30,7 @@ def publish_order(project: Project, rows: Iterable[Row], *, source: dict[str, An
     for chunk in _chunks(rows):
         _write(order, chunk, first=size + 1)
         size += len(chunk)
+    _tell_planner()
     with transaction.atomic():
         order.size = size
         order.save(update_fields=["size"])
@@ -37,6 +38,13 @@ def publish_order(project: Project, rows: Iterable[Row], *, source: dict[str, An
         record(by, "order.published", target=order, size=size)
         transaction.on_commit(lambda: order_published.send(Order, project_id=project.pk, order_id=order.pk))
     return order
+
+
+def _tell_planner() -> None:
+    """Without fresh statistics PostgreSQL sorts a whole new ranking for each `next`: 50 ms at 30,000 exams, not 1."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE annotations_orderentry, annotations_workitem")
 
 
 def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
