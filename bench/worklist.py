@@ -114,12 +114,13 @@ def bench(given: argparse.Namespace) -> int:
     start = time.perf_counter()
     project, readers = fill(given.items, given.readers, given.read)
     filled = time.perf_counter() - start
+    connections.close_all()  # the pool has a connection a reader, and none for who only waits
     waits = sorted(hammer(project, readers, given.seconds, given.think))
     often = max(Counter(Reading.objects.values_list("exam", flat=True)).values())
     p50, p95 = statistics.median(waits) * 1e3, waits[int(len(waits) * 0.95)] * 1e3
     print(
-        f"{connections['default'].vendor}: {given.items} exams ({given.read} read), {given.readers} readers who look {given.think} s, "
-        f"filled in {filled:.0f} s; {len(waits)} times next, p50 {p50:.1f} ms, p95 {p95:.1f} ms, "
+        f"{connections['default'].vendor}: {given.items} exams ({given.read} read), {given.readers} readers who look "
+        f"{given.think} s, filled in {filled:.0f} s; {len(waits)} times next, p50 {p50:.1f} ms, p95 {p95:.1f} ms, "
         f"max {waits[-1] * 1e3:.0f} ms; most readings of one exam: {often}"
     )
     connections.close_all()
