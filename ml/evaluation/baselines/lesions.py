@@ -6,7 +6,7 @@ Both propose 20 boxes an image and finding in source pixels, mapped back by the 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,12 +35,19 @@ BOX_SIDE_RADII = 3.0
 """Side of a box: 2 radii x 1.5."""
 
 
-def brightest_blobs(row: Mapping[str, Any], image: Prepared, finding: str) -> Proposals:
-    """The 20 strongest blobs for a finding: single ones of 2-15 mm, or clusters of specks for calcifications."""
+def brightest_blobs(row: Mapping[str, Any], image: Prepared, findings: Sequence[str]) -> dict[str, Proposals]:
+    """The 20 strongest blobs for each finding: single ones of 2-15 mm, or clusters of specks for calcifications."""
     mm = mm_per_pixel(row, image)
-    find = _clusters if finding == "calcification" else _masses
-    boxes, scores = find(np.asarray(image.x, np.float64), np.asarray(image.mask, bool), mm)
-    return _to_source(boxes, image, row), scores
+    x, mask = np.asarray(image.x, np.float64), np.asarray(image.mask, bool)
+    found: dict[str, Proposals] = {}
+    by_kind: dict[Callable[..., Proposals], Proposals] = {}
+    for finding in findings:
+        find = _clusters if finding == "calcification" else _masses
+        if find not in by_kind:
+            boxes, scores = find(x, mask, mm)
+            by_kind[find] = _to_source(boxes, image, row), scores
+        found[finding] = by_kind[find]
+    return found
 
 
 def random_boxes(row: Mapping[str, Any], image: Prepared, sides_px: Sequence[float], seed: int) -> Proposals:
@@ -60,10 +67,22 @@ def random_boxes(row: Mapping[str, Any], image: Prepared, sides_px: Sequence[flo
     return placed + np.hstack([-half, -half, half, half]), rng.random(PEAKS)
 
 
-def difference_of_gaussians(x: Floats, radius: float) -> Floats:
-    """Response to a bright disc of this radius (pixels): highest where the disc's centre is."""
-    sigma = radius / np.sqrt(2.0)
-    return gaussian_filter(x, sigma, truncate=3.0) - gaussian_filter(x, 1.6 * sigma, truncate=3.0)
+def difference_of_gaussians(x: Floats, mask: npt.NDArray[np.bool_], radii: Sequence[float]) -> Floats:
+    """Response to bright discs of each radius (pixels), (R, H, W): highest where a disc of that size has its centre.
+
+    Blurs are of the breast alone (divided by the blurred mask), else every skin line would answer.
+    """
+    sigmas = sorted({sigma for radius in radii for sigma in _sigmas(radius)})
+    inside = np.where(mask, x, 0.0), mask.astype(np.float64)
+    blurred = {}
+    for sigma in sigmas:
+        value, weight = (gaussian_filter(part, sigma, truncate=3.0) for part in inside)
+        blurred[sigma] = value / np.maximum(weight, 1e-3)
+    return np.stack([blurred[near] - blurred[far] for near, far in map(_sigmas, radii)])
+
+
+def _sigmas(radius: float) -> tuple[float, float]:
+    return radius / np.sqrt(2.0), 1.6 * radius / np.sqrt(2.0)
 
 
 def _masses(x: Floats, mask: npt.NDArray[np.bool_], mm: float) -> Proposals:
@@ -101,7 +120,7 @@ def _clusters(x: Floats, mask: npt.NDArray[np.bool_], mm: float) -> Proposals:
 
 def _peaks(x: Floats, mask: npt.NDArray[np.bool_], radii: Sequence[float], most: int) -> tuple[Floats, Floats, Floats]:
     """Strongest local maxima over place and radius: centres (N, 2) as x, y; radii (N,); responses (N,)."""
-    responses = np.stack([difference_of_gaussians(x, radius) for radius in radii])
+    responses = difference_of_gaussians(x, mask, radii)
     best = responses.max(axis=0)
     # A peak rules over the discs of its own size, so that one blob is proposed once.
     size = 2 * round(min(radii)) + 1

@@ -30,7 +30,7 @@ def proposals(
     found: dict[str, dict[str, Candidates]] = {"brightest_blob": {}, "random": {}}
     for row in rows:
         image = pixels(row)
-        blobs = {f: lesions.brightest_blobs(row, image, f) for f in findings}
+        blobs = lesions.brightest_blobs(row, image, findings)
         chance = {f: lesions.random_boxes(row, image, sides[f], seed + i) for i, f in enumerate(findings)}
         found["brightest_blob"][row["image_id"]] = _together({f: (b, s / scale[f]) for f, (b, s) in blobs.items()})
         found["random"][row["image_id"]] = _together(chance)
@@ -42,9 +42,7 @@ def _strongest(train: Sequence[dict[str, Any]], findings: Sequence[str], pixels:
     some = train[:: max(len(train) // TRAIN_IMAGES_FOR_SCALE, 1)][:TRAIN_IMAGES_FOR_SCALE]
     best = dict.fromkeys(findings, 0.0)
     for row in some:
-        image = pixels(row)
-        for finding in findings:
-            scores = lesions.brightest_blobs(row, image, finding)[1]
+        for finding, (_, scores) in lesions.brightest_blobs(row, pixels(row), findings).items():
             best[finding] = max(best[finding], float(scores[0]) if len(scores) else 0.0)
     return {finding: value or 1.0 for finding, value in best.items()}
 

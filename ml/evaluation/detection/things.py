@@ -69,10 +69,11 @@ class Candidates:
     types: tuple[str, ...] = ()
 
     def of(self, target: str) -> Candidates:
-        """Those of one type, or all of them for `any`."""
+        """Those of one type; for `any` all of them, a box that stands under several types once, at its best score."""
         if target == ANY:
-            return self
-        keep = [i for i, own in enumerate(self.types) if own == target]
+            keep = np.sort(np.unique(np.round(self.boxes, 3), axis=0, return_index=True)[1]).tolist()
+        else:
+            keep = [i for i, own in enumerate(self.types) if own == target]
         return Candidates(self.boxes[keep], self.scores[keep], tuple(self.types[i] for i in keep))
 
 

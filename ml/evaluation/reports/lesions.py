@@ -59,9 +59,10 @@ def report(
     used = [row for row in manifest if row.get("image_kind") in USED_KINDS]
     model = _found(predictions)
     full = LesionReport([], {"froc": []}, [])
+    asked = [row for row in used if row["split"] in splits]
+    others = proposals(asked, used, findings, seed, pixels) if pixels is not None else {}
     for split in splits:
-        rows = [row for row in used if row["split"] == split]
-        others = proposals(rows, used, findings, seed, pixels) if pixels is not None else {}
+        rows = [row for row in asked if row["split"] == split]
         by_image = {row["image_id"]: row for row in rows}
         ground = Ground(split, images_of(rows), model, others, replicates, seed, by_image)
         for target in (ANY, *findings):

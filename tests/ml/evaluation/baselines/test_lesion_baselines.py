@@ -25,7 +25,7 @@ def picture(discs, shape=(200, 170)):
 @pytest.mark.parametrize("radius_mm", [3.0, 6.0, 12.0])
 def test_the_brightest_blob_of_any_size_comes_first_in_source_pixels(radius_mm):
     image = picture([(80, 100, radius_mm / 0.4, 0.4)])
-    boxes, scores = brightest_blobs(ROW, image, "mass")
+    boxes, scores = brightest_blobs(ROW, image, ["mass"])["mass"]
     assert (np.diff(scores) <= 0).all() and len(scores) <= 20
     x0, y0, x1, y1 = boxes[0]
     # Network (80, 100) is source ((80 - 10) / .5, 200).
@@ -35,7 +35,7 @@ def test_the_brightest_blob_of_any_size_comes_first_in_source_pixels(radius_mm):
 
 def test_three_specks_together_are_a_cluster_and_one_alone_is_none():
     specks = [(60, 100, 0.8, 0.5), (66, 104, 0.8, 0.5), (62, 108, 0.8, 0.5)]
-    boxes, _ = brightest_blobs(ROW, picture([*specks, (150, 30, 0.8, 0.9)]), "calcification")
+    boxes, _ = brightest_blobs(ROW, picture([*specks, (150, 30, 0.8, 0.9)]), ["calcification"])["calcification"]
     assert len(boxes) == 1
     x0, y0, x1, y1 = boxes[0]
     assert x0 < 100 and x1 > 112 and y0 < 200 and y1 > 216
@@ -44,14 +44,14 @@ def test_three_specks_together_are_a_cluster_and_one_alone_is_none():
 
 def test_a_flat_image_has_no_blob():
     for finding in ("mass", "calcification"):
-        boxes, scores = brightest_blobs(ROW, picture([]), finding)
+        boxes, scores = brightest_blobs(ROW, picture([]), [finding])[finding]
         assert len(boxes) == len(scores) <= 20 and (scores < 1e-6).all()
 
 
 def test_nothing_is_proposed_off_the_breast():
     image = picture([(80, 100, 12, 0.4)])
     image.mask[:, 60:100] = False
-    centres = brightest_blobs(ROW, image, "mass")[0].reshape(-1, 2, 2).mean(axis=1)[:, 0]
+    centres = brightest_blobs(ROW, image, ["mass"])["mass"][0].reshape(-1, 2, 2).mean(axis=1)[:, 0]
     assert not ((centres > 112) & (centres < 172)).any()
 
 

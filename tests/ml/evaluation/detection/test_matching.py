@@ -80,6 +80,12 @@ def test_the_pooled_curve_asks_each_mark_by_its_own_criterion():
     assert verdicts(mass, small, "by_finding", target=ANY) == ["FALSE"]
 
 
+def test_a_box_that_stands_under_several_types_is_one_candidate_of_the_pooled_curve():
+    boxes, types = [[0, 0, 100, 100], [500, 500, 600, 600]] * 2, ["mass", "mass", "asymmetry", "asymmetry"]
+    image = an_image(a_mark("box", [0, 0, 100, 100]))
+    assert verdicts(image, boxes, "by_finding", target=ANY, types=types) == ["TRUE", "FALSE"]
+
+
 def test_a_candidate_takes_the_mark_it_fits_best_and_leaves_the_other():
     image = an_image(a_mark("box", [0, 0, 100, 100]), a_mark("circle", [60, 60, 50]))
     judged = judge(
