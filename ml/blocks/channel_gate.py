@@ -15,6 +15,9 @@ class ChannelGate(nn.Module):
         self.squeeze = nn.Linear(channels, channels // reduction, bias=bias)
         self.excite = nn.Linear(channels // reduction, channels, bias=bias)
         self.residual = residual
+        if bias:
+            # A narrow gate has a hidden unit or two, and its input is never negative: one that starts dead stays so.
+            nn.init.ones_(self.squeeze.bias)
 
     def gate(self, x: Tensor) -> Tensor:
         """The gate values, (N, C)."""

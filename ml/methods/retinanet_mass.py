@@ -14,7 +14,7 @@ a mark that no anchor reaches claims its best one. `tiny` reads the whole image 
 size and no sections, `base` has ResNet-18 and 128-channel pyramids; both are ours.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -239,10 +239,9 @@ def _candidates(network: RetinaNet, x: Tensor, valid: Tensor, inference: Inferen
     for n in range(len(x)):
         inside = centres_inside(anchors, valid[n, 0])
         mean = samples[:, n, inside].mean(0)
-        best = mean.amax(1).topk(min(len(mean), PRE_NMS * mean.shape[1])).indices
-        # Where one finding is far likelier than another, the other's candidates must still be among those looked at.
-        per_class = [mean[:, k].topk(min(len(mean), PRE_NMS)).indices for k in range(mean.shape[1])]
-        best = torch.unique(torch.cat(per_class)) if per_class else best
+        # The best of each finding: where one is far likelier than another, the other's must still be looked at.
+        per_finding = [mean[:, k].topk(min(len(mean), PRE_NMS)).indices for k in range(mean.shape[1])]
+        best = torch.unique(torch.cat(per_finding))
         rows, cols = int(valid[n, 0, 0].any(1).sum()), int(valid[n, 0, 0].any(0).sum())
         limits = torch.tensor([cols, rows, cols, rows], device=x.device)
         decoded = decode(codes[n, inside][best], anchors[inside][best]).clamp(min=0).minimum(limits)
@@ -284,19 +283,28 @@ def predict(network: nn.Module, x: Tensor, valid: Tensor, config: Config, infere
     if not config.sections:
         found, embeddings = _candidates(network, x, valid, inference)
         return [_settle(f, config, inference, e) for f, e in zip(found, embeddings, strict=True)]
-    return [_predict_sections(network, x[n : n + 1], valid[n, 0], config, inference) for n in range(len(x))]
+
+    def find(crop: Tensor) -> tuple[_Candidates, Tensor]:
+        found, vectors = _candidates(network, crop, torch.ones_like(crop, dtype=torch.bool), inference)
+        return found[0], vectors[0]
+
+    return [over_sections(find, x[n], valid[n, 0], config, inference) for n in range(len(x))]
 
 
-def _predict_sections(network: Any, x: Tensor, valid: Tensor, config: Config, inference: Inference) -> Prediction:
-    """The whole image and its sections; boxes that touch an inner edge of a section are left to its neighbour."""
+def over_sections(
+    find: Callable[[Tensor], tuple[_Candidates, Tensor]], x: Tensor, valid: Tensor, config: Config, inference: Inference
+) -> Prediction:
+    """The whole image and its sections; boxes that touch an inner edge of a section are left to its neighbour.
+
+    find(crop (1, 1, 1, h, w)) gives the candidates of a window in its pixels; x (1, 1, H, W), valid (1, H, W).
+    """
     rows, cols = int(valid[0].any(1).sum()), int(valid[0].any(0).sum())
     parts, embedding = [], None
     for window in section_windows(rows, cols):
         left, top, right, bottom = window
         scale = window_scale(window, config.short_px, config.long_px)
-        crop = resize(x[0, 0, :, top:bottom, left:right], scale)[None, None]
-        (found,), vector = _candidates(network, crop, torch.ones_like(crop, dtype=torch.bool), inference)
-        embedding = vector[0] if embedding is None else embedding
+        found, vector = find(resize(x[0, :, top:bottom, left:right], scale)[None, None])
+        embedding = vector if embedding is None else embedding
         boxes = found.boxes / scale + torch.tensor([left, top, left, top])
         keep = ~inner_edge(boxes, window, rows, cols)
         parts.append(_Candidates(boxes[keep], found.probabilities[keep], found.samples[:, keep]))

@@ -41,12 +41,15 @@ class EventWriter:
             event = {"v": 1, "seq": self.seq, "t": now_text(), "type": kind, **fields}
             os.write(self._descriptor, _line(event))
 
+    def progress_due(self) -> bool:
+        """True when `progress` would write: look before computing what it costs to know."""
+        return time.monotonic() - self._last_progress >= PROGRESS_EVERY_SECONDS
+
     def progress(self, **fields: Any) -> bool:
         """A `progress` event, at most one per 2 s; True if it was written."""
-        now = time.monotonic()
-        if now - self._last_progress < PROGRESS_EVERY_SECONDS:
+        if not self.progress_due():
             return False
-        self._last_progress = now
+        self._last_progress = time.monotonic()
         self.write("progress", **fields)
         return True
 

@@ -21,48 +21,36 @@ FINDINGS = ("mass", "calcification", "asymmetry", "architectural_distortion")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
-    """What is learned where a method could learn several things."""
-
-    kind: Literal["presence", "pathology", "outcome", "density", "tissue"] = "presence"
-    finding: str | None = None
-    positive: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Init:
-    """Where the weights come from. `model_dir` is a `model/` folder of an earlier run."""
+    """Where the weights come from. `model_dir` is a `model/` folder of an earlier run; sha256 that of its weights."""
 
-    kind: Literal["none", "weights_file", "model_dir"] = "none"
+    kind: Literal["none", "model_dir"] = "none"
     path: str | None = None
     sha256: str | None = None
-    layout: Literal["auto", "torchvision", "timm", "own"] = "auto"
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
-    """Which part of the manifest is used."""
+    """Which part of the training rows is used; patients are left out whole, in keyed order."""
 
-    split_policy: str = "as_given"
     train_fraction: float = 1.0
     max_images: int | None = None
-    folds: int | None = None
-    fold: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compute:
-    """The machine. `workers` is the number of loader processes: 0, in-process, unless a GPU waits for data."""
+    """The machine. `workers` is the number of loader threads: 0, in line, on a CPU; up to 8 where a GPU waits.
+
+    A checkpoint is written after each epoch or 300 s, but at least `checkpoint_seconds` after the one before.
+    """
 
     device: str = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    workers: int = 0
+    workers: int | None = None
     threads: int | None = None
     max_seconds: float | None = None
     deterministic: bool = False
-    max_pixels_per_batch: int | None = None
+    checkpoint_seconds: float = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,16 +59,12 @@ class EvaluationOptions:
 
     splits: tuple[str, ...] = ("val", "test", "audit")
     bootstrap: int = 2000
-    hit_criteria: tuple[str, ...] = ()
-    operating_points: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class OutputOptions:
     """What is written beside the model."""
 
-    explanations: int = 0
-    save_masks: bool = False
     embeddings: bool = True
 
 
@@ -96,7 +80,6 @@ class Request:
     task: str | None = None
     findings: tuple[str, ...] = ()
     seed: int = 0
-    target: Target | None = None
     config: dict[str, Any] = field(default_factory=dict)
     pixels: dict[str, Any] = field(default_factory=dict)
     init: Init = field(default_factory=Init)

@@ -1,11 +1,11 @@
 """What a manifest must hold before anything is learned from it. Under 2 s for 100,000 rows."""
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ml.geometry.shapes import Box, bounds
 from ml.runs.errors import refused
 from ml.runs.manifest import Finding, ManifestRow, Mark
 from ml.runs.needs import Need, label_counts, missing
@@ -94,7 +94,7 @@ def _check_mark(mark: Mark, row: ManifestRow) -> Mark:
         left, top, right, bottom = bounds_px(mark)
     except (TypeError, ValueError, IndexError) as error:
         raise refused("geometry_invalid", f"a {mark.kind} is not valid: {error}", image_id=row.image_id) from None
-    if right <= 0 or bottom <= 0 or left >= row.cols or top >= row.rows:
+    if right < 0 or bottom < 0 or left > row.cols or top > row.rows:
         raise refused("geometry_outside", f"a {mark.kind} lies wholly outside its image", image_id=row.image_id)
     inside = (
         left >= -TOLERANCE_PX
@@ -118,27 +118,11 @@ def _clip(mark: Mark, row: ManifestRow) -> Any:
     return [[point(xy) for xy in ring] for ring in mark.geometry]
 
 
-def bounds_px(mark: Mark) -> tuple[float, float, float, float]:
-    """Bounding box of a mark in source pixels. Raises ValueError on a shape without extent."""
-    values = mark.geometry
-    if mark.kind == "point":
-        return float(values[0]), float(values[1]), float(values[0]) + 1e-9, float(values[1]) + 1e-9
-    if mark.kind == "circle":
-        x, y, r = map(float, values)
-        box = (x - r, y - r, x + r, y + r)
-    elif mark.kind == "ellipse":
-        x, y, rx, ry, degrees = map(float, values)
-        cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-        half_w, half_h = math.hypot(rx * cos, ry * sin), math.hypot(rx * sin, ry * cos)
-        box = (x - half_w, y - half_h, x + half_w, y + half_h)
-    elif mark.kind == "polygon":
-        if not values or any(len(ring) < 3 for ring in values):
-            raise ValueError("a ring needs three points")
-        xs, ys = zip(*values[0], strict=True)
-        box = (min(xs), min(ys), max(xs), max(ys))
-    else:
-        x0, y0, x1, y1 = map(float, values)
-        box = (x0, y0, x1, y1)
-    if not (box[2] > box[0] and box[3] > box[1]):
+def bounds_px(mark: Mark) -> Box:
+    """Bounding box of a mark in source pixels. Raises ValueError for a shape without extent."""
+    if mark.kind == "polygon" and (not mark.geometry or any(len(ring) < 3 for ring in mark.geometry)):
+        raise ValueError("a ring needs three points")
+    left, top, right, bottom = map(float, bounds(mark.kind, mark.geometry))
+    if mark.kind != "point" and not (right > left and bottom > top):
         raise ValueError("no area")
-    return box
+    return left, top, right, bottom

@@ -1,0 +1,70 @@
+"""The device and the number format of a run."""
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ml.runs.errors import RunRefused
+from ml.runs.exits import Exit
+from ml.runs.request import Compute
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where a run computes, and in what. `precision` is fp32, bf16 or fp16; the CPU always has fp32."""
+
+    device: torch.device
+    precision: str
+
+    @property
+    def cuda(self) -> bool:
+        return self.device.type == "cuda"
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Half precision for what tolerates it; losses are computed in float32 by the methods."""
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.autocast("cuda", torch.bfloat16 if self.precision == "bf16" else torch.float16)
+
+    def place(self, network: nn.Module) -> nn.Module:
+        """The network on the device, with channels last on CUDA, where convolutions are faster so."""
+        network = network.to(self.device)
+        return network.to(memory_format=torch.channels_last) if self.cuda else network
+
+    @property
+    def memory_mb(self) -> int | None:
+        """Most memory that tensors took on the device so far."""
+        return torch.cuda.max_memory_allocated(self.device) // 2**20 if self.cuda else None
+
+
+def machine_for(compute: Compute) -> Machine:
+    """Settle device and precision, and the switches of a deterministic run. Raises RunRefused (exit 6)."""
+    if compute.deterministic:
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.backends.cudnn.benchmark = False
+    elif torch.cuda.is_available():
+        torch.backends.cudnn.benchmark = True
+    if compute.threads:
+        torch.set_num_threads(compute.threads)
+    wanted = compute.device
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted.startswith("cuda") and not torch.cuda.is_available():
+        raise RunRefused(Exit.DEVICE_LOST, "device_missing", "the run asks for a GPU and there is none")
+    device = torch.device(wanted)
+    return Machine(device, _precision(compute.precision, device))
+
+
+def _precision(wanted: str, device: torch.device) -> str:
+    if device.type == "cpu":
+        return "fp32"
+    if wanted == "auto":
+        return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
+    return wanted
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """True for an allocation that failed on the device or in main memory."""
+    return isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError))

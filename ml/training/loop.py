@@ -1,0 +1,264 @@
+"""The loop: one stage, step by step. Stopped and resumed, it ends with the weights it would have had."""
+
+import gc
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ml.methods.spec import Batch, Stage
+from ml.runs.cancel import StopRequest
+from ml.runs.errors import RunRefused
+from ml.runs.events import EventWriter
+from ml.runs.exits import Exit
+from ml.runs.heartbeat import Heartbeat
+from ml.training import checkpoints
+from ml.training.checkpoints import Identity
+from ml.training.device import Machine, is_out_of_memory
+from ml.training.sampling import key_seed
+from ml.training.state import TrainState
+
+CURVE_POINTS = 60
+EVALUATIONS = 8
+CHECKPOINT_SECONDS = 300.0
+PATIENCE, MIN_DELTA = 10, 0.001
+MAX_DIVERGED = 3
+
+
+class Loader(Protocol):
+    """Where batches come from: a function of the position alone."""
+
+    n: int
+
+    def batch(self, first: int, count: int) -> Batch:
+        """The samples at positions first..first+count-1 of the endless order."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Everybody who looks at a running loop."""
+
+    events: EventWriter
+    heartbeat: Heartbeat
+    stop: StopRequest
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a stage is run: what does not belong to the method.
+
+    freeze_steps: the first steps train the heads alone (a continued model). early_stopping: keep the best weights on
+    validation, and stop when they stay the best. checkpoint_seconds: the shortest time between two checkpoints.
+    """
+
+    steps: int
+    seed: int
+    identity: Identity
+    folder: Path
+    freeze_steps: int = 0
+    freeze_norm: bool = False
+    early_stopping: bool = False
+    checkpoint_seconds: float = 10.0
+    micro: int | None = None
+
+
+Validate = Callable[[TrainState], Mapping[str, float | None]]
+
+
+class Loop:
+    """Trains one stage; `run()` is the whole of it."""
+
+    def __init__(
+        self, state: TrainState, stage: Stage, loader: Loader, plan: Plan, machine: Machine, watch: Watch,
+        validate: Validate | None,
+    ) -> None:  # fmt: skip
+        self.state, self.stage, self.loader, self.plan = state, stage, loader, plan
+        self.machine, self.watch, self.validate = machine, watch, validate
+        self.micro = plan.micro or stage.batch
+        self.began = self.saved = time.monotonic()
+        self.first_step = state.step
+        self.losses: list[Tensor] = []
+        self.saved_step = -1
+
+    def run(self) -> None:
+        """Train to the end of the plan. Raises Stopped, RunRefused (exits 4 and 5)."""
+        state, plan = self.state, self.plan
+        while state.step < plan.steps:
+            try:
+                self.watch.stop.check()
+            except BaseException:
+                self.checkpoint()
+                raise
+            self.set_trainable()
+            loss = self.step()
+            if not self.finite(loss):
+                continue
+            self.losses.append(loss)
+            self.tell(loss)
+            if self.evaluation_due() and self.evaluate() and plan.early_stopping:
+                break
+            if self.checkpoint_due():
+                self.checkpoint()
+        self.checkpoint()
+
+    # -- one step -----------------------------------------------------------------------------------------------
+
+    def step(self) -> Tensor:
+        """One move of the weights, in as many micro-batches as memory asks for; the mean loss, on the device."""
+        while True:
+            try:
+                return self._step()
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            self._halve()
+
+    def _step(self) -> Tensor:
+        state, stage = self.state, self.stage
+        # Dropout of a step depends on (seed, stage, step) alone: nothing to store, nothing to lose on a resume.
+        torch.manual_seed(key_seed(self.plan.seed, stage.name, state.step))
+        state.optimiser.zero_grad(set_to_none=True)
+        total = torch.zeros((), device=self.machine.device)
+        first = state.step * stage.batch
+        for start in range(0, stage.batch, self.micro):
+            count = min(self.micro, stage.batch - start)
+            batch = self.loader.batch(first + start, count)
+            with self.machine.autocast():
+                outputs = state.network(batch.x, batch.valid)
+            loss = sum(stage.loss(outputs, batch).values(), torch.zeros((), device=self.machine.device))
+            share = count / stage.batch
+            state.scaler.scale(loss * share).backward()
+            total += loss.detach() * share
+        if self._must_look() and not bool(torch.isfinite(total)):
+            return total  # the weights stay as they are
+        state.apply()
+        return total
+
+    def _must_look(self) -> bool:
+        """Looking at the loss makes the host wait for a GPU: there, only as often as a curve has points."""
+        return not self.machine.cuda or self.state.step % self._curve_every() == 0
+
+    def _halve(self) -> None:
+        self.state.optimiser.zero_grad(set_to_none=True)
+        gc.collect()
+        if self.machine.cuda:
+            torch.cuda.empty_cache()
+        if self.micro == 1:
+            raise RunRefused(Exit.OUT_OF_MEMORY, "out_of_memory", "out of memory with one image at a time")
+        self.micro = self.micro // 2
+        accumulate = math.ceil(self.stage.batch / self.micro)
+        self.watch.events.write("resource", what="oom_halved", batch=self.micro, accumulate=accumulate)
+
+    def finite(self, loss: Tensor) -> bool:
+        """True for a number; else go back to the last checkpoint at half the rate. Raises RunRefused (exit 5)."""
+        if not self._must_look() or bool(torch.isfinite(loss)):
+            return True
+        state = self.state
+        state.diverged += 1
+        if state.diverged >= MAX_DIVERGED:
+            raise RunRefused(Exit.DIVERGED, "diverged", "the loss is not a number, also at a lower learning rate")
+        state.rate_scale /= 2
+        step = state.step
+        found = checkpoints.load_newest(self.plan.folder, self.plan.identity)
+        if found is not None:
+            state.restore(*found, keep_rate=True)
+        self.losses.clear()
+        self.watch.events.warning("diverged", f"the loss at step {step} is not a number; back to {state.step}")
+        return False
+
+    def set_trainable(self) -> None:
+        """Heads alone for the first steps of a continued model; norms in eval where batches are small."""
+        state = self.state
+        state.network.train()
+        frozen = state.step < self.plan.freeze_steps
+        if frozen or (self.plan.freeze_steps and state.step == self.plan.freeze_steps):
+            for name, parameter in state.network.named_parameters():
+                parameter.requires_grad_(not frozen or name.startswith(self.stage.head_prefixes))
+        if self.plan.freeze_norm or frozen:
+            for module in state.network.modules():
+                if isinstance(module, torch.nn.BatchNorm2d):
+                    module.eval()
+
+    # -- what others see ----------------------------------------------------------------------------------------
+
+    def _curve_every(self) -> int:
+        return max(1, self.plan.steps // CURVE_POINTS)
+
+    def tell(self, loss: Tensor) -> None:
+        """Heartbeat and progress; a point of the loss curve every 1/60 of the plan."""
+        state, events = self.state, self.watch.events
+        self.watch.heartbeat.stage, self.watch.heartbeat.step = self.stage.name, state.step
+        if events.progress_due():
+            events.progress(**self.progress(float(loss)))
+        if state.step % self._curve_every() == 0 or state.step == self.plan.steps:
+            mean = float(torch.stack(self.losses).mean())
+            self.losses.clear()
+            values = {"loss": mean if math.isfinite(mean) else None, "lr": state.rate()}
+            events.write("metric", stage=self.stage.name, step=state.step, split="train", values=values)
+
+    def progress(self, loss: float) -> dict[str, object]:
+        """The fields of a `progress` event."""
+        seconds, done = time.monotonic() - self.began, self.state.step - self.first_step
+        left = self.plan.steps - self.state.step
+        return {
+            "stage": self.stage.name,
+            "step": self.state.step,
+            "planned_steps": self.plan.steps,
+            "epoch": round(self.state.step * self.stage.batch / self.loader.n, 2),
+            "seconds": round(seconds, 1),
+            "images_per_s": round(done * self.stage.batch / max(seconds, 1e-6), 1),
+            "eta_s": round(left * seconds / max(done, 1)),
+            "lr": self.state.rate(),
+            "loss": loss if math.isfinite(loss) else None,
+            "gpu_mem_mb": self.machine.memory_mb,
+        }
+
+    def evaluation_due(self) -> bool:
+        """Eight times in a plan, and at its end."""
+        every = max(1, self.plan.steps // EVALUATIONS)
+        return self.validate is not None and (self.state.step % every == 0 or self.state.step == self.plan.steps)
+
+    def evaluate(self) -> bool:
+        """Look at validation; keep the best weights. True when it has been long enough since."""
+        assert self.validate is not None
+        state = self.state
+        values = self.validate(state)
+        self.watch.events.write("metric", stage=self.stage.name, step=state.step, split="val", values=dict(values))
+        headline = values.get("headline")
+        if not self.plan.early_stopping or headline is None:
+            return False
+        if state.best is None or headline > state.best + MIN_DELTA:
+            state.best, state.evaluations_since_best = headline, 0
+            checkpoints.save_best(
+                self.plan.folder, stage=self.stage.name, step=state.step, weights=state.final_weights(),
+                identity=self.plan.identity,
+            )  # fmt: skip
+            self.watch.events.write("checkpoint", stage=self.stage.name, step=state.step, path="best", best=True)
+        else:
+            state.evaluations_since_best += 1
+        return state.evaluations_since_best >= PATIENCE
+
+    def checkpoint_due(self) -> bool:
+        """After each epoch or 300 s, whichever comes first, but not more often than the plan allows."""
+        seconds = time.monotonic() - self.saved
+        per_epoch = max(1, self.loader.n // self.stage.batch)
+        return seconds >= CHECKPOINT_SECONDS or (
+            seconds >= self.plan.checkpoint_seconds and self.state.step - max(self.saved_step, 0) >= per_epoch
+        )
+
+    def checkpoint(self) -> None:
+        """Write `last`, unless this very step is there already."""
+        if self.saved_step == self.state.step:
+            return
+        checkpoints.save(
+            self.plan.folder, stage=self.stage.name, step=self.state.step, weights=self.state.all_weights(),
+            state=self.state.counters(), identity=self.plan.identity,
+        )  # fmt: skip
+        self.state.diverged = 0
+        self.saved, self.saved_step = time.monotonic(), self.state.step
+        self.watch.events.write("checkpoint", stage=self.stage.name, step=self.state.step, path="last", best=False)

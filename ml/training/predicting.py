@@ -1,0 +1,92 @@
+"""Predictions of a model over samples: batches of equal shape, calibrated, cancelled between batches."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ml.methods.spec import Inference, MethodSpec, Prediction
+from ml.runs.cancel import StopRequest
+from ml.training.batches import Item, collate
+from ml.training.checkpoints import Weights
+from ml.training.data import ImageLoader, Sample
+from ml.training.device import Machine
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A network that answers. prior_shift (C,) and temperature turn a classifier's logits into probabilities."""
+
+    method: MethodSpec
+    config: Any
+    network: nn.Module
+    machine: Machine
+    prior_shift: tuple[float, ...] = ()
+    temperature: float = 1.0
+    batch: int = 8
+
+    def over(
+        self, samples: Iterable[Sample], loader: ImageLoader, inference: Inference, stop: StopRequest | None = None
+    ) -> Iterator[tuple[Sample, Item, Prediction]]:
+        """Each sample with what was loaded for it and what is said of it, in order."""
+        self.network.eval()
+        for group in _of_one_shape(samples, loader, self.batch if self.machine.cuda else 4):
+            if stop is not None:
+                stop.check()
+            batch = collate([item for _, item in group], self.machine.device)
+            with torch.inference_mode(), self.machine.autocast():
+                said = self.method.predict(self.network, batch.x, batch.valid, self.config, inference)
+            for (sample, item), prediction in zip(group, said, strict=True):
+                yield sample, item, self.calibrated(prediction)
+
+    def calibrated(self, prediction: Prediction) -> Prediction:
+        """A classifier's probabilities at the prevalence of the training set, tempered."""
+        if prediction.logits is None:
+            return prediction
+        shift = torch.tensor(self.prior_shift) if self.prior_shift else torch.zeros(len(prediction.logits))
+        if prediction.samples is not None:
+            logits = torch.log(prediction.samples.clamp(min=1e-12))
+            samples = ((logits + shift) / self.temperature).softmax(-1)
+            return replace(prediction, samples=samples, probabilities=samples.mean(0))
+        return replace(prediction, probabilities=((prediction.logits + shift) / self.temperature).softmax(-1))
+
+
+def _of_one_shape(samples: Iterable[Sample], loader: ImageLoader, most: int) -> Iterator[list[tuple[Sample, Item]]]:
+    """Runs of samples whose images have one shape, so that nothing is padded for the sake of a neighbour.
+
+    Padding would enter the statistics of group norms: what is said of an image must not depend on its company.
+    """
+    group: list[tuple[Sample, Item]] = []
+    for sample in samples:
+        item = loader.item(sample)
+        if group and (len(group) == most or _shape(group[0][1]) != _shape(item)):
+            yield group
+            group = []
+        group.append((sample, item))
+    if group:
+        yield group
+
+
+def _shape(item: Item) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(x.shape) for x in item.x)
+
+
+@contextmanager
+def weights_in(network: nn.Module, weights: Weights) -> Iterator[nn.Module]:
+    """The network with other weights for a while."""
+    own = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    network.load_state_dict(weights)
+    try:
+        yield network
+    finally:
+        network.load_state_dict(own)
+
+
+def stacked(vectors: Mapping[str, np.ndarray]) -> tuple[list[str], np.ndarray]:
+    """Ids and (N, D) of vectors by id, in order of the ids."""
+    ids = sorted(vectors)
+    return ids, np.stack([vectors[name] for name in ids]) if ids else np.zeros((0, 0), dtype=np.float32)

@@ -1,0 +1,95 @@
+"""Predictions as rows of predictions.jsonl: geometry in source pixels, one row a class or a box."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ml.acquisition.uncertainty import entropy, mutual_information, two_class
+from ml.methods.spec import Prediction
+from ml.runs.manifest import ManifestRow
+from ml.training.targets import DENSITY_LABELS
+
+Row = dict[str, Any]
+
+
+def _base(row: ManifestRow, level: str, kind: str, target: str, version: str) -> Row:
+    return {
+        "level": level,
+        "kind": kind,
+        "patient_id": row.patient_id,
+        "exam_id": row.exam_id,
+        "image_id": row.image_id if level == "image" else None,
+        "laterality": row.laterality if level in ("image", "breast") else None,
+        "target": target,
+        "member": -1,
+        "split": row.split,
+        "model_version": version,
+    }
+
+
+def _spread(samples: np.ndarray | None, mean: np.ndarray) -> tuple[float, float | None, np.ndarray | None]:
+    """(entropy, mutual information, variance per class) of class probabilities; samples (T, C) or None."""
+    if samples is None:
+        return float(entropy(mean)), None, None
+    return float(entropy(mean)), float(mutual_information(samples)), samples.var(axis=0)
+
+
+def class_rows(row: ManifestRow, level: str, mean: np.ndarray, samples: np.ndarray | None, version: str) -> list[Row]:
+    """One row per density class of an image, a breast or an exam."""
+    unsure, information, variance = _spread(samples, mean)
+    return [
+        {
+            **_base(row, level, "prob", "density", version),
+            "class_index": index,
+            "label": label,
+            "prob": float(mean[index]),
+            "entropy": unsure,
+            "mutual_information": information,
+            "variance": None if variance is None else float(variance[index]),
+        }
+        for index, label in enumerate(DENSITY_LABELS)
+    ]
+
+
+def exam_rows(members: Sequence[tuple[ManifestRow, np.ndarray, np.ndarray | None]], version: str) -> list[Row]:
+    """Rows of an exam from those of its samples: the mean, also in each pass. members: (row, (C,), (T, C))."""
+    mean = np.mean([own for _, own, _ in members], axis=0)
+    passes = [own for _, _, own in members if own is not None]
+    samples = np.mean(passes, axis=0) if passes else None
+    return class_rows(members[0][0], "exam", mean, samples, version)
+
+
+def box_rows(
+    row: ManifestRow, prediction: Prediction, affine: np.ndarray, labels: Sequence[str], version: str
+) -> list[Row]:
+    """One row per box, mapped back into the stored pixels and clipped to them."""
+    assert prediction.boxes is not None and prediction.scores is not None and prediction.labels is not None
+    boxes = source_boxes(prediction.boxes.numpy(), affine, row)
+    scores, classes = prediction.scores.numpy().astype(float), prediction.labels.numpy()
+    samples = None if prediction.samples is None else prediction.samples.numpy()
+    unsure = entropy(two_class(scores)) if len(scores) else scores
+    known = mutual_information(two_class(samples)) if samples is not None and len(scores) else None
+    return [
+        {
+            **_base(row, "image", "box", labels[int(classes[n])], version),
+            "score": float(scores[n]),
+            **dict(zip(("x0", "y0", "x1", "y1"), map(float, boxes[n]), strict=True)),
+            "entropy": float(unsure[n]),
+            "mutual_information": None if known is None else float(known[n]),
+            "variance": None if samples is None else float(samples[:, n].var()),
+        }
+        for n in range(len(boxes))
+        if boxes[n, 2] > boxes[n, 0] and boxes[n, 3] > boxes[n, 1]
+    ]
+
+
+def source_boxes(boxes: np.ndarray, affine: np.ndarray, row: ManifestRow) -> np.ndarray:
+    """(N, 4) boxes of the prepared image in source pixels: bounding boxes of the mapped corners, clipped."""
+    back = np.linalg.inv(affine)
+    corners = np.stack([boxes[:, [0, 1]], boxes[:, [2, 1]], boxes[:, [2, 3]], boxes[:, [0, 3]]], 1).astype(np.float64)
+    mapped = corners @ back[:2, :2].T + back[:2, 2]
+    out = np.concatenate([mapped.min(1), mapped.max(1)], 1)
+    out[:, [0, 2]] = out[:, [0, 2]].clip(0, row.cols)
+    out[:, [1, 3]] = out[:, [1, 3]].clip(0, row.rows)
+    return out

@@ -1,0 +1,160 @@
+"""One command on one run folder: the protocol around the work. Lock, checks, events, exit code."""
+
+import os
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ml.methods import get
+from ml.methods.spec import MethodSpec
+from ml.runs.cancel import Stopped, StopRequest
+from ml.runs.errors import RunRefused, invalid
+from ml.runs.events import EventWriter, read_events
+from ml.runs.exits import Exit
+from ml.runs.folder import RunFolder
+from ml.runs.heartbeat import Heartbeat
+from ml.runs.manifest import ManifestMeta, ManifestRow, read_manifest, read_meta
+from ml.runs.request import Request, read_request
+from ml.runs.result import read_result
+from ml.runs.validate import validate
+from ml.training.device import Machine, machine_for
+from ml.training.environment import code_version
+from ml.training.loop import Watch
+from ml.training.selection import reduced, usable_rows
+
+MAX_TRACEBACK = 8 * 1024
+SPLITS = ("train", "val", "test", "audit", "pool")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has its lock, its data and its machine."""
+
+    folder: RunFolder
+    request: Request
+    meta: ManifestMeta
+    rows: list[ManifestRow]
+    method: MethodSpec
+    machine: Machine
+    watch: Watch
+    began: float
+
+    def warn(self, code: str, text: str, example: str | None = None) -> None:
+        """A `warning` event."""
+        self.watch.events.warning(code, text, example)
+
+    @property
+    def workers(self) -> int:
+        """Loader threads: in line on a CPU, where the network needs the cores."""
+        if self.request.compute.workers is not None:
+            return self.request.compute.workers
+        return min(8, os.cpu_count() or 1) if self.machine.cuda else 0
+
+
+def run(run_dir: Path, *, command: str, supervised: bool = False) -> Exit:
+    """Do what the folder asks. Everything that goes wrong becomes an exit code and a `failed` event."""
+    folder = RunFolder(run_dir.resolve())
+    try:
+        request = read_request(folder.path)
+        if request.command != command:
+            raise invalid("command_differs", f"request.json asks for {request.command}, not {command}")
+        with folder.locked():
+            if read_result(folder.path) is not None:
+                return Exit.FINISHED  # complete already: nothing is computed twice
+            return _held(folder, request, supervised)
+    except RunRefused as error:
+        sys.stderr.write(f"{error.code}: {error.text}\n")
+        return error.exit
+
+
+def _held(folder: RunFolder, request: Request, supervised: bool) -> Exit:
+    attempt = 1 + sum(event["type"] == "started" for event in read_events(folder.events)[0])
+    events = EventWriter(folder.events)
+    stop = StopRequest(folder.path, max_seconds=request.compute.max_seconds)
+    stop.listen(supervised=supervised)
+    with Heartbeat(folder.path) as heartbeat:
+        watch = Watch(events, heartbeat, stop)
+        try:
+            return _work(folder, request, watch, attempt)
+        except Stopped as stopped:
+            where = {"stage": heartbeat.stage, "step": heartbeat.step, "resumable": True}
+            events.write("cancelled", reason=stopped.reason, exit_code=int(stopped.exit), **where)
+            return stopped.exit
+        except RunRefused as error:
+            _failed(events, error.exit, error.code, error.text, error.detail)
+            sys.stderr.write(f"{error.code}: {error.text}\n")
+            return error.exit
+        except Exception as error:  # noqa: BLE001 - the process's edge: whatever it was, the caller must learn of it
+            text = _traceback(error)
+            _failed(
+                events, Exit.UNEXPECTED, "unexpected", f"{type(error).__name__}: {error}"[:500], {"traceback": text}
+            )
+            print(text, file=sys.stderr)
+            return Exit.UNEXPECTED
+        finally:
+            events.close()
+
+
+def _failed(events: EventWriter, code: Exit, name: str, text: str, detail: dict[str, Any]) -> None:
+    fields = {"traceback": None, **detail}
+    events.write("failed", exit_code=int(code), code=name, text=text, resumable=code.resumable, **fields)
+
+
+def _traceback(error: BaseException) -> str:
+    """The last frames, with file names only: paths may hold names of people."""
+    lines = traceback.TracebackException.from_exception(error)
+    for frame in lines.stack:
+        frame.filename = Path(frame.filename).name
+    return "".join(lines.format())[-MAX_TRACEBACK:]
+
+
+def _work(folder: RunFolder, request: Request, watch: Watch, attempt: int) -> Exit:
+    from ml.training import commands
+
+    method = get(request.method)
+    if request.size not in method.sizes:
+        raise invalid("size_unknown", f"{method.name} has no size {request.size!r}")
+    meta = read_meta(folder.path)
+    found = reduced(read_manifest(folder.path), request.data, request.seed)
+    labels = method.labels(request.findings)
+    needs = method.needs if request.command == "train" else ()
+    checked = validate(found, needs=needs, findings=request.findings or method.findings)
+    machine = machine_for(request.compute)
+    watch.events.write(
+        "started",
+        run_id=request.run_id,
+        command=request.command,
+        method=method.name,
+        size=request.size,
+        pid=os.getpid(),
+        attempt=attempt,
+        resumed_from=_resumed_from(folder),
+        device=str(machine.device),
+        precision=machine.precision,
+        labels=list(labels),
+        n={
+            split: sum(row.split == split for row in checked.rows)
+            for split in ("train", "val", "test", "audit", "pool")
+        },
+        code_version=code_version(),
+    )
+    for code, text, example in checked.warnings:
+        watch.events.warning(code, text, example)
+    rows = usable_rows(checked.rows, watch.events.warning)
+    work = Run(folder, request, meta, rows, method, machine, watch, time.monotonic())
+    commands.COMMANDS[request.command](work)
+    return Exit.FINISHED
+
+
+def _resumed_from(folder: RunFolder) -> dict[str, Any] | None:
+    """The newest checkpoint on disk, as the event tells it."""
+    import json
+
+    found = []
+    for path in (folder.path / "checkpoints").glob("*/last/checkpoint.json"):
+        document = json.loads(path.read_text())
+        found.append({"stage": document["stage"], "step": document["step"]})
+    return found[-1] if found else None

@@ -1,0 +1,91 @@
+"""Where the weights of a run begin: from scratch, from an earlier version, or from another network's trunk."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ml.methods.spec import MethodSpec, Stage
+from ml.runs.errors import invalid, refused
+from ml.runs.manifest import ManifestRow
+from ml.runs.request import Request, resolve_inside
+from ml.training.checkpoints import Weights
+from ml.training.model_folder import ModelSpec, patient_hashes, read_spec, stage_weights
+
+TRUNK = "trunk."
+RATE_OF_CONTINUED = 1 / 3
+HEADS_SHARE, HEADS_EPOCHS = 0.1, 2
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a run begins. `continued`: an earlier version of the same method, size and labels, all weights loaded."""
+
+    donor: ModelSpec | None = None
+    weights: dict[str, Weights] = field(default_factory=dict)
+    continued: bool = False
+
+
+def find_start(
+    request: Request, run_dir: Path, method: MethodSpec, labels: tuple[str, ...], rows: list[ManifestRow]
+) -> Start:
+    """Read `init`. Raises RunRefused: exit 2 for what cannot be read, exit 3 where the donor saw our test patients."""
+    if request.init.kind == "none":
+        return Start()
+    assert request.init.path is not None
+    path = resolve_inside(request.init.path, run_dir)
+    donor = read_spec(path)
+    if request.init.sha256 and request.init.sha256 != donor.weights_sha256:
+        raise invalid("model_changed", "the weights of init do not have the hash that the request names")
+    require_no_donor_leakage(donor, rows)
+    same = (donor.method, donor.size, donor.labels) == (method.name, request.size, labels)
+    return Start(donor, stage_weights(path), same)
+
+
+def require_no_donor_leakage(donor: ModelSpec, rows: list[ManifestRow]) -> None:
+    """What the donor learned from may not be tested on; what it was tested on may not be learned from.
+
+    Raises RunRefused (exit 3, `leakage_donor`).
+    """
+    salt = donor.trained_on.salt
+    tested = set(patient_hashes(rows, ("test", "audit"), salt))
+    learned = set(patient_hashes(rows, ("train", "val"), salt))
+    if tested & set(donor.trained_on.train_patients):
+        raise refused("leakage_donor", "the earlier model was trained on patients of this test or audit set")
+    if learned & set(donor.trained_on.test_patients):
+        raise refused("leakage_donor", "patients of the earlier model's test set are not in this one's")
+
+
+def load_start(network: nn.Module, stage: Stage, start: Start) -> dict[str, Any]:
+    """Put the donor's weights in; the report on what was loaded. Raises RunRefused (exit 2, `init_mismatch`)."""
+    if start.donor is None:
+        return {"init": "scratch"}
+    given = start.weights.get(stage.name) or next(iter(start.weights.values()))
+    own = network.state_dict()
+    wanted = own if start.continued else {name: value for name, value in own.items() if name.startswith(TRUNK)}
+    fitting = {name: given[name] for name in wanted if name in given and given[name].shape == own[name].shape}
+    report = {
+        "init": "continued" if start.continued else "trunk",
+        "donor": {"method": start.donor.method, "size": start.donor.size, "weights": start.donor.weights_sha256},
+        "loaded": len(fitting),
+        "missing": sorted(set(wanted) - set(fitting))[:20],
+        "share": round(len(fitting) / max(1, len(wanted)), 4),
+    }
+    if len(fitting) != len(wanted):
+        raise invalid("init_mismatch", f"only {len(fitting)} of {len(wanted)} weights of the donor fit", **report)
+    network.load_state_dict({**own, **fitting})
+    return report
+
+
+def planned_steps(stage: Stage, samples: int, start: Start) -> int:
+    """The steps of a stage; half of them where an earlier version of the same model goes on."""
+    steps = stage.steps if stage.steps is not None else round((stage.epochs or 1) * samples / stage.batch)
+    return max(1, steps // 2 if start.continued else steps)
+
+
+def frozen_steps(steps: int, samples: int, stage: Stage, start: Start) -> int:
+    """Steps in which the heads alone move: two epochs, but at most a tenth of the plan."""
+    if start.donor is None:
+        return 0
+    return min(round(HEADS_EPOCHS * samples / stage.batch), round(HEADS_SHARE * steps))
