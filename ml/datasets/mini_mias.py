@@ -24,6 +24,7 @@ from typing import Any
 from PIL import Image
 
 from ml.datasets.splits import STRATIFY_FROM, keyed_split, stratified
+from ml.geometry.convert import mini_mias_circle
 
 NAME = "mini-mias"
 SOURCE = "MIAS MiniMammographic Database (mini-MIAS)"
@@ -295,7 +296,7 @@ def _circle(words: list[str]) -> tuple[float, float, float] | None:
     if len(words) < 3 or not all(_NUMBER.fullmatch(word) for word in words[:3]):
         return None
     x, y, radius = (float(word) for word in words[:3])
-    return x, SIZE_PX - y, radius
+    return mini_mias_circle(x, y, radius, SIZE_PX)
 
 
 def _lines(info: Path) -> list[tuple[str, list[str]]]:

@@ -14,19 +14,14 @@ import numpy.typing as npt
 from scipy.ndimage import binary_erosion, distance_transform_edt, generate_binary_structure
 
 from ml.evaluation.undefined import Undefined
+from ml.geometry.overlap import dice
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
 
-def dice(a: Mask, b: Mask) -> float:
-    """2 |A and B| / (|A| + |B|); both empty agree fully (count such images apart), one empty is 0."""
-    total = int(a.sum()) + int(b.sum())
-    return 2.0 * int((a & b).sum()) / total if total else 1.0
-
-
 def iou(a: Mask, b: Mask) -> float:
-    """|A and B| / |A or B|, empty masks as in `dice`."""
+    """|A and B| / |A or B|; as with `dice`, both empty agree fully (count such images apart), one empty is 0."""
     union = int((a | b).sum())
     return int((a & b).sum()) / union if union else 1.0
 

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ml.geometry.affine import scale_of
+
 ASSUMED_LONG_SIDE_MM = 240.0
 """The long side of a film or detector of unknown spacing."""
 
@@ -32,5 +34,4 @@ Loader = Callable[[dict[str, Any]], Prepared]
 def mm_per_pixel(row: Mapping[str, Any], prepared: Prepared) -> float:
     """Size of a network pixel: the source's spacing over the affine's scale (geometric mean of both axes)."""
     spacing = row.get("spacing_mm") or [ASSUMED_LONG_SIDE_MM / max(row["rows"], row["cols"])] * 2
-    scale = np.sqrt(abs(np.linalg.det(np.asarray(prepared.affine, np.float64)[:2, :2])))
-    return float(np.sqrt(spacing[0] * spacing[1]) / scale)
+    return float(np.sqrt(spacing[0] * spacing[1])) / scale_of(prepared.affine)

@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 from ml.datasets import mini_mias
+from ml.runs.manifest import ManifestRow
+from ml.runs.records import from_dict
 
 ROWS = """\
               MAMMOGRAPHIC IMAGE ANALYSIS SOCIETY
@@ -161,6 +163,7 @@ def test_manifest_rows_keep_a_patient_in_one_split(real, shared_data):
     splits = {(row["patient_id"], row["split"]) for row in rows}
     assert Counter(split for _, split in splits) == {"train": 52, "val": 12, "test": 12}
     assert {row["density"]["label"] for row in rows} == {"A", "B", "C"}
+    assert [from_dict(ManifestRow, row).image_id for row in rows] == [image.name for image in real.images]
     assert sum(len(finding["marks"]) for row in rows for finding in row["findings"]) == 72
 
 
