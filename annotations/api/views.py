@@ -113,6 +113,7 @@ class ReadingsView(ApiView):
     """Readings of a project, newest first, as far as the caller may see them."""
 
     permission_classes = [SignedIn]
+    pagination_class = CursorPaging
 
     @extend_schema(parameters=[ReadingFilter], responses=ReadingOut(many=True))
     def get(self, request: Request) -> Response:
@@ -120,7 +121,7 @@ class ReadingsView(ApiView):
         given.is_valid(raise_exception=True)
         require_role(request.user, given.validated_data["project"])
         rows = given.narrowed(queries.visible_to(request.user).select_related("reader"), viewer_id=request.user.pk)
-        paging = CursorPaging()
+        paging = self.pagination_class()
         page = paging.paginate_queryset(rows, request, view=self)
         return paging.get_paginated_response(ReadingOut(page, many=True, context={"viewer": request.user}).data)
 
@@ -148,13 +149,14 @@ class EditsView(ApiView):
     """The journal of a reading, oldest first: its reader's and the administrators' to see."""
 
     permission_classes = [SignedIn]
+    pagination_class = ByRevision
 
     @extend_schema(responses=EditOut(many=True))
     def get(self, request: Request, reading_id: UUID) -> Response:
         reading = visible(reading_id, request)
         if reading.reader_id != request.user.pk:
             require_role(request.user, reading.project_id, Role.ADMIN)
-        paging = ByRevision()
+        paging = self.pagination_class()
         page = paging.paginate_queryset(reading.edits.all(), request, view=self)
         return paging.get_paginated_response(EditOut(page, many=True).data)
 
