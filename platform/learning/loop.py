@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from archive.models import Admission, Image, IngestItem
-
 from accounts.models import Project, Role, User
 from accounts.queries import role_of
 from annotations.models import Finding, Purpose, Reading
 from annotations.queries import counts as reading_counts
+from archive.models import Admission, Image, IngestItem
 from exchange.models import Snapshot
 from jobs.models import JobState
 from learning import queries

@@ -5,15 +5,16 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from archive.models import Exam
 from archive.queries import hung_images
 from django.conf import settings
 from django.db.models import QuerySet
 
 from accounts.models import Membership, Project, Role, User
 from annotations.queries import unread_pool
+from archive.models import Exam
 from exchange.items import image_of
 from exchange.queries import ROLES
+from jobs.models import Job, JobState
 from learning.models import ModelVersion, Round, Run, Score
 from learning.ranking import ranking_document
 from learning.rules import refusal, weights_of
@@ -98,6 +99,12 @@ def being_scored(project: Project) -> list[str]:
     """Promoted versions whose scoring has not ended."""
     rows = ModelVersion.objects.filter(project=project, state=ModelVersion.State.PROMOTED)
     return [str(pk) for pk in rows.exclude(scoring_job_id=None).values_list("pk", flat=True)]
+
+
+def later_ranking(project: Project, job: Job) -> UUID | None:
+    """A ranking of the same project that was ordered after this one and has not begun."""
+    rows = Job.objects.filter(project=project, kind=job.kind, state=JobState.QUEUED, pk__gt=job.pk)
+    return rows.values_list("pk", flat=True).first()
 
 
 def unscored(version: ModelVersion) -> list[UUID]:

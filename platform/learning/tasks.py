@@ -26,10 +26,13 @@ def score(ctx: JobContext, *, version_id: str) -> dict[str, Any]:
 
 @handler("learning.rank", queue="cpu")
 def rank(ctx: JobContext, *, project_id: str) -> dict[str, Any]:
-    """Rank what is unread and publish the order, unless a scoring is under way: the last one to end ranks."""
+    """Rank what is unread and publish the order; where a scoring or a later ranking is on its way, leave it to that."""
     project = Project.objects.get(pk=project_id)
     waits_for = queries.being_scored(project)
     if waits_for:
         return {"round": None, "waits_for": waits_for}
+    later = queries.later_ranking(project, ctx.job)
+    if later:
+        return {"round": None, "left_to": str(later)}
     drawn = rounds.draw_round(project, job=ctx.job)
     return {"round": str(drawn.pk), "number": drawn.number, "exams": drawn.items.count()}

@@ -11,6 +11,9 @@ from exchange import services
 from exchange.models import Export, Snapshot
 from jobs.testing import run_queued
 
+#: The test client is synchronous; the server streams.
+pytestmark = pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
+
 
 @pytest.fixture
 def snapshot(read_project, admin):
