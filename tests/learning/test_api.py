@@ -1,0 +1,205 @@
+"""Methods, runs, models, scores, rounds and the strip over HTTP: who may, what goes out."""
+
+import io
+import json
+import zipfile
+
+import pytest
+
+from accounts.models import Role
+from accounts.services import create_user
+from jobs.models import Job, JobState
+from learning.models import ModelVersion, Prediction
+from learning.services import rounds, runs
+from tests.learning import factories
+
+pytestmark = pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
+
+
+@pytest.fixture
+def run(snapshot, admin, var_dir):
+    made = factories.a_run(snapshot, admin, config={"steps": 5})
+    runs.store_events(made.pk, [{"type": "started", "seq": 1, "attempt": 1, "t": "now"}], attempt=1)
+    runs.store_events(made.pk, [{"type": "progress", "seq": 2, "loss": 0.5, "t": "now"}], attempt=1)
+    return made
+
+
+@pytest.fixture
+def drawn(read_project, admin, pool):
+    job = Job.objects.create(kind="learning.rank", queue="cpu", project=read_project, created_by=admin, params={})
+    return rounds.draw_round(read_project, job=job)
+
+
+def test_methods_say_whether_they_can_learn_from_a_snapshot_and_why_not(snapshot, admin, api):
+    rows = {row["name"]: row for row in api(admin).get("/api/v1/methods/", {"snapshot": str(snapshot.pk)}).json()}
+    assert {"dcse_resnet50", "retinanet_mass"} <= rows.keys()
+    assert (rows["dcse_resnet50"]["allowed"], rows["dcse_resnet50"]["refusal"]) == (True, None)
+    unasked = api(admin).get("/api/v1/methods/").json()[0]
+    assert (unasked["allowed"], unasked["refusal"]) == (False, "Freeze a snapshot first.")
+
+
+def test_retrain_starts_a_run_that_names_its_command(snapshot, admin, api):
+    body = {"snapshot": str(snapshot.pk), "method": "retinanet_mass", "size": "tiny", "config": {"steps": 5}}
+    answer = api(admin).post("/api/v1/runs/", body)
+    run = answer.json()
+    assert (answer.status_code, run["number"], run["state"], run["task"]) == (201, 1, "queued", "lesion_detection")
+    assert run["command"].startswith("python -m ml train ")
+    assert run["command"].endswith(run["id"])
+    assert api(admin).get(f"/api/v1/jobs/{run['job']['id']}/").json()["link"] == f"/runs/{run['id']}"
+
+
+def test_a_refused_retrain_says_why_in_a_sentence(project, reader, admin, api):
+    from exchange import services as exchange
+    from tests.exchange import factories as exams
+
+    exams.read(project, reader, "one", density="b")
+    thin = exchange.order_snapshot(project, references=False, note="", by=admin)
+    exchange.freeze_snapshot(thin.pk)
+    answer = api(admin).post("/api/v1/runs/", {"snapshot": str(thin.pk), "method": "dcse_resnet50"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "learning.retrain_refused")
+    assert answer.json()["detail"].endswith(".")
+
+
+def test_events_come_as_json_after_a_number_and_as_a_stream(run, admin, api):
+    client = api(admin)
+    assert [e["seq"] for e in client.get(f"/api/v1/runs/{run.pk}/events/").json()] == [1, 2]
+    assert [e["loss"] for e in client.get(f"/api/v1/runs/{run.pk}/events/", {"after": 1}).json()] == [0.5]
+    Job.objects.filter(pk=run.job_id).update(state=JobState.DONE)
+    stream = client.get(f"/api/v1/runs/{run.pk}/events/", headers={"Accept": "text/event-stream"})
+    assert (stream["Content-Type"], stream["X-Accel-Buffering"]) == ("text/event-stream", "no")
+    text = b"".join(stream).decode()
+    assert [line for line in text.splitlines() if line.startswith("id: ")] == ["id: 1", "id: 2"]
+    assert text.endswith("event: end\ndata: {}\n\n")
+
+
+def test_a_stream_goes_on_after_the_last_event_that_was_seen(run, admin, api):
+    Job.objects.filter(pk=run.job_id).update(state=JobState.DONE)
+    headers = {"Accept": "text/event-stream", "Last-Event-ID": "1"}
+    text = b"".join(api(admin).get(f"/api/v1/runs/{run.pk}/events/", headers=headers)).decode()
+    assert [line for line in text.splitlines() if line.startswith("id: ")] == ["id: 2"]
+
+
+def test_the_folder_of_a_run_comes_as_a_zip_without_checkpoints(run, admin, api):
+    assert api(admin).get(f"/api/v1/runs/{run.pk}/folder/").json()["code"] == "learning.no_run_folder"
+    folder = factories.finish(run)
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "big").write_bytes(b"x")
+    content = b"".join(api(admin).get(f"/api/v1/runs/{run.pk}/folder/"))
+    with zipfile.ZipFile(io.BytesIO(content)) as opened:
+        assert opened.testzip() is None
+        names = set(opened.namelist())
+        assert json.loads(opened.read("run-1/request.json"))["run_id"] == str(run.pk)
+    assert {"run-1/manifest.jsonl", "run-1/model/weights.safetensors", "run-1/result.json"} < names
+    assert not any("checkpoints" in name for name in names)
+
+
+def test_a_run_is_cancelled_and_resumed_by_its_job(run, admin, api):
+    assert api(admin).post(f"/api/v1/runs/{run.pk}/cancel/").json()["state"] == "cancelled"
+    assert api(admin).post(f"/api/v1/runs/{run.pk}/resume/").json()["state"] == "queued"
+
+
+def test_a_model_s_page_has_metrics_curves_and_history(density_version, admin, api):
+    client = api(admin)
+    promoted = client.post(f"/api/v1/models/{density_version.pk}/promote/").json()
+    assert promoted["version"]["state"] == "promoted"
+    assert client.get(f"/api/v1/jobs/{promoted['job']}/").json()["kind"] == "learning.score"
+    page = client.get(f"/api/v1/models/{density_version.pk}/").json()
+    assert page["metrics"][0]["ci"] == [0.4, 0.8]
+    assert page["metrics"][1]["reason"] == "no positive patient"
+    assert [row["became"] for row in page["history"]] == ["promoted"]
+    assert client.post(f"/api/v1/models/{density_version.pk}/retire/").json()["state"] == "retired"
+
+
+def test_a_round_shows_what_was_asked_and_why(drawn, admin, api):
+    client, project = api(admin), str(drawn.project_id)
+    [row] = client.get("/api/v1/rounds/", {"project": project}).json()["results"]
+    assert (row["number"], row["exams"], row["read"], row["strategy"]) == (1, 5, 0, "keyed_random")
+    page = client.get(f"/api/v1/rounds/{drawn.pk}/").json()
+    assert [item["position"] for item in page["items"]] == [1, 2, 3, 4, 5]
+    assert page["items"][0]["reason"]["why"] == "unscored"
+    assert [i["position"] for i in client.get(f"/api/v1/rounds/{drawn.pk}/", {"after": 3}).json()["items"]] == [4, 5]
+
+
+def test_the_next_round_is_a_button(read_project, pool, admin, api):
+    from jobs.testing import run_queued
+
+    answer = api(admin).post("/api/v1/rounds/", {"project": str(read_project.pk)})
+    assert answer.status_code == 202
+    run_queued()
+    assert Job.objects.get(pk=answer.json()["job"]).result["exams"] == 5
+
+
+def test_the_strip_counts_and_says_what_is_needed(snapshot, pool, admin, reader, api):
+    address = f"/api/v1/projects/{snapshot.project_id}/loop/"
+    strip = api(admin).get(address).json()
+    assert (strip["images"]["exams"], strip["read"]["complete"], strip["read"]["waiting"]) == (11, 6, 5)
+    assert strip["snapshot"] == {
+        "latest": {"id": str(snapshot.pk), "number": 1, "frozen_at": strip["snapshot"]["latest"]["frozen_at"]},
+        "new_exams": 0, "new_findings": 0,
+    }  # fmt: skip
+    assert [need["what"] for need in strip["needs"]] == ["read", "run"]
+    assert [need["what"] for need in api(reader).get(address).json()["needs"]] == ["read"]
+
+
+ADDRESSES = {
+    # address: answers for a stranger (no account), another project's, reader, adjudicator, researcher, admin
+    "methods/": (401, 200, 200, 200, 200, 200),
+    "methods/?snapshot={snapshot}": (401, 404, 404, 404, 200, 200),
+    "runs/?project={project}": (401, 404, 403, 403, 200, 200),
+    "runs/{run}/": (401, 404, 404, 404, 200, 200),
+    "runs/{run}/events/": (401, 404, 404, 404, 200, 200),
+    "runs/{run}/folder/": (401, 404, 404, 404, 200, 200),
+    "models/?project={project}": (401, 404, 403, 403, 200, 200),
+    "models/{version}/": (401, 404, 404, 404, 200, 200),
+    "models/{version}/predictions/?exam={exam}": (401, 404, 404, 404, 404, 200),
+    "scores/?model={version}": (401, 404, 404, 404, 404, 200),
+    "rounds/?project={project}": (401, 404, 403, 403, 403, 200),
+    "rounds/{round}/": (401, 404, 404, 404, 404, 200),
+    "projects/{project}/loop/": (401, 404, 200, 200, 200, 200),
+}
+DEEDS = {
+    "runs/": ({"snapshot": "{snapshot}", "method": "dcse_resnet50"}, (401, 404, 404, 404, 403, 201)),
+    "runs/{run}/cancel/": ({}, (401, 404, 404, 404, 403, 409)),
+    "models/{version}/promote/": ({}, (401, 404, 404, 404, 403, 200)),
+    "models/{version}/retire/": ({}, (401, 404, 404, 404, 403, 200)),
+    "rounds/": ({"project": "{project}"}, (401, 404, 403, 403, 403, 202)),
+}
+
+
+@pytest.mark.trap(59)
+@pytest.mark.trap(25)
+def test_who_may_see_and_do_what(density_version, drawn, snapshot, member, api):
+    ids = {
+        "project": snapshot.project_id, "snapshot": snapshot.pk, "run": density_version.run_id,
+        "version": density_version.pk, "round": drawn.pk, "exam": drawn.items.first().exam_id,
+    }  # fmt: skip
+    people = [None, create_user(username="stranger", password=None, by=None)]
+    people += [member(role.value, role) for role in (Role.READER, Role.ADJUDICATOR, Role.RESEARCHER, Role.ADMIN)]
+
+    def filled(value):
+        return value.format(**ids) if isinstance(value, str) else {k: filled(v) for k, v in value.items()}
+
+    seen = {a: tuple(api(p).get("/api/v1/" + filled(a)).status_code for p in people) for a in ADDRESSES}
+    assert seen == ADDRESSES
+    done = {
+        address: (body, tuple(api(p).post("/api/v1/" + filled(address), filled(body)).status_code for p in people))
+        for address, (body, _) in DEEDS.items()
+    }
+    assert done == DEEDS
+
+
+def test_predictions_are_served_to_an_administrator_as_they_were_stored(density_version, drawn, admin, api):
+    exam = drawn.items.first().exam_id
+    rows = [{"exam_id": str(exam), "x0": 1.0000000001, "split": "pool"}]
+    Prediction.objects.create(version=density_version, exam_id=exam, unit=str(exam), split="pool", rows=rows)
+    [found] = api(admin).get(f"/api/v1/models/{density_version.pk}/predictions/", {"exam": str(exam)}).json()
+    assert found["rows"] == rows
+
+
+def test_only_one_version_of_a_task_is_promoted_whatever_code_runs(density_version, snapshot, admin, var_dir):
+    from django.db import IntegrityError, transaction
+
+    second = factories.a_version(snapshot, admin, method="dcse_resnet50")
+    rows = ModelVersion.objects.filter(pk__in=[density_version.pk, second.pk])
+    with pytest.raises(IntegrityError), transaction.atomic():
+        rows.update(state=ModelVersion.State.PROMOTED)
