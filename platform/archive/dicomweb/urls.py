@@ -1,0 +1,5 @@
+"""Addresses of exams, images, imports and archives."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,63 @@
+"""Archives of others that images may be pulled from."""
+
+from collections.abc import Sequence
+
+from django.db import IntegrityError, transaction
+
+from accounts.errors import NameTaken
+from accounts.models import User
+from archive import credentials
+from archive.models import Archive
+from archive.pacs.address import require_address, require_networks
+from core.audit import record
+
+
+def create_archive(
+    *,
+    name: str,
+    url: str,
+    by: User,
+    username: str = "",
+    password: str = "",
+    networks: Sequence[str] = (),
+    timeout_seconds: int = 30,
+) -> Archive:
+    """Enter an archive; its password is stored locked. Raises AddressRefused, NameTaken."""
+    archive = Archive(name=name, url=url, username=username, created_by=by, timeout_seconds=timeout_seconds)
+    archive.networks = require_networks(networks)
+    archive.secret = credentials.lock(password)
+    return _kept(archive, by, "archive.created")
+
+
+def change_archive(archive: Archive, *, by: User, password: str | None = None, **changes: object) -> Archive:
+    """Change an archive; the password stays where none is given. A new address needs the password again.
+
+    Else whoever may edit could send a stored password to an address of their own. Raises AddressRefused, NameTaken.
+    """
+    if "networks" in changes:
+        changes["networks"] = require_networks(changes["networks"])  # type: ignore[arg-type]
+    if changes.get("url", archive.url) != archive.url and password is None:
+        archive.secret = b""
+    for field, value in changes.items():
+        setattr(archive, field, value)
+    if password is not None:
+        archive.secret = credentials.lock(password)
+    return _kept(archive, by, "archive.changed")
+
+
+def _kept(archive: Archive, by: User, verb: str) -> Archive:
+    require_address(archive.url)
+    try:
+        with transaction.atomic():
+            archive.save()
+            record(by, verb, target=archive)
+    except IntegrityError as error:
+        raise NameTaken(name=archive.name) from error
+    return archive
+
+
+@transaction.atomic
+def delete_archive(archive: Archive, *, by: User) -> None:
+    """Forget an archive and its password; what was pulled stays."""
+    record(by, "archive.deleted", target=archive)
+    archive.delete()
