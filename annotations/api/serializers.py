@@ -103,7 +103,7 @@ class EntryOut(serializers.Serializer[WorkItem]):
 
     position = serializers.IntegerField(allow_null=True, help_text="place in the ranking; null: not ranked")
     exam = serializers.UUIDField(source="exam_id")
-    label = serializers.CharField(source="exam.label")
+    label: Any = serializers.CharField(source="exam.label")
     tier = serializers.IntegerField()
     score = serializers.FloatField(allow_null=True)
     reason = serializers.JSONField(allow_null=True)
