@@ -164,7 +164,6 @@ export interface Source {
   readonly name?: string;
   readonly licence?: string;
   readonly citation?: string;
-  readonly url?: string;
 }
 
 export interface Snapshot {

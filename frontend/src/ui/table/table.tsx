@@ -139,7 +139,9 @@ function Row<R>({ row, columns, href }: { row: R; columns: readonly Column<R>[];
 
 /** A click beside the links and buttons of a row opens the row; selecting text in it does not. */
 function opensRow(target: EventTarget): boolean {
-  return !(target as Element).closest("a, button, input, select") && !window.getSelection()?.toString();
+  return (
+    !(target as Element).closest("a, button, input, select, summary") && !window.getSelection()?.toString()
+  );
 }
 
 function walk(event: KeyboardEvent<HTMLTableRowElement>): void {

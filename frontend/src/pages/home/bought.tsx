@@ -1,0 +1,33 @@
+import { useList } from "../../shell/data";
+import { useHere } from "../../shell/project";
+import { Lines, STYLES } from "../../ui/charts/lines";
+import { Panel } from "../../ui/panel";
+import type { Model, Snapshot } from "../contract";
+import { boughtSeries } from "./learning-curve";
+
+/** What each model was worth, against how many exams had been read for it. */
+export function Bought() {
+  const { project } = useHere();
+  const models = useList<Model>("models/", { project: project.id });
+  const snapshots = useList<Snapshot>("snapshots/", { project: project.id });
+  const series = boughtSeries(models.rows ?? [], snapshots.rows ?? []);
+  return (
+    <Panel title="What reading has bought">
+      {series.length === 0 ? (
+        <p className="quiet">
+          The figures of each trained model, against the exams that had been read for it. They appear with the
+          first model that has patients to be tested on.
+        </p>
+      ) : (
+        <Lines
+          title="Figures on unseen patients against exams read"
+          series={series.map((s, i) => ({ ...s, style: STYLES[i % STYLES.length] }))}
+          x={{ label: "exams in the snapshot" }}
+          y={{ label: "on unseen patients" }}
+          marks
+          height={220}
+        />
+      )}
+    </Panel>
+  );
+}

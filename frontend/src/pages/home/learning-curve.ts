@@ -1,0 +1,33 @@
+/** What reading has bought: the headline of each model against the exams of its snapshot. Pure. */
+
+import type { Point } from "../../ui/charts/scale";
+import { words } from "../../ui/format";
+import type { Model, Snapshot } from "../contract";
+
+export interface NamedPoints {
+  readonly name: string;
+  readonly points: readonly Point[];
+}
+
+/** One series for each task and figure, in order of exams; of several models of one snapshot the newest counts. */
+export function boughtSeries(
+  models: readonly Pick<Model, "task" | "number" | "snapshot" | "headline">[],
+  snapshots: readonly Pick<Snapshot, "id" | "counts">[],
+): NamedPoints[] {
+  const exams = new Map(snapshots.map((snapshot) => [snapshot.id, snapshot.counts.exams]));
+  const found = new Map<string, Map<number, number>>();
+  for (const model of [...models].sort((a, b) => a.number - b.number)) {
+    const x = exams.get(model.snapshot);
+    if (x === undefined) continue;
+    for (const [figure, y] of Object.entries(model.headline)) {
+      if (typeof y !== "number") continue;
+      const name = `${words(model.task)}: ${words(figure)}`;
+      const points = found.get(name) ?? new Map<number, number>();
+      found.set(name, points.set(x, y));
+    }
+  }
+  return [...found].map(([name, points]) => ({
+    name,
+    points: [...points].map(([x, y]) => ({ x, y })).sort((a, b) => a.x - b.x),
+  }));
+}

@@ -1,0 +1,62 @@
+import { describe, expect, it } from "vitest";
+import type { RunEvent } from "../contract";
+import { curvesOf, eventText, lastOf } from "./curves";
+
+let seq = 0;
+function event(type: string, fields: Partial<RunEvent>): RunEvent {
+  seq += 1;
+  return { seq, attempt: 1, t: "2026-11-23T22:00:00Z", type, ...fields };
+}
+const train = (step: number, loss: number, stage = "main") =>
+  event("metric", { stage, step, split: "train", values: { loss, lr: 0.001 } });
+
+describe("the curves of a run", () => {
+  it("put one stage after the other on one axis", () => {
+    const curves = curvesOf([
+      event("stage_started", { stage: "warm", planned_steps: 10 }),
+      train(10, 2, "warm"),
+      event("stage_started", { stage: "main", planned_steps: 20 }),
+      train(5, 1),
+      train(20, 0.5),
+    ]);
+    expect(curves.trainLoss).toEqual([
+      { x: 10, y: 2 },
+      { x: 15, y: 1 },
+      { x: 30, y: 0.5 },
+    ]);
+    expect(curves.stages.map((stage) => stage.at)).toEqual([0, 10]);
+    expect([curves.planned, curves.step]).toEqual([30, 30]);
+  });
+
+  it("show each validation figure once, and leave out what has no value", () => {
+    const values = { loss: 1.2, qwk: 0.4, headline: 0.4, accuracy: null };
+    const curves = curvesOf([event("metric", { stage: "main", step: 5, split: "val", values })]);
+    expect(curves.valLoss).toEqual([{ x: 5, y: 1.2 }]);
+    expect(curves.validation).toEqual([{ name: "qwk", points: [{ x: 5, y: 0.4 }] }]);
+  });
+
+  it("take a step that was told twice, after a resume, as it was told last", () => {
+    expect(curvesOf([train(5, 1), train(10, 0.9), train(5, 0.8)]).trainLoss).toEqual([
+      { x: 5, y: 0.8 },
+      { x: 10, y: 0.9 },
+    ]);
+  });
+
+  it("begin with the loss of single steps until there are means", () => {
+    const first = event("progress", { stage: "main", step: 2, loss: 3 });
+    expect(curvesOf([first]).trainLoss).toEqual([{ x: 2, y: 3 }]);
+  });
+});
+
+it("says on one line what an event says", () => {
+  expect(eventText(train(5, 0.41234))).toBe("train step 5 · loss 0.412");
+  expect(eventText(event("failed", { code: "learning.diverged", text: "NaN" }))).toBe(
+    "learning.diverged: NaN",
+  );
+  expect(eventText(event("something_new", {}))).toBe("");
+});
+
+it("finds the last event of a type", () => {
+  expect(lastOf([train(1, 1), train(2, 1)], "metric")?.step).toBe(2);
+  expect(lastOf([], "metric")).toBeUndefined();
+});

@@ -1,0 +1,119 @@
+import { useMemo } from "react";
+import { post } from "../../api/fetch";
+import { Link, type PageProps } from "../../router";
+import { useAnswer, useDeed } from "../../shell/data";
+import { Problem } from "../../shell/problem";
+import { useBelongsTo, useHere } from "../../shell/project";
+import { Action } from "../../ui/action";
+import { useNow } from "../../ui/ago";
+import { duration, percent, secondsBetween, share, timeLeft } from "../../ui/format";
+import { PageHead, State } from "../../ui/panel";
+import { Progress } from "../../ui/progress";
+import type { Run, RunEvent } from "../contract";
+import { curvesOf, lastOf } from "./curves";
+import { useRunEvents } from "./events";
+import { LossPlot, ValidationPlot } from "./plots";
+import { Failure, RunSide } from "./side";
+import { isLive } from "./state";
+
+/** One training: its curves as they come, where it stands, how to do it again. */
+export default function RunPage({ params }: PageProps) {
+  const id = params.id ?? "";
+  const { data, error, reload } = useAnswer<Run>(`runs/${id}/`, {}, 3);
+  useBelongsTo(data?.project);
+  return (
+    <main className="page">
+      <Problem error={error} onRetry={reload} />
+      {data && <Detail run={data} onChanged={reload} />}
+    </main>
+  );
+}
+
+function Detail({ run, onChanged }: { run: Run; onChanged: () => void }) {
+  const events = useRunEvents(run.id, isLive(run));
+  const curves = useMemo(() => curvesOf(events), [events]);
+  return (
+    <>
+      <PageHead
+        title={`Run ${run.number}`}
+        about={[
+          run.method,
+          run.size,
+          `snapshot v${run.snapshot_number}`,
+          `seed ${run.seed}`,
+          run.init_version ? "from an earlier version" : "from scratch",
+        ].join(" · ")}
+      >
+        <Standing run={run} last={lastOf(events, "progress")} />
+        <Steer run={run} onChanged={onChanged} />
+      </PageHead>
+      <Failure run={run} />
+      <div className="with-side">
+        <div>
+          <LossPlot curves={curves} live={isLive(run)} />
+          <ValidationPlot curves={curves} />
+        </div>
+        <div>
+          <RunSide run={run} events={events} curves={curves} />
+        </div>
+      </div>
+    </>
+  );
+}
+
+function Standing({ run, last }: { run: Run; last: RunEvent | undefined }) {
+  const now = useNow(1);
+  const job = run.job;
+  if (run.state === "queued") return <span className="quiet">waiting for a worker</span>;
+  if (run.state !== "running" || !job) {
+    return (
+      <span>
+        <State of={run.state} /> {duration(secondsBetween(job?.started_at, job?.finished_at))}
+      </span>
+    );
+  }
+  const part = share(job.done, job.total);
+  return (
+    <>
+      <Progress done={job.done} total={job.total} label="Training" />
+      <span aria-live="polite">
+        running{part === null ? "" : `, ${percent(part)}`}
+        {last?.eta_s
+          ? `, ${timeLeft(last.eta_s)}`
+          : `, ${duration(secondsBetween(job.started_at, now))} so far`}
+      </span>
+    </>
+  );
+}
+
+function Steer({ run, onChanged }: { run: Run; onChanged: () => void }) {
+  const { role } = useHere();
+  const steer = useDeed(async (what: "cancel" | "resume") => {
+    await post(`runs/${run.id}/${what}/`);
+    onChanged();
+  });
+  if (role !== "admin") return null;
+  return (
+    <>
+      {isLive(run) && (
+        <Action busy={steer.busy} onClick={() => void steer.run("cancel")}>
+          Cancel
+        </Action>
+      )}
+      {(run.state === "failed" || run.state === "cancelled") && (
+        <Action busy={steer.busy} onClick={() => void steer.run("resume")}>
+          Go on from the last checkpoint
+        </Action>
+      )}
+      {run.version && (
+        <Link className="button primary" href={`/models/${run.version}`}>
+          Open model {run.number}
+        </Link>
+      )}
+      <a className="button" href={`/api/v1/runs/${run.id}/folder/`}>
+        Download folder
+      </a>
+      <Problem error={steer.error} />
+    </>
+  );
+}

@@ -1,0 +1,110 @@
+import { useState } from "react";
+import { post } from "../../api/fetch";
+import { Link, navigate } from "../../router";
+import { useAnswer, useDeed, useList } from "../../shell/data";
+import { Problem } from "../../shell/problem";
+import { useHere } from "../../shell/project";
+import { Action } from "../../ui/action";
+import { SelectField, TextField } from "../../ui/field";
+import { Empty, Panel } from "../../ui/panel";
+import type { Method, Model, Run, Snapshot } from "../contract";
+import { MethodChoice } from "./method-choice";
+
+const SIZES: Readonly<Record<string, string>> = {
+  tiny: "tiny: minutes on a processor",
+  base: "base: a graphics card",
+  large: "large: a big graphics card",
+};
+
+/** Choose snapshot, method, size and where to start from; refused options stay, with their reason. */
+export function Retrain({ wanted, onClose }: { wanted: string | null; onClose: () => void }) {
+  const { project } = useHere();
+  const list = useList<Snapshot>("snapshots/", { project: project.id }, 5);
+  const frozen = list.rows?.filter((row) => row.state === "frozen") ?? [];
+  const [chosen, setChosen] = useState<string | null>(wanted);
+  const snapshot = frozen.find((row) => row.id === chosen) ?? frozen[0];
+  return (
+    <Panel title="Retrain">
+      <Problem error={list.error} onRetry={list.reload} />
+      {list.rows && !snapshot && (
+        <Empty title="Nothing to train from yet.">
+          A training starts from a frozen snapshot. <Link href="/snapshots">Freeze one</Link> of what has been
+          read.
+        </Empty>
+      )}
+      {snapshot && (
+        <>
+          <SelectField
+            label="Snapshot"
+            value={snapshot.id}
+            onChange={setChosen}
+            options={frozen.map((row) => ({
+              value: row.id,
+              label: `v${row.number}, ${row.counts.exams ?? 0} exams`,
+            }))}
+          />
+          <Options key={snapshot.id} snapshot={snapshot} onClose={onClose} />
+        </>
+      )}
+    </Panel>
+  );
+}
+
+function Options({ snapshot, onClose }: { snapshot: Snapshot; onClose: () => void }) {
+  const { project } = useHere();
+  const methods = useAnswer<Method[]>("methods/", { snapshot: snapshot.id });
+  const models = useList<Model>("models/", { project: project.id });
+  const [name, setName] = useState<string | null>(null);
+  const [size, setSize] = useState("tiny");
+  const [init, setInit] = useState("");
+  const [seed, setSeed] = useState("0");
+  const method = methods.data?.find((m) => m.name === name) ?? methods.data?.find((m) => m.allowed);
+  const versions = models.rows?.filter((m) => m.method === method?.name && m.size === size) ?? [];
+  const from = versions.some((m) => m.id === init) ? init : "";
+  const seedError = /^\d{1,9}$/.test(seed) ? null : "A whole number from 0.";
+  const start = useDeed(async () => {
+    const run = await post<Run>("runs/", {
+      snapshot: snapshot.id,
+      method: method?.name,
+      size,
+      seed: Number(seed),
+      ...(from ? { init: { version: from } } : {}),
+    });
+    navigate(`/runs/${run.id}`);
+  });
+  if (!methods.data) return <Problem error={methods.error} onRetry={methods.reload} />;
+  const refused = method
+    ? seedError
+    : "No method can learn from this snapshot: the reasons stand beside each.";
+  return (
+    <div className="form wide">
+      <MethodChoice methods={methods.data} chosen={method?.name ?? null} onChoose={setName} />
+      <div className="form-row">
+        <SelectField
+          label="Size"
+          value={size}
+          onChange={setSize}
+          options={(method?.sizes ?? Object.keys(SIZES)).map((s) => ({ value: s, label: SIZES[s] ?? s }))}
+        />
+        <SelectField
+          label="Start"
+          value={from}
+          onChange={setInit}
+          options={[
+            { value: "", label: "from scratch" },
+            ...versions.map((m) => ({ value: m.id, label: `from model ${m.number} (${m.state})` })),
+          ]}
+          hint={versions.length ? undefined : "No earlier version of this method and size."}
+        />
+        <TextField label="Seed" type="number" value={seed} onChange={setSeed} error={seedError} />
+      </div>
+      <Problem error={start.error} />
+      <div className="form-row">
+        <Action kind="primary" busy={start.busy} refused={refused} onClick={() => void start.run()}>
+          Retrain
+        </Action>
+        <Action onClick={onClose}>Close</Action>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,123 @@
+import { Link } from "../../router";
+import { Ago } from "../../ui/ago";
+import { Snippet } from "../../ui/copy";
+import { clockTime, compact, count, words } from "../../ui/format";
+import { type Fact, Facts, Panel } from "../../ui/panel";
+import type { Run, RunEvent } from "../contract";
+import { type Curves, eventText, lastOf } from "./curves";
+
+/** What went wrong, and what to do about it. */
+export function Failure({ run }: { run: Run }) {
+  const error = run.job?.error;
+  if (!error || run.state !== "failed") return null;
+  return (
+    <div className="problem" role="alert">
+      <p>
+        <strong>{error.sentence}</strong>
+      </p>
+      <p>{error.cure}</p>
+      <p className="problem-id">
+        <code>{error.code}</code>
+      </p>
+    </div>
+  );
+}
+
+/** Where it stands, on what data, how to do it again, what it said. */
+export function RunSide({ run, events, curves }: { run: Run; events: readonly RunEvent[]; curves: Curves }) {
+  return (
+    <>
+      <Panel title="Now">
+        <Facts rows={now(run, events, curves)} />
+      </Panel>
+      <Panel title="Data">
+        <Facts
+          rows={[
+            [
+              "snapshot",
+              <Link key="s" href={`/snapshots/v${run.snapshot_number}`}>{`v${run.snapshot_number}`}</Link>,
+            ],
+            ["images", images(lastOf(events, "started"))],
+            run.findings.length > 0 && ["findings", run.findings.map(words).join(", ")],
+          ]}
+        />
+      </Panel>
+      <Panel title="Reproduce">
+        <Facts
+          rows={[
+            ["code", lastOf(events, "started")?.code_version ?? "—"],
+            ["folder", <a key="f" href={`/api/v1/runs/${run.id}/folder/`}>{`run-${run.number}.zip`}</a>],
+          ]}
+        />
+        {run.command && <Snippet label="The command" text={run.command} />}
+        <details>
+          <summary>request.json</summary>
+          <pre className="log">{JSON.stringify(run.request ?? {}, null, 2)}</pre>
+        </details>
+      </Panel>
+      <EventLog events={events} />
+    </>
+  );
+}
+
+function images(started: RunEvent | undefined): string {
+  if (!started?.n) return "—";
+  return Object.entries(started.n)
+    .map(([split, n]) => `${count(n)} ${split}`)
+    .join(" / ");
+}
+
+function now(run: Run, events: readonly RunEvent[], curves: Curves): Fact[] {
+  const last = lastOf(events, "progress");
+  const started = lastOf(events, "started");
+  const stage = curves.stages.findIndex((s) => s.name === last?.stage);
+  return [
+    [
+      "stage",
+      last?.stage
+        ? `${last.stage}, ${stage + 1} of ${lastOf(events, "stage_started")?.of ?? curves.stages.length}`
+        : "—",
+    ],
+    ["step", last ? `${count(last.step)} of ${count(last.planned_steps)}` : "—"],
+    ["speed", last?.images_per_s ? `${compact(last.images_per_s)} images/s` : "—"],
+    ["learning rate", compact(last?.lr)],
+    ["device", [started?.device, started?.precision].filter(Boolean).join(", ") || "—"],
+    Boolean(last?.gpu_mem_mb) && ["memory", `${count(last?.gpu_mem_mb)} MB on the card`],
+    [
+      "started",
+      <span key="t">
+        <Ago at={run.job?.started_at ?? run.created_at} />
+        {run.created_by && ` by ${run.created_by}`}
+      </span>,
+    ],
+    (run.job?.attempts ?? 0) > 1 && ["attempts", count(run.job?.attempts)],
+    run.job && [
+      "job",
+      <Link key="j" href={`/jobs/${run.job.id}`}>
+        log and state
+      </Link>,
+    ],
+  ];
+}
+
+const QUIET = new Set(["progress"]);
+
+function EventLog({ events }: { events: readonly RunEvent[] }) {
+  const told = events.filter((event) => !QUIET.has(event.type)).slice(-200);
+  return (
+    <Panel title="Events">
+      {told.length === 0 && <p className="quiet">None yet.</p>}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard */}
+      <div className="log" tabIndex={0} role="log" aria-label="Events of the run">
+        {[...told].reverse().map((event) => (
+          <div
+            key={event.seq}
+            className={event.type === "failed" ? "bad" : event.type === "warning" ? "warn" : undefined}
+          >
+            {clockTime(event.t)} {event.type.padEnd(14)} {eventText(event)}
+          </div>
+        ))}
+      </div>
+    </Panel>
+  );
+}
