@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ml.geometry.shapes import Box, bounds
+from ml.geometry.shapes import bounds
 from ml.runs.errors import refused
 from ml.runs.manifest import Finding, ManifestRow, Mark
 from ml.runs.needs import Need, label_counts, missing
@@ -118,11 +118,9 @@ def _clip(mark: Mark, row: ManifestRow) -> Any:
     return [[point(xy) for xy in ring] for ring in mark.geometry]
 
 
-def bounds_px(mark: Mark) -> Box:
+def bounds_px(mark: Mark) -> tuple[float, float, float, float]:
     """Bounding box of a mark in source pixels. Raises ValueError for a shape without extent."""
-    if mark.kind == "polygon" and (not mark.geometry or any(len(ring) < 3 for ring in mark.geometry)):
-        raise ValueError("a ring needs three points")
-    left, top, right, bottom = map(float, bounds(mark.kind, mark.geometry))
+    left, top, right, bottom = bounds(mark.kind, mark.geometry)
     if mark.kind != "point" and not (right > left and bottom > top):
         raise ValueError("no area")
     return left, top, right, bottom

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from ml.acquisition.uncertainty import entropy, mutual_information, two_class
+from ml.geometry.affine import apply_boxes, invert
 from ml.methods.spec import Prediction
 from ml.runs.manifest import ManifestRow
-from ml.training.targets import DENSITY_LABELS
+from ml.training.targets import DENSITY_LABELS, clipped
 
 Row = dict[str, Any]
 
@@ -86,10 +87,4 @@ def box_rows(
 
 def source_boxes(boxes: np.ndarray, affine: np.ndarray, row: ManifestRow) -> np.ndarray:
     """(N, 4) boxes of the prepared image in source pixels: bounding boxes of the mapped corners, clipped."""
-    back = np.linalg.inv(affine)
-    corners = np.stack([boxes[:, [0, 1]], boxes[:, [2, 1]], boxes[:, [2, 3]], boxes[:, [0, 3]]], 1).astype(np.float64)
-    mapped = corners @ back[:2, :2].T + back[:2, 2]
-    out = np.concatenate([mapped.min(1), mapped.max(1)], 1)
-    out[:, [0, 2]] = out[:, [0, 2]].clip(0, row.cols)
-    out[:, [1, 3]] = out[:, [1, 3]].clip(0, row.rows)
-    return out
+    return clipped(apply_boxes(invert(affine), boxes), row.rows, row.cols)

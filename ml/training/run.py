@@ -92,7 +92,7 @@ def _held(folder: RunFolder, request: Request, supervised: bool) -> Exit:
             _failed(
                 events, Exit.UNEXPECTED, "unexpected", f"{type(error).__name__}: {error}"[:500], {"traceback": text}
             )
-            print(text, file=sys.stderr)
+            sys.stderr.write(text)
             return Exit.UNEXPECTED
         finally:
             events.close()

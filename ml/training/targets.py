@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ml.geometry.affine import apply_mark
+from ml.geometry.shapes import bounds
 from ml.runs.manifest import ManifestRow, Mark
-from ml.runs.validate import bounds_px
 
 DENSITY_LABELS = ("A", "B", "C", "D")
 MIN_BOX_PX = 2.0
@@ -27,50 +28,40 @@ def density_class(row: ManifestRow) -> int | None:
     return None if shares is None else int(shares.argmax())
 
 
-def mark_box(mark: Mark) -> tuple[float, float, float, float] | None:
-    """Bounding box in source pixels of a mark that has an extent."""
-    return None if mark.kind in ("point", "mask", "label_map") else bounds_px(mark)
-
-
-Box = tuple[float, float, float, float]
-
-
-def boxes_of(row: ManifestRow, labels: Sequence[str]) -> tuple[list[Box], list[int], list[Box]]:
-    """(boxes, classes, areas to ignore) of an image, in source pixels, clipped to it.
+def marks_of(row: ManifestRow, labels: Sequence[str]) -> tuple[list[Mark], list[int], list[Mark]]:
+    """(marks to learn, their classes, marks to ignore) of an image; only marks that have an extent.
 
     Marks of findings that the run does not learn, or that are marked as to be ignored, teach nothing either way.
     """
-    boxes, classes, ignore = [], [], []
+    learned, classes, ignored = [], [], []
     for finding in row.findings:
         for mark in finding.marks:
-            box = mark_box(mark)
-            if box is None:
+            if mark.kind in ("point", "mask", "label_map"):
                 continue
-            clipped = _clipped(box, row)
             if finding.type in labels and finding.difficulty != "ignore":
-                boxes.append(clipped)
+                learned.append(mark)
                 classes.append(labels.index(finding.type))
             else:
-                ignore.append(clipped)
-    return boxes, classes, ignore
+                ignored.append(mark)
+    return learned, classes, ignored
 
 
-def _clipped(box: Sequence[float], row: ManifestRow) -> tuple[float, float, float, float]:
-    x0, y0, x1, y1 = box
-    return max(x0, 0.0), max(y0, 0.0), min(x1, float(row.cols)), min(y1, float(row.rows))
+def boxes_of(marks: Sequence[Mark], affine: np.ndarray, rows: int, cols: int) -> Tensor:
+    """(N, 4) boxes around the marks where the affine puts them, clipped to the prepared image.
 
-
-def moved_boxes(boxes: Sequence[Sequence[float]], affine: np.ndarray, cols: int, rows: int) -> Tensor:
-    """(N, 4) bounding boxes of the mapped corners, clipped to the prepared image; too small ones have no area."""
-    if not boxes:
+    The mark is moved and then boxed: the box of a turned circle is no larger than the circle.
+    """
+    if not marks:
         return torch.zeros(0, 4)
-    b = np.asarray(boxes, dtype=np.float64)
-    corners = np.stack([b[:, [0, 1]], b[:, [2, 1]], b[:, [2, 3]], b[:, [0, 3]]], 1)
-    mapped = corners @ affine[:2, :2].T + affine[:2, 2]
-    out = np.concatenate([mapped.min(1), mapped.max(1)], 1)
-    out[:, [0, 2]] = out[:, [0, 2]].clip(0, cols)
-    out[:, [1, 3]] = out[:, [1, 3]].clip(0, rows)
-    return torch.from_numpy(out.astype(np.float32))
+    boxes = np.array([bounds(*apply_mark(affine, mark.kind, mark.geometry)) for mark in marks], dtype=np.float64)
+    return torch.from_numpy(clipped(boxes, rows, cols).astype(np.float32))
+
+
+def clipped(boxes: np.ndarray, rows: int, cols: int) -> np.ndarray:
+    """(N, 4) boxes inside an image."""
+    return np.stack(
+        [boxes[:, 0].clip(0, cols), boxes[:, 1].clip(0, rows), boxes[:, 2].clip(0, cols), boxes[:, 3].clip(0, rows)], 1
+    )
 
 
 def targets_for(task: str, rows: Sequence[ManifestRow], affines: Sequence[np.ndarray], sizes: Sequence[tuple[int, int]],
@@ -79,14 +70,13 @@ def targets_for(task: str, rows: Sequence[ManifestRow], affines: Sequence[np.nda
     if task == "density":
         shares = next((found for row in rows if (found := density_shares(row)) is not None), None)
         return {"density": torch.from_numpy(shares if shares is not None else np.full(4, 0.25, dtype=np.float32))}
-    boxes, classes, ignore = boxes_of(rows[0], labels)
-    height, width = sizes[0]
-    moved = moved_boxes(boxes, affines[0], width, height)
-    big = (moved[:, 2] - moved[:, 0] >= MIN_BOX_PX) & (moved[:, 3] - moved[:, 1] >= MIN_BOX_PX)
+    marks, classes, ignored = marks_of(rows[0], labels)
+    boxes = boxes_of(marks, affines[0], *sizes[0])
+    big = (boxes[:, 2] - boxes[:, 0] >= MIN_BOX_PX) & (boxes[:, 3] - boxes[:, 1] >= MIN_BOX_PX)
     return {
-        "boxes": moved[big],
+        "boxes": boxes[big],
         "labels": torch.tensor(classes, dtype=torch.long)[big],
-        "ignore": moved_boxes(ignore, affines[0], width, height),
+        "ignore": boxes_of(ignored, affines[0], *sizes[0]),
         "complete": torch.tensor(rows[0].complete),
     }
 
@@ -98,7 +88,7 @@ def sampling_group(task: str, rows: Sequence[ManifestRow], labels: Sequence[str]
     """
     if task == "density":
         return next((found for row in rows if (found := density_class(row)) is not None), None)
-    boxes, _, _ = boxes_of(rows[0], labels)
-    if boxes:
+    marks, _, _ = marks_of(rows[0], labels)
+    if marks:
         return 1
     return 0 if rows[0].complete else None

@@ -1,0 +1,192 @@
+"""The loop on synthetic pictures: it learns, resumes bit for bit, and says what happens."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ml.methods import get
+from ml.runs.cancel import Stopped, StopRequest
+from ml.runs.errors import RunRefused
+from ml.runs.events import EventWriter, read_events
+from ml.runs.exits import Exit
+from ml.runs.heartbeat import Heartbeat
+from ml.runs.request import Compute, Init, Request
+from ml.training.checkpoints import Identity, load_newest
+from ml.training.data import ImageLoader, TrainLoader, of_splits
+from ml.training.device import machine_for
+from ml.training.fit import Job, fit
+from ml.training.loop import Loop, Plan, Watch
+from ml.training.optimisers import make_optimiser
+from ml.training.samples import build_samples
+from ml.training.starting import Start
+from ml.training.state import TrainState
+
+CPU = machine_for(Compute(device="cpu"))
+
+
+class CountedStop(StopRequest):
+    """Asks to end after some checks, as a person would at any moment."""
+
+    def __init__(self, run_dir, after):
+        super().__init__(run_dir)
+        self.left = after
+
+    def check(self):
+        self.left -= 1
+        if self.left < 0:
+            raise Stopped(Exit.CANCELLED, "enough")
+        super().check()
+
+
+@pytest.fixture
+def a_job(tmp_path, a_row, images):
+    def make(name="dcse_resnet50", folder="run", stop=None, rows=None, **config):
+        run_dir = tmp_path / folder
+        run_dir.mkdir(exist_ok=True)
+        method = get(name)
+        rows = rows or [a_row(n, density="ABCD"[n % 4]) for n in range(16)]
+        settled = method.plan(method.configured("tiny", {"steps": 6, "batch": 8, **config}), rows)
+        labels = method.labels(())
+        samples, _ = build_samples(rows, method.inputs_of(settled))
+        request = Request(run_id="r", method=name, compute=Compute(device="cpu", checkpoint_seconds=0.0), init=Init())
+        watch = Watch(EventWriter(run_dir / "events.jsonl"), Heartbeat(run_dir), stop or StopRequest(run_dir))
+        return Job(
+            method=method, config=settled, labels=labels, request=request, samples=samples,
+            loader=ImageLoader(images, method, settled, labels), machine=CPU, watch=watch, start=Start(),
+            identity=Identity("a", "b"), run_dir=run_dir, workers=0,
+        )  # fmt: skip
+
+    return make
+
+
+def same(a, b):
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_cancelled_and_resumed_run_ends_with_the_weights_it_would_have_had(a_job, tmp_path):
+    straight = fit(a_job(folder="straight"))["main"].weights
+    with pytest.raises(Stopped):
+        fit(a_job(folder="torn", stop=CountedStop(tmp_path, 4)))
+    step, _, _ = load_newest(tmp_path / "torn" / "checkpoints" / "main", Identity("a", "b"))
+    assert 0 < step < 6
+    assert same(fit(a_job(folder="torn"))["main"].weights, straight)
+
+
+def test_a_finished_stage_is_not_trained_again(a_job):
+    first = fit(a_job())["main"].weights
+    job = a_job()
+    assert same(fit(job)["main"].weights, first)
+    assert sum(event["type"] == "stage_started" for event in read_events(job.run_dir / "events.jsonl")[0]) == 1
+
+
+def test_a_checkpoint_of_another_request_is_refused(a_job, tmp_path):
+    with pytest.raises(Stopped):
+        fit(a_job(stop=CountedStop(tmp_path, 4)))
+    with pytest.raises(RunRefused) as error:
+        fit(replace(a_job(), identity=Identity("other", "b")))
+    assert error.value.code == "changed_inputs"
+
+
+def test_another_seed_gives_other_weights(a_job):
+    job = a_job(folder="b")
+    other = replace(job, request=replace(job.request, seed=1))
+    assert not same(fit(a_job(folder="a"))["main"].weights, fit(other)["main"].weights)
+
+
+def test_the_density_model_learns_what_brightness_says(a_job):
+    job = a_job(steps=60, lr=3e-3, smoothing=0.0, dropout=0.0)
+    fit(job)
+    events, _ = read_events(job.run_dir / "events.jsonl")
+    losses = [e["values"]["loss"] for e in events if e["type"] == "metric" and e["split"] == "train"]
+    assert len(losses) >= 30  # a curve, not a point
+    assert sum(losses[-5:]) < 0.3 * sum(losses[:5])
+
+
+def test_the_lesion_model_learns_from_marks(a_job, a_row):
+    rows = [a_row(n, box=(20, 16, 44, 40) if n % 2 else None) for n in range(8)]
+    job = a_job("retinanet_mass", rows=rows, steps=12, batch=4)
+    fit(job)
+    events, _ = read_events(job.run_dir / "events.jsonl")
+    losses = [e["values"]["loss"] for e in events if e["type"] == "metric" and e["split"] == "train"]
+    assert all(math.isfinite(loss) for loss in losses)
+    assert losses[-1] < losses[0]
+
+
+def test_validation_is_drawn_while_training_and_too_small_a_one_decides_nothing(a_job, a_row):
+    rows = [a_row(n, split="val" if n > 11 else "train", density="ABCD"[n % 4]) for n in range(16)]
+    job = a_job(rows=rows)
+    fit(job)
+    events, _ = read_events(job.run_dir / "events.jsonl")
+    shown = [event for event in events if event["type"] == "metric" and event["split"] == "val"]
+    assert set(shown[-1]["values"]) == {"loss", "qwk", "accuracy", "headline"}
+    assert any(event.get("code") == "val_too_small" for event in events)
+
+
+@pytest.fixture
+def a_loop(a_job):
+    def make(stage_change=None, micro=None, steps=4):
+        job = a_job()
+        (stage,) = job.method.stages(job.config, job.labels)
+        stage = replace(stage, **(stage_change or {}))
+        torch.manual_seed(0)
+        network = stage.build()
+        state = TrainState(network, make_optimiser(network, stage), stage, steps)
+        loader = TrainLoader(of_splits(job.samples, "train"), job.loader, stage.sampler, 0, CPU, 0)
+        plan = Plan(
+            steps=steps, seed=0, identity=job.identity, folder=job.run_dir / "checkpoints" / "main", micro=micro
+        )
+        return Loop(state, stage, loader, plan, CPU, job.watch, None)
+
+    return make
+
+
+def test_out_of_memory_halves_the_micro_batch_and_goes_on(a_loop):
+    loop = a_loop()
+    build = loop.loader.batch
+
+    def small_memory(first, count):
+        if count > 2:
+            raise MemoryError
+        return build(first, count)
+
+    loop.loader.batch = small_memory
+    loop.run()
+    events, _ = read_events(loop.plan.folder.parents[1] / "events.jsonl")
+    assert [(e["batch"], e["accumulate"]) for e in events if e["type"] == "resource"] == [(4, 2), (2, 4)]
+    assert loop.state.step == 4
+
+
+def test_out_of_memory_with_one_image_ends_the_run(a_loop):
+    loop = a_loop()
+
+    def no_memory(first, count):
+        raise MemoryError
+
+    loop.loader.batch = no_memory
+    with pytest.raises(RunRefused) as error:
+        loop.run()
+    assert error.value.exit == Exit.OUT_OF_MEMORY
+
+
+def test_a_loss_that_is_no_number_ends_the_run_after_three_tries(a_loop):
+    loop = a_loop({"loss": lambda outputs, batch: {"nan": outputs["logits"].sum() * float("nan")}})
+    with pytest.raises(RunRefused) as error:
+        loop.run()
+    assert error.value.exit == Exit.DIVERGED
+    assert loop.state.rate_scale == 0.25
+
+
+def test_accumulated_micro_batches_give_the_gradient_of_the_whole_batch(a_loop):
+    """Without batch norm in train mode and without dropout, eight at once and four times two are the same step."""
+
+    def weights(micro):
+        loop = a_loop(micro=micro, steps=1)
+        loop.set_trainable = loop.state.network.eval
+        loop.run()
+        return loop.state.network.state_dict()
+
+    whole, parts = weights(8), weights(2)
+    for name in whole:
+        torch.testing.assert_close(whole[name], parts[name], atol=3e-3, rtol=1e-3)
