@@ -271,6 +271,10 @@ export interface RunEvent {
 
 export interface Metric {
   readonly name: string;
+  /** The figure's own name, shared by model, baseline and difference. */
+  readonly metric?: string;
+  readonly series?: "model" | "baseline" | "difference";
+  readonly baseline?: string | null;
   readonly target: string | null;
   readonly level: string;
   readonly split: string;
@@ -285,11 +289,24 @@ export interface Metric {
   readonly params?: Readonly<Record<string, unknown>>;
 }
 
+export type Geometry = readonly (number | readonly (readonly number[])[])[];
+
+/** A case that a model was most wrong about, with what is needed to draw it; geometry in stored pixels. */
 export interface Worst {
-  readonly exam_id?: string;
-  readonly image_id?: string;
+  readonly split: string;
+  readonly target: string;
+  readonly kind: "wrong_class" | "missed_finding" | "false_alarm";
+  readonly exam_id: string;
+  readonly image_id: string;
+  readonly what: string;
   readonly thumbnail_url?: string;
-  readonly [more: string]: unknown;
+  readonly score?: number | null;
+  readonly mark?: { readonly kind: string; readonly geometry: Geometry };
+  readonly candidates?: readonly {
+    readonly box: readonly number[];
+    readonly score: number;
+    readonly target: string;
+  }[];
 }
 
 export interface Model {

@@ -1,0 +1,53 @@
+import { expect, it } from "vitest";
+import { confusionOf, frocSeries, reliabilitySeries, targetsOf } from "./curves";
+
+const froc = (series: string, fp_on: string) => ({
+  split: "test",
+  target: "any",
+  series,
+  fp_on,
+  fp_per_image: [0, 0.5, 2],
+  sensitivity: [0, 0.4, 0.8],
+});
+const ci = {
+  name: "froc_sens@1",
+  target: "any",
+  level: "finding",
+  split: "test",
+  subgroup: null,
+  value: 0.4,
+  ci: [0.2, 0.6] as const,
+};
+
+it("draws the model with its interval and each baseline, false positives on normal images", () => {
+  const curves = {
+    froc: [froc("model", "normal"), froc("model", "complete"), froc("baseline:brightest_blob", "normal")],
+  };
+  const series = frocSeries(curves, [ci], "test", "any");
+  expect(series.map((s) => s.style)).toEqual(["one", "base"]);
+  expect(series[0]?.band).toEqual([{ x: 1, low: 0.2, high: 0.6 }]);
+  expect(series[1]?.name).toBe("brightest blob");
+  expect(targetsOf(curves, "test")).toEqual(["any"]);
+  expect(targetsOf(curves, "val")).toEqual([]);
+});
+
+it("takes all complete images where no image is normal", () => {
+  expect(frocSeries({ froc: [froc("model", "complete")] }, [], "test", "any")).toHaveLength(1);
+});
+
+it("leaves out empty bins of a reliability curve", () => {
+  const curves = {
+    reliability: [{ split: "test", target: "density", n: [0, 3], confidence: [0.1, 0.9], observed: [0, 1] }],
+  };
+  expect(reliabilitySeries(curves, "test")[0]?.points).toEqual([{ x: 0.9, y: 1 }]);
+});
+
+it("finds no confusion matrix where there is none", () => {
+  expect(confusionOf({}, "test")).toBeNull();
+  expect(
+    confusionOf({ confusion: [{ split: "test", target: "density", labels: ["A"], matrix: [[3]] }] }, "test"),
+  ).toEqual({
+    labels: ["A"],
+    matrix: [[3]],
+  });
+});

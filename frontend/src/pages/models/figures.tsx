@@ -1,0 +1,124 @@
+import { count, figure, interval, words } from "../../ui/format";
+import { Panel } from "../../ui/panel";
+import { type Column, Table } from "../../ui/table/table";
+import type { Metric } from "../contract";
+import { type FigureLine, figureLines, figureName, reasonOfNull, verdict } from "./report";
+
+/** A value with its 95 % interval; where there is none, why. */
+function Value({ of }: { of: Metric }) {
+  if (of.value === null) return <span className="quiet">{reasonOfNull(of.reason)}</span>;
+  return (
+    <>
+      {figure(of.value)} <span className="quiet">{of.ci ? `[${interval(of.ci)}]` : ""}</span>
+    </>
+  );
+}
+
+const base: readonly Column<FigureLine>[] = [
+  { key: "figure", label: "Figure", value: ({ model }) => figureName(model.name) },
+  { key: "target", label: "Of", value: ({ model }) => words(model.target) },
+  {
+    key: "value",
+    label: "Model [95 %]",
+    number: true,
+    value: ({ model }) => model.value,
+    cell: ({ model }) => <Value of={model} />,
+  },
+];
+
+/** The columns of one baseline: its value, and what the paired difference says. */
+function columnsOf(name: string): Column<FigureLine>[] {
+  const of = (line: FigureLine) => line.beside.find((b) => b.name === name);
+  return [
+    {
+      key: name,
+      label: `${words(name)} [95 %]`,
+      number: true,
+      value: (line) => of(line)?.value.value,
+      cell: (line) => {
+        const found = of(line);
+        return found ? <Value of={found.value} /> : "—";
+      },
+    },
+    {
+      key: `${name}-difference`,
+      label: "Difference",
+      number: true,
+      value: (line) => of(line)?.difference?.value,
+      cell: (line) => {
+        const difference = of(line)?.difference ?? null;
+        return difference?.value == null ? "—" : `${figure(difference.value)} · ${verdict(difference)}`;
+      },
+    },
+  ];
+}
+
+const counts: readonly Column<FigureLine>[] = [
+  {
+    key: "patients",
+    label: "Patients",
+    number: true,
+    value: ({ model }) => model.n_patients,
+    cell: ({ model }) => count(model.n_patients),
+  },
+  {
+    key: "pos",
+    label: "Positive",
+    number: true,
+    value: ({ model }) => model.n_pos,
+    cell: ({ model }) => count(model.n_pos),
+  },
+];
+
+/** What the model is worth on patients of one split, beside what is worth little. */
+export function Figures({ metrics, split }: { metrics: readonly Metric[]; split: string }) {
+  const lines = figureLines(metrics).filter((line) => line.model.split === split);
+  const main = lines.filter((line) => line.headline);
+  const rest = lines.filter((line) => !line.headline && !line.model.subgroup);
+  const groups = lines.filter((line) => line.model.subgroup);
+  const names = [...new Set(main.flatMap((line) => line.beside.map((b) => b.name)))];
+  const columns = [...base, ...names.flatMap(columnsOf), ...counts];
+  const group: Column<FigureLine> = {
+    key: "group",
+    label: "Group",
+    value: ({ model }) =>
+      Object.entries(model.subgroup ?? {})
+        .map(([k, v]) => `${words(k)} ${v}`)
+        .join(", "),
+  };
+  return (
+    <Panel title="Figures">
+      <Table
+        name="Figures"
+        rows={main}
+        columns={columns}
+        rowKey={(line) => line.key}
+        empty={<p className="quiet">No patient of this kind has been read, so nothing can be measured.</p>}
+      />
+      {rest.length > 0 && (
+        <details>
+          <summary>{count(rest.length)} more figures</summary>
+          <Table
+            name="More figures"
+            sortWord="more"
+            rows={rest}
+            columns={columns}
+            rowKey={(line) => line.key}
+          />
+        </details>
+      )}
+      {groups.length > 0 && (
+        <details>
+          <summary>By group of patients</summary>
+          <Table
+            name="Figures by group"
+            sortWord="groups"
+            rows={groups}
+            columns={[group, ...base, ...counts]}
+            rowKey={(line) => line.key}
+          />
+        </details>
+      )}
+    </Panel>
+  );
+}

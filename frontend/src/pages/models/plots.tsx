@@ -1,0 +1,85 @@
+import { useState } from "react";
+import { Confusion } from "../../ui/charts/confusion";
+import { Lines } from "../../ui/charts/lines";
+import { SelectField } from "../../ui/field";
+import { words } from "../../ui/format";
+import { Panel } from "../../ui/panel";
+import type { Model } from "../contract";
+import { confusionOf, frocSeries, reliabilitySeries, rocSeries, targetsOf } from "./curves";
+
+/** The curves of the report, whichever it has. */
+export function ModelPlots({ model, split }: { model: Model; split: string }) {
+  const curves = model.curves ?? {};
+  const roc = rocSeries(curves, split);
+  const reliability = reliabilitySeries(curves, split);
+  const confusion = confusionOf(curves, split);
+  return (
+    <>
+      <Froc model={model} split={split} />
+      <div className="columns">
+        {confusion && (
+          <Panel title="Called and read">
+            <Confusion labels={confusion.labels} matrix={confusion.matrix} />
+          </Panel>
+        )}
+        {roc.length > 0 && (
+          <Panel title="ROC: dense against not dense">
+            <Lines
+              title="ROC"
+              series={roc}
+              diagonal
+              x={{ label: "false positive rate", domain: [0, 1] }}
+              y={{ label: "sensitivity", domain: [0, 1] }}
+              width={420}
+              height={300}
+            />
+          </Panel>
+        )}
+        {reliability.length > 0 && (
+          <Panel title="Reliability: how sure against how often right">
+            <Lines
+              title="Reliability"
+              series={reliability}
+              diagonal
+              marks
+              x={{ label: "how sure", domain: [0, 1] }}
+              y={{ label: "how often right", domain: [0, 1] }}
+              width={420}
+              height={300}
+            />
+          </Panel>
+        )}
+      </div>
+    </>
+  );
+}
+
+const MOST_RATE = 4;
+const RATES = [0.25, 0.5, 1, 2, 4];
+
+function Froc({ model, split }: { model: Model; split: string }) {
+  const targets = targetsOf(model.curves ?? {}, split);
+  const [chosen, setChosen] = useState<string | null>(null);
+  const target = targets.includes(chosen ?? "") ? (chosen ?? "") : targets[0];
+  if (target === undefined) return null;
+  const series = frocSeries(model.curves ?? {}, model.metrics ?? [], split, target).map((s) => ({
+    ...s,
+    points: s.points.filter((p) => p.x <= MOST_RATE),
+  }));
+  return (
+    <Panel title="FROC: sensitivity against false positives an image">
+      <SelectField
+        label="Finding"
+        value={target}
+        onChange={setChosen}
+        options={targets.map((t) => ({ value: t, label: t === "any" ? "any finding" : words(t) }))}
+      />
+      <Lines
+        title={`FROC of ${words(target)}`}
+        series={series}
+        x={{ label: "false positives an image", domain: [0, MOST_RATE], ticks: RATES }}
+        y={{ label: "sensitivity", domain: [0, 1] }}
+      />
+    </Panel>
+  );
+}

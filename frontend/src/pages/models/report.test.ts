@@ -1,0 +1,65 @@
+import { describe, expect, it } from "vitest";
+import type { Metric } from "../contract";
+import { figureLines, figureName, reasonOfNull, splitsOf, verdict } from "./report";
+
+function row(name: string, fields: Partial<Metric> = {}): Metric {
+  return {
+    name,
+    series: "model",
+    baseline: null,
+    target: "density",
+    level: "exam",
+    split: "test",
+    subgroup: null,
+    value: 0.5,
+    ci: [0.4, 0.6],
+    ...fields,
+  };
+}
+
+describe("the figures of a model", () => {
+  const metrics = [
+    row("qwk", { value: 0.7 }),
+    row("baseline:prior:qwk", { series: "baseline", baseline: "prior", value: 0 }),
+    row("difference:prior:qwk", { series: "difference", baseline: "prior", value: 0.7, ci: [0.2, 0.9] }),
+    row("qwk", { split: "val", value: 0.9 }),
+    row("ece"),
+    row("qwk", { subgroup: { view: "CC" } }),
+  ];
+  const lines = figureLines(metrics);
+
+  it("have their baseline of the same split beside them, with the difference", () => {
+    expect(lines[0]?.beside).toEqual([{ name: "prior", value: metrics[1], difference: metrics[2] }]);
+    expect(lines[1]?.beside).toEqual([]);
+  });
+
+  it("are headlines only over all patients", () =>
+    expect(lines.map((line) => line.headline)).toEqual([true, true, false, false]));
+
+  it("begin with the patients that the model never saw", () =>
+    expect(splitsOf(metrics)).toEqual(["test", "val"]));
+});
+
+it.each([
+  ["froc_sens@1", "Sensitivity at 1 false positive an image"],
+  [
+    "froc_sens@0.25:complete",
+    "Sensitivity at 0.25 false positives an image (false positives on all complete images)",
+  ],
+  ["froc_sens@2:iou>=0.5", "Sensitivity at 2 false positives an image (hit: overlap of at least 0.5)"],
+  ["qwk", "Kappa, quadratic weights"],
+  ["something_new", "something new"],
+])("%s is called %s", (name, text) => expect(figureName(name)).toBe(text));
+
+it("says why a figure has no value", () => {
+  expect(reasonOfNull("no_marks")).toBe("no marked finding among these patients");
+  expect(reasonOfNull("other_thing")).toBe("other thing");
+  expect(reasonOfNull(null)).toBe("not defined here");
+});
+
+it("calls a model better only where the whole interval is", () => {
+  expect(verdict(row("d", { ci: [0.1, 0.5] }))).toBe("better");
+  expect(verdict(row("d", { ci: [-0.1, 0.5] }))).toBe("no evidence");
+  expect(verdict(row("d", { ci: [-0.4, -0.1] }))).toBe("worse");
+  expect(verdict(null)).toBe("");
+});

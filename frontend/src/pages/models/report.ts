@@ -1,0 +1,109 @@
+/** The figures of a model put in order: each with its baselines beside it. Pure. */
+
+import type { Metric } from "../contract";
+
+export interface Beside {
+  readonly name: string;
+  readonly value: Metric;
+  readonly difference: Metric | null;
+}
+
+export interface FigureLine {
+  readonly key: string;
+  readonly model: Metric;
+  readonly beside: readonly Beside[];
+  /** True for the few figures that a model is judged by. */
+  readonly headline: boolean;
+}
+
+const HEADLINES = ["qwk", "accuracy", "macro_f1", "auc_dense", "cpm"];
+const isHeadline = (name: string) => HEADLINES.includes(name) || /^froc_sens@[\d.]+$/.test(name);
+
+const place = (row: Metric) =>
+  [row.split, row.target, row.level, JSON.stringify(row.subgroup ?? null)].join("|");
+
+/** One line for each figure of the model, in the order of the report. */
+export function figureLines(metrics: readonly Metric[]): FigureLine[] {
+  const others = new Map(
+    metrics.filter((row) => row.series !== "model").map((row) => [`${place(row)}|${row.name}`, row]),
+  );
+  const names = [
+    ...new Set(metrics.flatMap((row) => (row.series === "baseline" && row.baseline ? [row.baseline] : []))),
+  ];
+  return metrics
+    .filter((row) => (row.series ?? "model") === "model")
+    .map((model) => ({
+      key: `${place(model)}|${model.name}`,
+      model,
+      headline: !model.subgroup && isHeadline(model.name),
+      beside: names.flatMap((name) => {
+        const value = others.get(`${place(model)}|baseline:${name}:${model.name}`);
+        const difference = others.get(`${place(model)}|difference:${name}:${model.name}`) ?? null;
+        return value ? [{ name, value, difference }] : [];
+      }),
+    }));
+}
+
+/** The splits that a report speaks of, the patients that it never saw first. */
+export function splitsOf(metrics: readonly Metric[]): string[] {
+  const order = ["test", "audit", "val", "train"];
+  const found = [...new Set(metrics.map((row) => row.split))];
+  return found.sort((a, b) => order.indexOf(a) - order.indexOf(b));
+}
+
+const NAMES: Readonly<Record<string, string>> = {
+  qwk: "Kappa, quadratic weights",
+  accuracy: "Accuracy",
+  balanced_accuracy: "Balanced accuracy",
+  accuracy_within_one: "Accuracy within one class",
+  macro_f1: "F1, mean over classes",
+  auc_dense: "AUC, dense (c, d) against not",
+  auc_image: "AUC of images",
+  brier: "Brier score (lower is better)",
+  ece: "Calibration error (lower is better)",
+  cpm: "Sensitivity, mean over 1/8 to 8 false positives (CPM)",
+  gap: "Dense-tissue gap",
+};
+
+const VARIANTS: Readonly<Record<string, string>> = {
+  complete: "false positives on all complete images",
+  mark: "each mark counts",
+  centre_in_mark: "hit: centre in the mark",
+};
+
+/** A figure's name in words: `Sensitivity at 1 false positive an image`. */
+export function figureName(name: string): string {
+  const [metric = name, ...variants] = name.split(":");
+  const rate = /^froc_sens@([\d.]+)$/.exec(metric)?.[1];
+  const iou = /^ap@([\d.]+)$/.exec(metric)?.[1];
+  const main = rate
+    ? `Sensitivity at ${rate} false positive${rate === "1" ? "" : "s"} an image`
+    : iou
+      ? `Average precision at overlap ${iou}`
+      : (NAMES[metric] ?? metric.replaceAll("_", " "));
+  const variant = variants
+    .map((v) => VARIANTS[v] ?? v.replace("iou>=", "hit: overlap of at least "))
+    .join(", ");
+  return variant ? `${main} (${variant})` : main;
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  one_class: "all these patients are of one class",
+  empty: "no such patient",
+  too_few: "too few patients",
+  no_marks: "no marked finding among these patients",
+  no_normals: "no normal image among these patients",
+  no_spacing: "the size of a pixel is not known",
+};
+
+/** Why a figure has no value, in words. */
+export function reasonOfNull(reason: string | null | undefined): string {
+  return reason ? (REASONS[reason] ?? reason.replaceAll("_", " ")) : "not defined here";
+}
+
+/** What the paired interval says of model and baseline. */
+export function verdict(difference: Metric | null): string {
+  if (!difference?.ci) return "";
+  if (difference.ci[0] > 0) return "better";
+  return difference.ci[1] < 0 ? "worse" : "no evidence";
+}
