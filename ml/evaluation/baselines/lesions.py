@@ -126,13 +126,12 @@ def _peaks(x: Floats, mask: npt.NDArray[np.bool_], radii: Sequence[float], most:
     size = 2 * round(min(radii)) + 1
     peak = (best == maximum_filter(best, size=size)) & mask & (best > FAINTEST)
     ys, xs = np.nonzero(peak)
-    order = np.argsort(-best[ys, xs], kind="stable")
-    kept = _apart(
-        np.column_stack([xs, ys])[order] + 0.5, np.asarray(radii)[responses[:, ys, xs].argmax(axis=0)][order], most
-    )
-    rows = order[kept]
-    own = responses[:, ys[rows], xs[rows]].argmax(axis=0) if len(rows) else np.zeros(0, np.int64)
-    return np.column_stack([xs[rows], ys[rows]]) + 0.5, np.asarray(radii)[own], best[ys[rows], xs[rows]]
+    by_response = np.argsort(-best[ys, xs], kind="stable")
+    ys, xs = ys[by_response], xs[by_response]
+    own = np.asarray(radii, np.float64)[responses[:, ys, xs].argmax(axis=0)]
+    centres = np.column_stack([xs, ys]).astype(np.float64) + 0.5
+    kept = _apart(centres, own, most)
+    return centres[kept], own[kept], best[ys, xs][kept]
 
 
 def _apart(centres: Floats, radii: Floats, most: int) -> list[int]:

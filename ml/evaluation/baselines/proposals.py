@@ -12,7 +12,7 @@ from ml.geometry.shapes import bounds
 
 Row = Mapping[str, Any]
 FALLBACK_SIDE_MM = 20.0
-TRAIN_IMAGES_FOR_SCALE = 24
+TRAIN_IMAGES_FOR_SCALE = 12
 """Training images whose strongest response scales the scores of the brightest blobs."""
 
 

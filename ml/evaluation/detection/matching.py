@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,7 +44,7 @@ def judge(
 ) -> Outcomes:
     """Match the candidates of one target in every image. `limit` keeps the best so many candidates an image."""
     marks: list[Mark] = []
-    rows: list[tuple[npt.NDArray[np.float64], ...]] = []
+    rows: list[tuple[npt.NDArray[Any], ...]] = []
     unusable = 0
     for place, image in enumerate(images):
         of_target = [mark for mark in image.marks if target in (ANY, mark.type)]
@@ -55,14 +56,14 @@ def judge(
         verdict, taken = match(hits(own, counted, image, criterion), _absorbing(own, ignored, image, criterion))
         rows.append((own.scores, np.full(len(taken), place), np.where(taken >= 0, taken + len(marks), -1), verdict))
         marks += counted
-    score, where, mark, verdict = (np.concatenate(column) if rows else np.zeros(0) for column in _columns(rows))
+    score, where, taken_mark, verdicts = (np.concatenate([row[k] for row in rows] or [np.zeros(0)]) for k in range(4))
     return Outcomes(
         images=tuple(images),
         marks=tuple(marks),
         score=score,
         image=where.astype(np.int64),
-        mark=mark.astype(np.int64),
-        verdict=verdict.astype(np.int64),
+        mark=taken_mark.astype(np.int64),
+        verdict=verdicts.astype(np.int64),
         unusable=unusable,
     )
 
@@ -89,7 +90,3 @@ def _absorbing(own: Candidates, ignored: tuple[Mark, ...], image: Image, criteri
         asked = criterion if usable(mark, criterion) else "centre_in_mark"
         found |= hits(own, (mark,), image, asked).hit[:, 0]
     return found
-
-
-def _columns(rows: list[tuple[npt.NDArray[np.float64], ...]]) -> list[list[npt.NDArray[np.float64]]]:
-    return [[row[k] for row in rows] for k in range(4)]

@@ -77,9 +77,9 @@ def _metrics(
     for name, figure_of in _MODEL_ONLY.items():
         rows += rows_of(scope, name, figure_of(exams, exams.p), {}, why)
     if exams.ids:
-        unstable = {"unstable": True} if len(exams.ids) < calibration.STABLE_FROM else {}
         bins = calibration.reliability(exams.truth, exams.p)
-        rows.append(point_row(scope, "ece", bins.ece, bins=15, **unstable))
+        unstable = len(exams.ids) < calibration.STABLE_FROM
+        rows.append(point_row(scope, "ece", bins.ece, bins=15, unstable=unstable))
     return rows
 
 

@@ -25,6 +25,12 @@ from ml.evaluation.reports.rows import Figure, point_row, rows_of
 from ml.evaluation.undefined import Undefined
 
 Row = Mapping[str, Any]
+VARIANTS: tuple[tuple[Per, On, str], ...] = (
+    ("finding", "normal", ""),
+    ("finding", "complete", ":complete"),
+    ("mark", "normal", ":mark"),
+)
+"""Counting per finding on normal images is the headline; the others carry a suffix in their names."""
 CRITERIA = (CENTRE, "iou>=0.1", "iou>=0.2", "iou>=0.5")
 PRECISION_IOUS: Mapping[str, tuple[float, ...]] = {
     "ap@0.1": (0.1,),
@@ -79,13 +85,9 @@ def _metrics(ground: Ground, target: str) -> list[dict[str, Any]]:
     draws = draws_of(ground.images, judged, replicates=ground.replicates, seed=ground.seed)
     others = {name: judge(ground.images, found, target, main) for name, found in ground.others.items()}
     rows: list[dict[str, Any]] = []
-    for per, on, suffix in (
-        ("finding", "normal", ""),
-        ("finding", "complete", ":complete"),
-        ("mark", "normal", ":mark"),
-    ):
+    for per, on, suffix in VARIANTS:
         against = others if per == "finding" else {}
-        rows += _froc_rows(ground, draws, target, judged, against, main, per, on, suffix)  # type: ignore[arg-type]
+        rows += _froc_rows(ground, draws, target, judged, against, main, per, on, suffix)
     if target == ANY:
         return rows + _image_rows(ground, draws, target)
     for criterion in (criterion for criterion in CRITERIA if criterion != main):
@@ -128,9 +130,13 @@ def _cpm(curve: Froc) -> Figure:
 
 
 def _image_rows(ground: Ground, draws: Resample, target: str) -> list[dict[str, Any]]:
-    """AUC of an image's highest score: images with such a finding against complete ones without."""
+    """AUC of an image's highest score: images with such a finding against complete ones without.
+
+    An image whose only such mark is to be ignored is on neither side.
+    """
     of_target = [_has(image, target) for image in ground.images]
-    used = [i for i, image in enumerate(ground.images) if of_target[i] or image.complete]
+    ignored = [any(mark.ignore and target in (ANY, mark.type) for mark in image.marks) for image in ground.images]
+    used = [i for i, image in enumerate(ground.images) if of_target[i] or (image.complete and not ignored[i])]
     y = np.array([of_target[i] for i in used], np.int64)
     scope = scope_of(ground, draws, target, "image", int(y.sum()), int((1 - y).sum()))
 
@@ -167,10 +173,12 @@ def _highest(found: Found, image_id: str, target: str) -> float:
 
 def _curves(ground: Ground, target: str) -> list[dict[str, Any]]:
     curves = []
+    both: tuple[On, On] = ("normal", "complete")
     for series, found in {"model": ground.model, **{f"baseline:{k}": v for k, v in ground.others.items()}}.items():
-        for on in ("normal", "complete"):
+        judged = judge(ground.images, found, target, headline(target))
+        for on in both:
             try:
-                x, y, t = points(froc(judge(ground.images, found, target, headline(target)), "finding", on))  # type: ignore[arg-type]
+                x, y, t = points(froc(judged, "finding", on))
             except Undefined:
                 continue
             keep = _corners(x, y)

@@ -114,6 +114,14 @@ def test_an_unmarked_finding_makes_no_false_positive_and_is_said():
     assert row["value"] == 1.0 and row["params"]["findings_without_mark"] == 1
 
 
+def test_a_mark_to_ignore_is_on_neither_side_of_the_image_auc():
+    rows = [a_row(0, "test", findings=[("mass", BOX)]), a_row(1, "test"), a_row(2, "test", findings=[("mass", BOX)])]
+    rows[2]["findings"][0]["difficulty"] = "ignore"
+    row = the(run(rows, right(rows)).metrics, "auc_image")
+    assert (row["value"], row["n_pos"], row["n_neg"]) == (1.0, 1, 1)
+    assert the(run(rows, right(rows)).metrics, "froc_sens@1")["n_units"] == 1
+
+
 def test_synthetic_and_subtracted_images_are_left_out(study):
     rows, _ = study
     extra = [{**row, "image_id": row["image_id"] + "s", "image_kind": "subtracted"} for row in rows]
