@@ -9,6 +9,7 @@ from rest_framework import serializers
 from annotations.models import Purpose, Reading, ReadingEdit, ReadingState, WorkItem
 from annotations.readings import MAX_REASON
 from annotations.rules import receipt_of
+from annotations.rules.patch import MAX_OPERATIONS
 
 
 class ReceiptOut(serializers.Serializer[Any]):
@@ -60,11 +61,38 @@ class ReadingOut(serializers.ModelSerializer[Reading]):
         return vars(receipt_of(self.get_document(reading)))
 
 
+PATCH_SCHEMA = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": MAX_OPERATIONS,
+    "items": {
+        "type": "object",
+        "required": ["op", "path"],
+        "properties": {
+            "op": {"type": "string", "enum": ["add", "remove", "replace", "test"]},
+            "path": {"type": "string", "description": "JSON Pointer (RFC 6901)"},
+            "value": {},
+        },
+    },
+}
+
+
+@extend_schema_field(PATCH_SCHEMA)
+class PatchField(serializers.Field[Any, Any, Any, Any]):
+    """A JSON Patch as it came; `rules.check_patch` looks at it, without recursion, however deep it is nested."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
 class EditIn(serializers.Serializer[Any]):
     """A change: a JSON Patch (RFC 6902; add, remove, replace, test) and an id that the client made for it."""
 
     edit_id = serializers.UUIDField()
-    patch = serializers.JSONField()
+    patch = PatchField()
 
 
 class SavedOut(serializers.Serializer[Any]):

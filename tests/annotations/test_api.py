@@ -134,6 +134,15 @@ def test_nonsense_is_422_with_a_code_and_changes_nothing(api, reading, reader, b
     assert Reading.objects.get().revision == 0
 
 
+@pytest.mark.parametrize("depth", [20, 400, 900])
+def test_a_value_nested_deeper_than_any_document_is_refused(api, reading, reader, depth):
+    deep = "[" * depth + "]" * depth
+    body = f'{{"edit_id": "{uuid7()}", "patch": [{{"op": "add", "path": "/comment", "value": {deep}}}]}}'
+    client = api(reader)
+    answer = client.patch(address(reading), body, content_type="application/json", headers={"If-Match": '"0"'})
+    assert (answer.status_code, answer.json()["code"]) == (422, "annotations.document_invalid")
+
+
 def test_a_reading_is_amended_discarded_skipped_flagged_and_released_over_http(project, api, reading, reader):
     client = api(reader)
     assert client.post(address(reading, "flag/"), {"reason": "implant?"}).json()["flag_reason"] == "implant?"
