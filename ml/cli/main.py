@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     manifest.add_argument("folder", type=Path)
     manifest.add_argument("run_dir", type=Path)
     manifest.add_argument("--seed", type=int, default=0)
-    manifest.add_argument("--pool", action="store_true", help="add the training patients once more as unlabelled pool")
+    manifest.add_argument("--pool", type=float, default=0.0, help="share of training patients left unlabelled")
     return root
 
 

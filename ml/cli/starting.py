@@ -1,0 +1,91 @@
+"""`python -m ml manifest` and `init`: a run folder for people without the platform. No torch."""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from ml.datasets import mini_mias
+from ml.datasets.splits import keyed_split
+from ml.runs import atomic, catalogue
+from ml.runs.errors import invalid
+from ml.runs.manifest import ManifestRow, write_manifest
+from ml.runs.records import from_dict
+from ml.runs.request import Compute, Init, Request, write_request
+
+Rows = Callable[[Path, int], list[ManifestRow]]
+
+
+def _mini_mias(folder: Path, seed: int) -> list[ManifestRow]:
+    try:
+        return [from_dict(ManifestRow, row) for row in mini_mias.manifest_rows(folder, seed=seed)]
+    except mini_mias.MiniMiasError as error:
+        raise invalid("dataset_unreadable", str(error)) from None
+
+
+READERS: dict[str, Rows] = {mini_mias.NAME: _mini_mias}
+SOURCES = {
+    mini_mias.NAME: {"name": mini_mias.SOURCE, "licence": mini_mias.LICENCE, "citation": mini_mias.CITATION},
+}
+
+
+def manifest(arguments: argparse.Namespace) -> int:
+    """Write manifest.jsonl of a data set, with splits by patient. Raises RunRefused (exit 2)."""
+    if arguments.name not in READERS:
+        raise invalid("dataset_unknown", f"no data set is named {arguments.name!r}; there is {', '.join(READERS)}")
+    rows = READERS[arguments.name](arguments.folder.resolve(), arguments.seed)
+    rows = [_pooled(row, arguments.pool, arguments.seed) for row in rows]
+    arguments.run_dir.mkdir(parents=True, exist_ok=True)
+    meta = write_manifest(
+        arguments.run_dir, rows, pixels_root=arguments.folder.resolve(), sources=[SOURCES[arguments.name]]
+    )
+    counts = {split: sum(row.split == split for row in rows) for split in ("train", "val", "test", "pool")}
+    print(f"{meta.rows} images, {len({row.patient_id for row in rows})} patients: {counts}", file=sys.stderr)
+    return 0
+
+
+def _pooled(row: ManifestRow, share: float, seed: int) -> ManifestRow:
+    """A training row, or the same without labels in the pool for a share of the patients (by key)."""
+    if row.split != "train" or not share:
+        return row
+    if keyed_split(f"{seed}|pool", row.patient_id, {"pool": share, "train": 1 - share}) == "train":
+        return row
+    return replace(row, split="pool", density=None, findings=(), complete=False)
+
+
+def init(arguments: argparse.Namespace) -> int:
+    """Write request.json. Raises RunRefused (exit 2)."""
+    method = catalogue.entry(arguments.method)
+    if arguments.size not in method["sizes"]:
+        raise invalid("size_unknown", f"{arguments.method} has no size {arguments.size!r}")
+    run_dir: Path = arguments.run_dir
+    run_dir.mkdir(parents=True, exist_ok=True)
+    request = Request(
+        run_id=run_dir.resolve().name,
+        command=arguments.what,
+        method=arguments.method,
+        size=arguments.size,
+        task=method["task"],
+        findings=tuple(arguments.finding or method["findings"]),
+        seed=arguments.seed,
+        config={} if arguments.steps is None else {"steps": arguments.steps},
+        pixels={} if arguments.cache is None else {"cache_dir": str(arguments.cache.resolve())},
+        init=Init() if arguments.model is None else _brought(arguments.model, run_dir),
+        compute=Compute(device=arguments.device),
+    )
+    write_request(run_dir, request)
+    print(f"wrote {run_dir / 'request.json'}; next: python -m ml {arguments.what} {run_dir}", file=sys.stderr)
+    return 0
+
+
+def _brought(model: Path, run_dir: Path) -> Init:
+    """Copy a model into the run folder, so that the folder is whole on any machine."""
+    weights = model / "weights.safetensors"
+    if not weights.exists():
+        raise invalid("model_unreadable", "--model must be the model/ folder of a finished run")
+    target = run_dir / "init" / "model"
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(model, target)
+    return Init(kind="model_dir", path="init/model", sha256=atomic.sha256_of(weights))
