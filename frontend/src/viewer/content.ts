@@ -1,0 +1,54 @@
+import type { Bounds, ImageSize } from "../geometry/points";
+
+type Pixels = ArrayLike<number>;
+
+const STEP = 8;
+/** Of a row or a column of the picture, what must be breast for it to count; letters and scratches are less. */
+const LEAST_SHARE = 0.04;
+
+/**
+ * The box round what is not background, in image px: the breast without the black beside it.
+ *
+ * `isBreast` says of a value whether it is shown brighter than black. Every eighth pixel is looked at. A picture that
+ * is black or bright all over gives the whole image.
+ */
+export function contentBox(pixels: Pixels, size: ImageSize, isBreast: (value: number) => boolean): Bounds {
+  const { cols, rows } = size;
+  const [across, down] = [Math.floor(cols / STEP), Math.floor(rows / STEP)];
+  const [inColumn, inRow] = [new Float64Array(across), new Float64Array(down)];
+  for (let j = 0; j < down; j++) {
+    for (let i = 0; i < across; i++) {
+      if (!isBreast(pixels[j * STEP * cols + i * STEP] as number)) continue;
+      inColumn[i] = (inColumn[i] as number) + 1 / down;
+      inRow[j] = (inRow[j] as number) + 1 / across;
+    }
+  }
+  const [x, y] = [longestRun(inColumn), longestRun(inRow)];
+  if (!x || !y) return [0, 0, cols, rows];
+  return [x[0] * STEP, y[0] * STEP, Math.min(x[1] * STEP, cols), Math.min(y[1] * STEP, rows)];
+}
+
+/** The longest run of places with enough in them, from and to (exclusive); null where there is none. */
+function longestRun(shares: Float64Array): readonly [number, number] | null {
+  let best: readonly [number, number] | null = null;
+  let start = -1;
+  for (let i = 0; i <= shares.length; i++) {
+    const enough = i < shares.length && (shares[i] as number) > LEAST_SHARE;
+    if (enough && start < 0) start = i;
+    if (enough || start < 0) continue;
+    if (!best || i - start > best[1] - best[0]) best = [start, i];
+    start = -1;
+  }
+  return best;
+}
+
+/** The least and the greatest value, of every fourth pixel. */
+export function valueRange(pixels: Pixels): [number, number] {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (let i = 0; i < pixels.length; i += 4) {
+    const value = pixels[i] as number;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return [low, high];
+}

@@ -1,0 +1,100 @@
+import {
+  cache,
+  Enums,
+  eventTarget,
+  imageLoader,
+  imageLoadPoolManager,
+  init as initCore,
+  RenderingEngine,
+} from "@cornerstonejs/core";
+import { init as initLoader, wadors } from "@cornerstonejs/dicom-image-loader";
+import type { ExamImage } from "../api/types";
+import { headerForViewer } from "./metadata";
+import { Pane } from "./pane";
+
+const ENGINE = "reading-room";
+/** Four full-field images of 3328 x 4084 at 2 bytes, the next four, and room for others. */
+const CACHE_BYTES = 1_500_000_000;
+
+let started = false;
+
+function start(): void {
+  if (started) return;
+  initCore({ rendering: { webGlContextCount: 4 } } as Parameters<typeof initCore>[0]);
+  initLoader({ maxWebWorkers: Math.min(4, Math.max(1, (navigator.hardwareConcurrency ?? 2) - 1)) });
+  cache.setMaxCacheSize(CACHE_BYTES);
+  started = true;
+}
+
+const addressOf = (image: ExamImage): string =>
+  `wadors:${new URL(image.frame_url, window.location.href).href}`;
+
+/** The screen of the reading room: the only room that knows the viewer's library. It holds no truth about marks. */
+export class Stage {
+  private readonly panes = new Set<Pane>();
+  private readonly known = new Set<string>();
+  private engine: RenderingEngine;
+
+  /** `onContextLost` is told when the graphics driver dropped the pictures; they are painted again by themselves. */
+  constructor(private readonly onContextLost: () => void) {
+    start();
+    this.engine = new RenderingEngine(ENGINE);
+    eventTarget.addEventListener(Enums.Events.WEBGL_CONTEXT_LOST, this.restore);
+  }
+
+  pane(element: HTMLDivElement): Pane {
+    const pane = new Pane(element, this.engine, (gone) => this.panes.delete(gone));
+    this.panes.add(pane);
+    return pane;
+  }
+
+  /** The library's address of an image; its header is handed over first, for the pixels alone say too little. */
+  addressFor(image: ExamImage): string {
+    const address = addressOf(image);
+    if (!this.known.has(address))
+      wadors.metaDataManager.add(address, headerForViewer(image.metadata) as never);
+    this.known.add(address);
+    return address;
+  }
+
+  /** Load images that will be wanted next, behind everything else. A failure shows when they are wanted. */
+  prefetch(images: readonly ExamImage[]): void {
+    for (const image of images) {
+      const imageId = this.addressFor(image);
+      if (cache.getImageLoadObject(imageId)) continue;
+      const load = (): Promise<void> =>
+        imageLoader.loadAndCacheImage(imageId).then(
+          () => undefined,
+          () => undefined,
+        );
+      imageLoadPoolManager.addRequest(load, Enums.RequestType.Prefetch, { imageId }, 0);
+    }
+  }
+
+  /** Let go of all pixels but those of these images: one exam and the next, never a day's worth. */
+  keepOnly(images: readonly ExamImage[]): void {
+    const kept = new Set(images.map(addressOf));
+    for (const address of this.known) {
+      if (kept.has(address)) continue;
+      this.known.delete(address);
+      wadors.metaDataManager.remove(address);
+      if (cache.getImageLoadObject(address)) cache.removeImageLoadObject(address, { force: true });
+    }
+  }
+
+  close(): void {
+    eventTarget.removeEventListener(Enums.Events.WEBGL_CONTEXT_LOST, this.restore);
+    for (const pane of [...this.panes]) pane.close();
+    this.engine.destroy();
+    this.keepOnly([]);
+  }
+
+  /** A lost context leaves black panes. A new engine paints the same images in the same places. */
+  private readonly restore = (): void => {
+    this.onContextLost();
+    const old = this.engine;
+    this.engine = new RenderingEngine(ENGINE);
+    for (const pane of this.panes) pane.moveTo(this.engine);
+    setTimeout(() => old.destroy());
+  };
+}

@@ -1,0 +1,101 @@
+import { describe, expect, test } from "vitest";
+import { contentBox, valueRange } from "./content";
+import { headerForViewer } from "./metadata";
+import { dragged, greyOf, openingShading, rangeOf, type Shading } from "./voi";
+
+const shading = (more: Partial<Shading> = {}): Shading => ({
+  center: 2048,
+  width: 4096,
+  function: "LINEAR",
+  inverted: false,
+  ...more,
+});
+
+describe("values become grey as DICOM PS3.3 C.11.2.1 says", () => {
+  test("LINEAR: the standard's own example, centre 2048 width 4096", () => {
+    expect(rangeOf(shading())).toEqual({ lower: 0, upper: 4095 });
+    expect(greyOf(0, shading(), "MONOCHROME2")).toBe(0);
+    expect(greyOf(4095, shading(), "MONOCHROME2")).toBe(1);
+    expect(greyOf(2047.5, shading(), "MONOCHROME2")).toBe(0.5);
+  });
+
+  test("LINEAR: a width of 1 is a threshold", () => {
+    const narrow = shading({ center: 100, width: 1 });
+    expect([99.4, 99.6].map((value) => greyOf(value, narrow, "MONOCHROME2"))).toEqual([0, 1]);
+  });
+
+  test("LINEAR_EXACT: half a width to each side", () => {
+    expect(rangeOf(shading({ function: "LINEAR_EXACT" }))).toEqual({ lower: 0, upper: 4096 });
+  });
+
+  test("SIGMOID: half at the centre and the slope of its formula", () => {
+    const sigmoid = shading({ function: "SIGMOID" });
+    expect(greyOf(2048, sigmoid, "MONOCHROME2")).toBe(0.5);
+    expect(greyOf(2048 + 1024, sigmoid, "MONOCHROME2")).toBeCloseTo(1 / (1 + Math.exp(-1)), 12);
+  });
+
+  test.each([
+    ["12 bit", 4095],
+    ["16 bit", 65535],
+  ])("MONOCHROME1 is inverted once and last, %s", (_, top) => {
+    const all = openingShading([], "LINEAR", [0, top]);
+    expect(greyOf(0, all, "MONOCHROME1")).toBe(1);
+    expect(greyOf(top, all, "MONOCHROME1")).toBe(0);
+    expect(greyOf(top, { ...all, inverted: true }, "MONOCHROME1")).toBe(1);
+  });
+
+  test("the first of several windows opens the image, the file's function with it", () => {
+    const windows = [
+      { center: 500, width: 300, explanation: "NORMAL" },
+      { center: 700, width: 100, explanation: "HARDER" },
+    ];
+    expect(openingShading(windows, "SIGMOID", [0, 1])).toMatchObject({
+      center: 500,
+      width: 300,
+      function: "SIGMOID",
+    });
+  });
+
+  test("no window: all values from black to white", () => {
+    expect(rangeOf(openingShading([], "", [10, 110]))).toEqual({ lower: 10, upper: 110 });
+  });
+
+  test("a drag never makes a window of no width", () => {
+    expect(dragged(shading({ width: 10 }), -1e6, 0).width).toBeGreaterThanOrEqual(1);
+  });
+});
+
+describe("the breast in its image", () => {
+  const size = { cols: 160, rows: 240 };
+  const pixels = new Uint16Array(size.cols * size.rows);
+  for (let y = 40; y < 200; y++) for (let x = 80; x < 160; x++) pixels[y * size.cols + x] = 1000;
+
+  test("is found without the black beside it", () => {
+    expect(contentBox(pixels, size, (value) => value > 100)).toEqual([80, 40, 160, 200]);
+  });
+
+  test("a letter in a corner is not breast", () => {
+    const marked = pixels.slice();
+    for (let y = 8; y < 16; y++) for (let x = 8; x < 16; x++) marked[y * size.cols + x] = 4000;
+    expect(contentBox(marked, size, (value) => value > 100)).toEqual([80, 40, 160, 200]);
+  });
+
+  test("a picture of nothing is shown whole", () => {
+    expect(contentBox(new Uint16Array(pixels.length), size, (value) => value > 100)).toEqual([
+      0, 0, 160, 240,
+    ]);
+  });
+
+  test("its values reach from the least to the greatest", () => {
+    expect(valueRange(new Int16Array([-5, 0, 0, 0, 7, 0, 0, 0]))).toEqual([-5, 7]);
+  });
+});
+
+test("the library gets no spacing and no plane: one unit of its world is one stored pixel", () => {
+  const header = headerForViewer({
+    "00280010": { Value: [1] },
+    "00280030": { Value: [0.07, 0.07] },
+    "00200037": {},
+  });
+  expect(Object.keys(header)).toEqual(["00280010"]);
+});
