@@ -28,7 +28,7 @@ from ml.training.predicting import Predictor
 from ml.training.run import Run
 from ml.training.samples import build_samples
 from ml.training.scoring import Said, Speaker, write_embeddings, write_samples, write_scores
-from ml.training.starting import find_start
+from ml.training.starting import Start, find_start
 from ml.training.targets import density_class
 
 REPORTED = ("val", "test", "audit")
@@ -38,12 +38,12 @@ def train(run: Run) -> None:
     """Stages, model, predictions on val, test and audit, evaluation, result."""
     request, method = run.request, run.method
     labels = method.labels(request.findings)
-    config = method.plan(_config(run), [row for row in run.rows if row.split == "train"])
+    start = find_start(request, run.folder.path, method, labels, run.rows)
+    config = method.plan(_config(run, start), [row for row in run.rows if row.split == "train"])
     images = _images(run, method.pixels(config), method.augment(config))
     loader = ImageLoader(images, method, config, labels)
     samples = _samples(run, method.inputs_of(config), run.rows)
     identity = Identity(request.sha256, run.meta.sha256)
-    start = find_start(request, run.folder.path, method, labels, run.rows)
     job = Job(
         method=method, config=config, labels=labels, request=request, samples=samples, loader=loader,
         machine=run.machine, watch=run.watch, start=start, identity=identity, run_dir=run.folder.path,
@@ -107,9 +107,12 @@ COMMANDS: dict[str, Callable[[Run], None]] = {
 }
 
 
-def _config(run: Run) -> Any:
-    defaults = run.method.configured(run.request.size, {})
-    return settled_config(run.method, {**plain_config(defaults), **run.request.config})
+def _config(run: Run, start: Start) -> Any:
+    """The size's defaults, or what the earlier version settled on where it goes on; the request's options on top."""
+    own = plain_config(run.method.configured(run.request.size, {}))
+    if start.continued and start.donor is not None:
+        own = start.donor.config
+    return settled_config(run.method, {**own, **run.request.config})
 
 
 def _images(run: Run, pixels: Any, augment: Any) -> StoredImages:

@@ -1,0 +1,111 @@
+"""What a model says of unread exams: parts per exam, the same masks in a pass, nothing lost on the way."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+from ml.blocks.dropout import pass_masks
+from ml.methods import get
+from ml.methods.spec import Prediction
+from ml.runs.request import Compute
+from ml.training.data import ImageLoader
+from ml.training.device import machine_for
+from ml.training.predicting import Predictor
+from ml.training.samples import build_samples
+from ml.training.scoring import PASSES, Speaker, write_embeddings, write_samples, write_scores
+
+
+@pytest.fixture
+def a_speaker(images):
+    def make(name, **config):
+        torch.manual_seed(0)
+        method = get(name)
+        settled = method.plan(method.configured("tiny", config), [])
+        labels = method.labels(())
+        (stage,) = method.stages(settled, labels)
+        predictor = Predictor(method, settled, stage.build().eval(), machine_for(Compute(device="cpu")))
+        loader = ImageLoader(images, method, settled, labels)
+        return Speaker(predictor, labels, method.task, "v1", seed=3), loader, settled
+
+    return make
+
+
+def pool(a_row, exams=3):
+    return [
+        a_row(2 * e + n, split="pool", exam_id=f"e{e}", patient_id=f"p{e}", laterality=side, complete=False)
+        for e in range(exams)
+        for n, side in enumerate("RL")
+    ]
+
+
+def test_every_exam_has_a_density_part_from_the_mean_of_its_images(a_speaker, a_row, tmp_path):
+    speaker, loader, config = a_speaker("dcse_resnet50", views="single")
+    samples, _ = build_samples(pool(a_row), get("dcse_resnet50").inputs_of(config))
+    said = speaker.over(samples, loader, uncertain=True, stop=None)
+    assert write_scores(tmp_path / "scores.jsonl", said) == 3
+    rows = [json.loads(line) for line in (tmp_path / "scores.jsonl").read_text().splitlines()]
+    assert {(row["exam_id"], row["part"], row["kind"]) for row in rows} == {
+        (f"e{n}", "density", "mutual_information") for n in range(3)
+    }
+    assert all(row["value"] > 0 and len(row["images"]) == 2 for row in rows)
+    exam = [row for row in said.rows if row["level"] == "exam" and row["exam_id"] == "e0"]
+    assert sum(row["prob"] for row in exam) == pytest.approx(1)
+    assert exam[0]["mutual_information"] == pytest.approx(rows[0]["value"], rel=1e-5)
+
+
+def test_every_exam_has_a_part_for_each_finding_even_where_no_score_is_high(a_speaker, a_row, tmp_path):
+    speaker, loader, config = a_speaker("retinanet_mass")
+    samples, _ = build_samples(pool(a_row, 2), get("retinanet_mass").inputs_of(config))
+    said = speaker.over(samples, loader, uncertain=True, stop=None)
+    assert write_scores(tmp_path / "scores.jsonl", said) == 2 * 4
+    write_samples(tmp_path / "samples.safetensors", said, speaker.labels)
+    with safe_open(tmp_path / "samples.safetensors", "pt") as file:
+        assert file.get_tensor("samples").shape == (PASSES, 4, 4, 20)
+        assert json.loads(file.metadata()["ids"]) == ["i0", "i1", "i2", "i3"]
+    boxes = [row for row in said.rows if row["kind"] == "box"]
+    assert boxes
+    assert all(0 <= row["x0"] < row["x1"] <= 64 and row["mutual_information"] >= 0 for row in boxes)
+    write_embeddings(tmp_path / "embeddings.safetensors", said)
+    with safe_open(tmp_path / "embeddings.safetensors", "pt") as file:
+        assert file.get_tensor("embeddings").shape == (4, 32)
+
+
+def test_scoring_twice_gives_the_same_scores(a_speaker, a_row):
+    speaker, loader, config = a_speaker("dcse_resnet50", views="single")
+    samples, _ = build_samples(pool(a_row), get("dcse_resnet50").inputs_of(config))
+    first = speaker.over(samples, loader, uncertain=True, stop=None)
+    alone = speaker.over(samples[:1], loader, uncertain=True, stop=None)
+    again = speaker.over(samples, loader, uncertain=True, stop=None)
+    assert first.rows == again.rows
+    np.testing.assert_allclose(first.samples["i0"], alone.samples["i0"], atol=1e-5)
+
+
+def test_without_dropout_the_kind_is_entropy(a_speaker, a_row, tmp_path):
+    speaker, loader, config = a_speaker("dcse_resnet50", views="single", dropout=0.0)
+    samples, _ = build_samples(pool(a_row, 1), get("dcse_resnet50").inputs_of(config))
+    said = speaker.over(samples, loader, uncertain=True, stop=None)
+    write_scores(tmp_path / "scores.jsonl", said)
+    assert json.loads((tmp_path / "scores.jsonl").read_text())["kind"] == "entropy"
+    assert pass_masks(speaker.predictor.network, 2, 0)["dropout"].unique().tolist() == [1.0]
+
+
+def test_an_empty_pool_gives_an_empty_list_and_no_error(a_speaker, tmp_path):
+    speaker, loader, _ = a_speaker("dcse_resnet50", views="single")
+    said = speaker.over([], loader, uncertain=True, stop=None)
+    assert write_scores(tmp_path / "scores.jsonl", said) == 0
+    assert (tmp_path / "scores.jsonl").read_bytes() == b""
+
+
+def test_the_prior_and_the_temperature_change_probabilities_in_every_pass():
+    logits = torch.tensor([1.0, 0.0, 0.0, 0.0])
+    predictor = Predictor(
+        SimpleNamespace(), None, torch.nn.Identity(), None, prior_shift=(0.0, 2.0, 0.0, 0.0), temperature=2.0
+    )
+    said = predictor.calibrated(Prediction(logits=logits, samples=torch.stack([logits.softmax(0)] * 3)))
+    expected = ((logits + torch.tensor(shift)) / 2).softmax(0)
+    torch.testing.assert_close(said.probabilities, expected)
+    torch.testing.assert_close(said.samples[2], expected)
