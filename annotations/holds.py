@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F
 
 from accounts.models import User
-from annotations import journal
+from annotations import journal, orders
 from annotations.errors import LeaseLost, ReadingClosed
 from annotations.models import HELD_STATES, READING_MOVES, Purpose, Reading, ReadingState, WorkItem
 from core.clock import now
@@ -56,6 +56,11 @@ def hold(reading: Reading, *, at: datetime) -> None:
 
 def release(reading: Reading) -> None:
     """Give an exam back with the work kept. The caller has the row locked and saves it. Raises MoveRefused."""
+    _release(reading)
+    orders.lower_head(reading.project_id, exam_ids=[reading.exam_id])
+
+
+def _release(reading: Reading) -> None:
     reading.state = moved(reading.state, ReadingState.RELEASED, READING_MOVES)
     reading.lease_until = None
     _count(reading, held=-1, done=0)
@@ -93,10 +98,14 @@ def free_expired(project_id: UUID | None = None) -> int:
     if project_id is not None:
         expired = expired.filter(project_id=project_id)
     rows = list(expired.select_for_update(skip_locked=True, of=("self",)).order_by("id")[:FREED_AT_ONCE])
+    freed: dict[UUID, list[UUID]] = {}
     for reading in rows:
         if reading.state == ReadingState.AMENDING:
             end_amendment(reading, by=None)
         else:
-            release(reading)
+            _release(reading)
+            freed.setdefault(reading.project_id, []).append(reading.exam_id)
         reading.save()
+    for freed_in, exam_ids in sorted(freed.items()):  # sorted: two that free at once wait for each other in turn
+        orders.lower_head(freed_in, exam_ids=exam_ids)
     return len(rows)

@@ -70,10 +70,15 @@ class OrderEntry(models.Model):
 
 
 class CurrentOrder(models.Model):
-    """Which ranking a project is served by: the one row that a new ranking flips."""
+    """Which ranking a project is served by: the one row that a new ranking flips.
+
+    `head` says that no exam up to that place wants a reading, so that `next` need not walk past what is read. It is
+    moved forward now and then by who finds the way long, and back by whoever gives an exam back (`annotations.orders`).
+    """
 
     project = models.OneToOneField("accounts.Project", primary_key=True, on_delete=models.CASCADE, related_name="+")
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="+")
+    head = models.PositiveIntegerField(default=0)
     since = models.DateTimeField(default=now)
 
 

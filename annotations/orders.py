@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import F, Min
 
 from accounts.models import Project, User
 from annotations.errors import OrderRefused
@@ -18,6 +19,8 @@ from core.clock import now
 #: One exam's place: exam id, score (None where it was not scored), reason (JSON).
 Row = tuple[UUID, float | None, dict[str, Any]]
 _CHUNK = 1000
+#: How far behind the head an exam may be found before the head is moved: some 0.2 ms of walking.
+HEAD_STEP = 200
 
 
 def publish_order(project: Project, rows: Iterable[Row], *, source: dict[str, Any], by: User | None = None) -> Order:
@@ -34,10 +37,38 @@ def publish_order(project: Project, rows: Iterable[Row], *, source: dict[str, An
     with transaction.atomic():
         order.size = size
         order.save(update_fields=["size"])
-        CurrentOrder.objects.update_or_create(project=project, defaults={"order": order, "since": now()})
+        CurrentOrder.objects.update_or_create(project=project, defaults={"order": order, "head": 0, "since": now()})
         record(by, "order.published", target=order, size=size)
         transaction.on_commit(lambda: order_published.send(Order, project_id=project.pk, order_id=order.pk))
     return order
+
+
+def forward_head(project_id: UUID, *, found_at: int) -> None:
+    """An exam was found at a place far behind the head: look how far the ranking is read, and remember it.
+
+    Safe beside `lower_head`: that one waits for this row before it looks, and this one, having the row, sees every
+    exam that was given back by a transaction that has had it.
+    """
+    rows = CurrentOrder.objects.select_for_update(of=("self",), skip_locked=True)
+    current = rows.filter(project_id=project_id, head__lt=found_at - HEAD_STEP).first()
+    if current is None:  # near enough, or somebody else is at it
+        return
+    ahead = OrderEntry.objects.filter(order_id=current.order_id, position__gt=current.head)
+    wanting = ahead.filter(item__wanted__gt=F("item__held") + F("item__done"))
+    current.head = wanting.order_by("position").values_list("position", flat=True)[0] - 1
+    current.save(update_fields=["head"])
+
+
+def lower_head(project_id: UUID, *, exam_ids: Iterable[UUID]) -> None:
+    """Exams were given back and want a reading again: the head is before them. The last lock of a transaction."""
+    current = CurrentOrder.objects.select_for_update(of=("self",)).filter(project_id=project_id).first()
+    if current is None or current.head == 0:
+        return
+    passed = OrderEntry.objects.filter(order_id=current.order_id, position__lte=current.head)
+    first = passed.filter(item__exam__in=list(exam_ids)).aggregate(first=Min("position"))["first"]
+    if first is not None:
+        current.head = first - 1
+        current.save(update_fields=["head"])
 
 
 def _tell_planner() -> None:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-from archive.models import Image
 from django.db.models import BigIntegerField, Case, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce
 
@@ -22,6 +21,7 @@ from annotations.models import (
     WorkItem,
 )
 from annotations.rules.served import KEY_BITS
+from archive.models import Image
 from core.clock import now
 from core.errors import Missing
 
@@ -94,32 +94,36 @@ def _read_by(reader: User, prefix: str = "") -> Exists:
     return Exists(mine)
 
 
-def best_item(project: Project, reader: User, *, wait: bool) -> WorkItem | None:
-    """The first exam that wants a reading and has none of this reader's, locked until the transaction ends.
+def _served(project: Project, reader: User, *, tier: int, wait: bool) -> QuerySet[WorkItem]:
+    """Exams of a tier that want a reading and have none of this reader's, in keyed order, to be locked.
 
-    Three questions in the order of serving, each answered by an index: the first tier in keyed order; the current
-    ranking by position; what is not ranked (it came since, or nothing has ranked yet) in keyed order. Rows that
-    another transaction has locked are passed over unless `wait`.
+    Rows that another transaction has locked are passed over unless `wait`.
     """
-    items = WorkItem.objects.filter(_WANTING, ~_read_by(reader), project=project)
-    items = items.select_for_update(of=("self",), skip_locked=not wait).order_by("keyed")
-    first = items.filter(tier=0).first()
-    if first is not None:
-        return first
-    order_id = CurrentOrder.objects.filter(project=project).values_list("order_id", flat=True).first()
-    if order_id is None:
-        return items.filter(tier=1).first()
-    ranked = OrderEntry.objects.filter(order_id=order_id)
-    entry = (
-        ranked.filter(~_read_by(reader, "item__"), item__tier=1, item__wanted__gt=F("item__held") + F("item__done"))
-        .select_related("item")
-        .select_for_update(of=("item",), skip_locked=not wait)
-        .order_by("position")
-        .first()
-    )
-    if entry is not None:
-        return entry.item
-    return items.filter(~Exists(ranked.filter(item=OuterRef("pk"))), tier=1).first()
+    items = WorkItem.objects.filter(_WANTING, ~_read_by(reader), project=project, tier=tier)
+    return items.select_for_update(of=("self",), skip_locked=not wait).order_by("keyed")
+
+
+def best_of_first_tier(project: Project, reader: User, *, wait: bool) -> WorkItem | None:
+    """The first validation, test or audit exam that this reader can be given."""
+    return _served(project, reader, tier=0, wait=wait).first()
+
+
+def best_ranked(project: Project, reader: User, *, wait: bool) -> OrderEntry | None:
+    """The first place of the current ranking that this reader can be given; walks from the ranking's head on."""
+    current = CurrentOrder.objects.filter(project=project).first()
+    if current is None:
+        return None
+    wanting = Q(item__tier=1, item__wanted__gt=F("item__held") + F("item__done"))
+    ahead = OrderEntry.objects.filter(order_id=current.order_id, position__gt=current.head)
+    rows = ahead.filter(wanting, ~_read_by(reader, "item__")).select_related("item")
+    return rows.select_for_update(of=("item",), skip_locked=not wait).order_by("position").first()
+
+
+def best_unranked(project: Project, reader: User, *, wait: bool) -> WorkItem | None:
+    """The first training exam that the current ranking does not name: it came since, or nothing has ranked yet."""
+    current = CurrentOrder.objects.filter(project=project).values("order_id")
+    ranked = OrderEntry.objects.filter(order__in=current, item=OuterRef("pk"))
+    return _served(project, reader, tier=1, wait=wait).filter(~Exists(ranked)).first()
 
 
 def worklist_for(project: Project, reader: User) -> dict[str, Any]:

@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from archive.models import Admission
 from django.db import connection, transaction
 
 from accounts.models import Project, Role, User
 from accounts.queries import require_role
-from annotations import holds, queries
+from annotations import holds, orders, queries
 from annotations.lexicon import empty_document
 from annotations.models import Reading, WorkItem
 from annotations.rules.served import keyed, tier_of, wanted_of
+from archive.models import Admission
 from core.clock import now
 
 READS = (Role.READER, Role.ADJUDICATOR)
@@ -80,7 +80,7 @@ def _renewed(reading: Reading) -> Reading:
 
 
 def _best(project: Project, reader: User, *, wait: bool) -> Reading | None:
-    while (item := queries.best_item(project, reader, wait=wait)) is not None:
+    while (item := _candidate(project, reader, wait=wait)) is not None:
         if holds.take(project_id=project.pk, exam_id=item.exam_id):
             return Reading.objects.create(
                 project=project,
@@ -91,3 +91,15 @@ def _best(project: Project, reader: User, *, wait: bool) -> Reading | None:
                 lease_until=holds.lease_end(now()),
             )
     return None
+
+
+def _candidate(project: Project, reader: User, *, wait: bool) -> WorkItem | None:
+    """The best exam, locked until the transaction ends: by tier, by place in the ranking, by key."""
+    first = queries.best_of_first_tier(project, reader, wait=wait)
+    if first is not None:
+        return first
+    entry = queries.best_ranked(project, reader, wait=wait)
+    if entry is None:
+        return queries.best_unranked(project, reader, wait=wait)
+    orders.forward_head(project.pk, found_at=entry.position)
+    return entry.item

@@ -65,6 +65,7 @@ class Migration(migrations.Migration):
                         to="accounts.project",
                     ),
                 ),
+                ("head", models.PositiveIntegerField(default=0)),
                 ("since", models.DateTimeField(default=core.clock.now)),
                 (
                     "order",

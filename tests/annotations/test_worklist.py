@@ -292,3 +292,41 @@ def test_the_beat_frees_what_ran_out_in_every_project(project, reader, hands):
     assert services.free_expired() == 1
     assert item_of(exam).held == 0
     assert Reading.objects.get().document["comment"] == "later"
+
+
+def a_long_ranking(project, read, unread):
+    """A ranking whose first `read` exams are read already."""
+    exams = [an_exam(project, images="") for _ in range(read + unread)]
+    rank(project, exams)
+    WorkItem.objects.filter(exam__in=exams[:read]).update(done=1)
+    return exams
+
+
+def test_the_head_of_a_ranking_moves_past_what_is_read_and_the_order_stays(project, reader):
+    exams = a_long_ranking(project, 250, 3)
+    assert served_to(project, reader) == exams[250:]
+    assert CurrentOrder.objects.get().head == 250
+
+
+@pytest.mark.parametrize("how", ["released", "ran out"])
+def test_an_exam_before_the_head_that_is_given_back_is_the_next_again(project, reader, other, hands, how):
+    exams = a_long_ranking(project, 0, 1)
+    began = leased(project, other)
+    exams += a_long_ranking(project, 250, 3)
+    rank(project, exams)
+    assert leased(project, reader).exam == exams[251]
+    assert CurrentOrder.objects.get().head == 251
+    if how == "released":
+        services.skip_reading(began.pk, by=other, reason="to the colleague")
+    services.release_reading(Reading.objects.get(reader=reader).pk, by=reader)
+    hands.advance(minutes=11)
+    third = served_first_of_a_new_reader(project)
+    assert third == exams[0]
+
+
+def served_first_of_a_new_reader(project):
+    from accounts.services import create_user, set_membership
+
+    user = create_user(username="reader3", password=None, by=None)
+    set_membership(project=project, user=user, role=Role.READER, by=None)
+    return leased(project, user).exam
