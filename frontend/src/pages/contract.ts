@@ -361,3 +361,61 @@ export interface Round {
     readonly reason: Reason;
   }[];
 }
+
+export interface Account {
+  readonly id: string;
+  readonly username: string;
+  readonly is_site_admin: boolean;
+  readonly is_active: boolean;
+  readonly last_login: string | null;
+  readonly created_at: string;
+}
+
+export interface Member {
+  readonly id: string;
+  readonly project: string;
+  readonly user: string;
+  readonly username: string;
+  readonly role: Role;
+}
+
+export interface TokenRow {
+  readonly id: string;
+  readonly name: string;
+  readonly scope: "read" | "write";
+  readonly username: string;
+  readonly created_at: string;
+  readonly ends_at: string;
+  readonly last_used_at: string | null;
+  readonly revoked_at: string | null;
+}
+
+export interface AuditEvent {
+  readonly id: number | string;
+  readonly at: string;
+  readonly actor: string;
+  readonly verb: string;
+  readonly target_kind: string;
+  readonly target_id: string;
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+export interface Ingest {
+  readonly id: string;
+  readonly project?: string;
+  readonly state: "receiving" | "parsing" | "closed";
+  readonly channel: string;
+  readonly dataset: string;
+  readonly counts: Readonly<Record<"accepted" | "duplicate" | "rejected" | "waiting", number>>;
+  readonly job: string | { readonly id: string } | null;
+  readonly created_at: string;
+}
+
+export interface IngestItem {
+  readonly n: number;
+  readonly state: string;
+  readonly code: string;
+  readonly sentence: string;
+  readonly cure: string;
+  readonly bytes: number;
+}

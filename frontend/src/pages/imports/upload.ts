@@ -1,0 +1,98 @@
+import { ApiError, NetworkError } from "../../api/errors";
+import { apiAddress } from "../../api/fetch";
+import type { Chosen } from "./choose";
+
+export interface Sent {
+  readonly files: number;
+  readonly bytes: number;
+  readonly failed: readonly { readonly path: string; readonly why: string }[];
+}
+
+const AT_ONCE = 3;
+const TRIES = 3;
+
+function csrfToken(): string {
+  return decodeURIComponent(/(?:^|; )csrftoken=([^;]*)/.exec(document.cookie)?.[1] ?? "");
+}
+
+/** Send one file as it is. XMLHttpRequest, because fetch does not tell how much of a file has left. */
+function put(ingest: string, { path, file }: Chosen, signal: AbortSignal, onBytes: (n: number) => void): Promise<void> {
+  return new Promise((done, refuse) => {
+    const call = new XMLHttpRequest();
+    call.open("PUT", apiAddress(`ingests/${ingest}/files/`, { name: path }));
+    call.setRequestHeader("Content-Type", "application/octet-stream");
+    call.setRequestHeader("Accept", "application/json");
+    call.setRequestHeader("X-CSRFToken", csrfToken());
+    call.upload.onprogress = (event) => onBytes(event.loaded);
+    call.onload = () => {
+      if (call.status < 300) done();
+      else refuse(problemOf(call));
+    };
+    call.onerror = () => refuse(new NetworkError(new Error(`sending ${path}`)));
+    call.onabort = () => refuse(new DOMException("Stopped", "AbortError"));
+    signal.addEventListener("abort", () => call.abort(), { once: true });
+    call.send(file);
+  });
+}
+
+function problemOf(call: XMLHttpRequest): Error {
+  try {
+    const body = JSON.parse(call.responseText) as { code?: string; detail?: string; cure?: string; request_id?: string };
+    const sentence = body.detail ?? `The server answered ${call.status}`;
+    return new ApiError(body.code ?? "http", call.status, null, body.request_id ?? null, sentence, body.cure ?? null);
+  } catch {
+    return new ApiError("http", call.status, null, null, `The server answered ${call.status}`);
+  }
+}
+
+/** An answer that the next try would get again. */
+const isFinal = (error: unknown) => error instanceof ApiError && error.status < 500 && error.status !== 429;
+
+async function putPatiently(ingest: string, chosen: Chosen, signal: AbortSignal, onBytes: (n: number) => void) {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await put(ingest, chosen, signal, onBytes);
+    } catch (error) {
+      if (signal.aborted || isFinal(error) || attempt === TRIES) throw error;
+      await new Promise((wake) => setTimeout(wake, 1000 * attempt));
+    }
+  }
+}
+
+/** Send files, a few at a time; one that fails is named and does not stop the others. */
+export async function send(
+  ingest: string,
+  all: readonly Chosen[],
+  signal: AbortSignal,
+  onSent: (sent: Sent) => void,
+): Promise<Sent> {
+  const waiting = [...all];
+  const under = new Map<Chosen, number>();
+  let sent: Sent = { files: 0, bytes: 0, failed: [] };
+  let whole = 0;
+  const tell = (change: Partial<Sent>) => {
+    sent = { ...sent, ...change, bytes: whole + [...under.values()].reduce((sum, n) => sum + n, 0) };
+    onSent(sent);
+  };
+  async function line() {
+    for (let next = waiting.shift(); next && !signal.aborted; next = waiting.shift()) {
+      const chosen = next;
+      try {
+        await putPatiently(ingest, chosen, signal, (n) => {
+          under.set(chosen, n);
+          tell({});
+        });
+        whole += chosen.file.size;
+        under.delete(chosen);
+        tell({ files: sent.files + 1 });
+      } catch (error) {
+        if (signal.aborted) throw error;
+        whole += chosen.file.size;
+        under.delete(chosen);
+        tell({ failed: [...sent.failed, { path: chosen.path, why: (error as Error).message }] });
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, line));
+  return sent;
+}
