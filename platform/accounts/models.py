@@ -30,7 +30,7 @@ class User(AbstractBaseUser):
     """An account. There is no self-registration: an administrator makes accounts."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    username = models.CharField(max_length=64)
+    username = models.CharField(max_length=64, unique=True)
     is_site_admin = models.BooleanField(default=False, help_text="archives, users and all jobs")
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=now, editable=False)
