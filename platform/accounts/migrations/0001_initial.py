@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 ('password', models.CharField(max_length=128, verbose_name='password')),
                 ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('username', models.CharField(max_length=64)),
+                ('username', models.CharField(max_length=64, unique=True)),
                 ('is_site_admin', models.BooleanField(default=False, help_text='archives, users and all jobs')),
                 ('is_active', models.BooleanField(default=True)),
                 ('created_at', models.DateTimeField(default=core.clock.now, editable=False)),
