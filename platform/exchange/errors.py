@@ -57,3 +57,17 @@ class TruthUnreadable(Invalid):
 
     code = "exchange.truth_unreadable"
     cure = "Make the phantoms again with `python -m ml phantoms`; truth.json must be of mammoloop.phantoms/1.0."
+
+
+class FilmUnreadable(Invalid):
+    """This file of the data set is no grey picture."""
+
+    code = "exchange.film_unreadable"
+    cure = "Fetch the file again from where the data set came from."
+
+
+class NotListed(Invalid):
+    """This picture is not named by the data set's own index."""
+
+    code = "exchange.not_listed"
+    cure = "Add its row to the index, or import the picture as DICOM."

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from archive.models import Admission
-from archive.queries import hung_images
 from django.conf import settings
 from django.db.models import QuerySet
 
@@ -16,6 +14,8 @@ from accounts.models import Membership, Project, Role, User
 from accounts.queries import require_role
 from annotations.models import Reading
 from annotations.queries import readings_for_snapshot
+from archive.models import Admission
+from archive.queries import hung_images
 from core.errors import Missing
 from exchange.errors import ConsensusNeeded, SnapshotChanged
 from exchange.exporters.package import Head

@@ -8,6 +8,7 @@ from ml.runs.manifest import Density, DensityReading, Finding, ManifestRow, Mark
 
 _BANDS = ((40, "<40"), (50, "40-49"), (60, "50-59"), (70, "60-69"))
 _VIEWS = frozenset({"CC", "MLO", "ML", "LM", "XCCL", "SPOT", "MAG"})
+_PRESENTATIONS = frozenset({"for_processing", "for_presentation", "film"})
 _SPACING_SOURCES = frozenset({"imager", "pixel", "dataset", "user"})
 
 
@@ -68,7 +69,7 @@ def _row(exam: Mapping[str, Any], image: Mapping[str, Any], *, split: Any) -> Ma
         pixel_format="dicom",
         sha256=image["sha256"],
         photometric=image["photometric"],
-        presentation=presentation_of(exam["exam"]["source"], image["presentation"]),
+        presentation=image["presentation"] if image["presentation"] in _PRESENTATIONS else "unknown",
         bits_stored=image["bits_stored"],
         spacing_mm=(spacing[0], spacing[1]) if spacing else None,
         spacing_source=source if source in _SPACING_SOURCES else "unknown",
@@ -79,14 +80,6 @@ def _row(exam: Mapping[str, Any], image: Mapping[str, Any], *, split: Any) -> Ma
         split=split,
         flags=flags,
     )
-
-
-def presentation_of(source: str, stored: str) -> Any:
-    """What the pixels are meant for, in the manifest's words; a digitised film says so by its data set."""
-    if source == "dataset:mini-mias":
-        return "film"
-    words = stored.lower().replace(" ", "_")
-    return words if words in ("for_processing", "for_presentation", "film") else "unknown"
 
 
 def age_band(years: int | None) -> Any:

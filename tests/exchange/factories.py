@@ -31,7 +31,7 @@ def an_exam(project: Project, name: str, *, split: str = "train", source: str = 
         spacing_source="dataset",
         bits_stored=8,
         photometric="MONOCHROME2",
-        presentation="FOR PRESENTATION",
+        presentation="film",
         sha256=uuid4().hex * 2,
         source_name=f"{name}.pgm" if source else "",
     )

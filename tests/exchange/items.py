@@ -28,7 +28,7 @@ def an_image(
         "spacing_source": "dataset",
         "bits_stored": 8,
         "photometric": "MONOCHROME2",
-        "presentation": "FOR PRESENTATION",
+        "presentation": "film",
         "manufacturer": None,
         "model": None,
         "source_name": f"{name}.pgm",

@@ -38,7 +38,7 @@ def test_a_finding_is_listed_in_the_images_that_show_it():
 
 @pytest.mark.trap(5)
 def test_processing_images_are_never_mixed_with_presentation_ones():
-    shown, raw = an_image("a"), an_image("b", presentation="FOR PROCESSING")
+    shown, raw = an_image("a"), an_image("b", presentation="for_processing")
     item = an_item(images=[shown, raw])
     item["exam"]["source"] = ""
     assert [row.image_id for row in labelled_rows([item])] == [shown["id"]]

@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from ml.geometry.convert import coco_bbox, coco_segmentation
-from ml.geometry.shapes import area
-
 from exchange.exporters.names import file_name
 from exchange.rules import FINDING_TYPES
+from ml.geometry.convert import coco_bbox, coco_segmentation
+from ml.geometry.shapes import area
 
 Items = Callable[[], Iterable[Mapping[str, Any]]]
 CATEGORIES = [

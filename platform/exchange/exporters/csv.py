@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ml.geometry.shapes import bounds
-
 from exchange.exporters.names import file_name
+from ml.geometry.shapes import bounds
 
 Items = Callable[[], Iterable[Mapping[str, Any]]]
 IMAGE_COLUMNS = (
