@@ -8,7 +8,7 @@ from celery import shared_task
 from celery.signals import worker_init, worker_process_init, worker_shutdown, worker_shutting_down
 
 from jobs import execution, services
-from jobs.handlers import CHORES
+from jobs.kinds import CHORES
 from jobs.models import Job
 
 

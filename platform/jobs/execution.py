@@ -14,8 +14,9 @@ from django.db import connection
 
 from core.errors import MammoError
 from jobs import services
+from jobs.context import LOG_TAIL_CHARACTERS, Cancelled, GiveBack, JobContext, LeaseGone
 from jobs.errors import Unexpected
-from jobs.handlers import KINDS, LOG_TAIL_CHARACTERS, Cancelled, GiveBack, JobContext, LeaseGone
+from jobs.kinds import KINDS
 
 log = logging.getLogger("mammoloop.jobs")
 BEAT_SECONDS = 15

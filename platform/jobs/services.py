@@ -14,7 +14,7 @@ from core.clock import now
 from core.errors import MammoError, MoveRefused
 from core.ids import uuid7
 from jobs.errors import NotRunning, WorkerLost
-from jobs.handlers import KINDS
+from jobs.kinds import KINDS
 from jobs.models import Job, JobAttempt, JobState
 from jobs.signals import job_ended
 

@@ -17,7 +17,7 @@ SOME_ID = "018f0000-0000-7000-8000-000000000000"
 
 
 def walk(patterns: Any = None, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for entry in patterns or get_resolver().url_patterns:
+    for entry in get_resolver().url_patterns if patterns is None else patterns:
         path = prefix + str(entry.pattern)
         if isinstance(entry, URLResolver):
             yield from walk(entry.url_patterns, path)

@@ -10,7 +10,8 @@ from core.clock import frozen
 from core.errors import MoveRefused, Unavailable
 from jobs import execution, services
 from jobs.errors import NotRunning
-from jobs.handlers import KINDS, GiveBack, JobContext, Kind
+from jobs.handlers import GiveBack, JobContext
+from jobs.kinds import KINDS, Kind
 from jobs.models import JOB_MOVES, Job, JobState
 from jobs.testing import run_queued
 
