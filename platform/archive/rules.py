@@ -16,6 +16,7 @@ from archive.errors import (
 )
 from archive.header import SOP_CLASSES
 from archive.models import Split
+from core.errors import catalogue, sentence_of
 from ml.datasets.splits import STRATIFY_FROM, keyed_split, stratified
 
 SMALLEST_SIDE = 64
@@ -89,3 +90,15 @@ def drawn_splits(
 
 def _share(purpose: str, seed: int, patient: str) -> float:
     return int.from_bytes(hashlib.sha256(f"{purpose}|{seed}|{patient}".encode()).digest()[:8]) / 2**64
+
+
+# --- words and addresses ----------------------------------------------------------------------------------------
+def meaning_of(code: str) -> dict[str, str]:
+    """What a code of a rejected item means and what to do about it; empty for no code."""
+    error = catalogue().get(code)
+    return {"sentence": sentence_of(error), "cure": error.cure} if error else {"sentence": "", "cure": ""}
+
+
+def frame_address(study: str, series: str, sop: str) -> str:
+    """Where a viewer gets an image's only frame (WADO-RS, PS3.18 10.4)."""
+    return f"/dicomweb/studies/{study}/series/{series}/instances/{sop}/frames/1"

@@ -1,0 +1,1 @@
+"""DICOMweb over our own store, for the reading room and other viewers."""

@@ -1,0 +1,7 @@
+"""Archives of others, by DICOMweb: the only room that knows its client library."""
+
+import logging
+
+# Their debug lines hold whole addresses, and a search for a patient is in the address.
+for _name in ("dicomweb_client", "urllib3"):
+    logging.getLogger(_name).setLevel(logging.WARNING)

@@ -11,7 +11,7 @@ from archive.services.ingests import (
     use_item,
 )
 from archive.services.intake import Origin, accept_dataset
-from archive.services.remotes import change_archive, create_archive, delete_archive
+from archive.services.remotes import change_archive, create_archive, delete_archive, pull_studies
 from archive.services.removal import remove_unheld_exams
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "create_ingest",
     "delete_archive",
     "finish_ingest",
+    "pull_studies",
     "receive_file",
     "remove_unheld_exams",
     "settle",

@@ -9,7 +9,7 @@ from django.db.models import F
 
 from accounts.models import Project, User
 from archive import importing, incoming, store
-from archive.errors import IngestClosed, UploadTooLarge
+from archive.errors import IngestClosed, UploadCut, UploadTooLarge
 from archive.models import INGEST_MOVES, ITEM_MOVES, Image, Ingest, IngestItem, IngestState, ItemState
 from core.audit import record
 from core.clock import now
@@ -35,7 +35,7 @@ def create_ingest(
 def receive_file(ingest: Ingest, name: str, chunks: Iterable[bytes], *, expected: int | None = None) -> IngestItem:
     """Take one file. It is on the disk, whole, when this returns.
 
-    `expected` is its length where the sender said it. Raises IngestClosed, UploadTooLarge, DiskFull.
+    `expected` is its length where the sender said it. Raises IngestClosed, UploadTooLarge, UploadCut, DiskFull.
     """
     if ingest.state != IngestState.RECEIVING:
         raise IngestClosed()
@@ -46,6 +46,8 @@ def receive_file(ingest: Ingest, name: str, chunks: Iterable[bytes], *, expected
     part = folder / f"upload-{uuid7()}"
     try:
         size = store.write_atomically(part, _limited(chunks))
+        if expected is not None and size != expected:
+            raise UploadCut(expected_bytes=expected, received_bytes=size)
         return add_item(ingest, part, name, size)
     finally:
         part.unlink(missing_ok=True)

@@ -101,9 +101,11 @@ def _opened(path: Path) -> Dataset:
 def _require_pixels(dataset: Dataset) -> None:
     """Raises SyntaxUnreadable, PixelDataTruncated: the frame must decode here, or nobody will ever see it."""
     try:
-        stored_values(dataset)
+        values = stored_values(dataset)
     except PixelError as error:
         raise _PIXEL_ERRORS.get(error.code, SyntaxUnreadable)() from error
+    if values.dtype.kind == "f" or values.dtype.itemsize > 2:
+        raise SyntaxUnreadable("Pixels of more than 16 bits are not taken.", dtype=str(values.dtype))
 
 
 def _identity_of(dataset: Dataset, origin: Origin | None) -> Identity:

@@ -5,11 +5,15 @@ from collections.abc import Sequence
 from django.db import IntegrityError, transaction
 
 from accounts.errors import NameTaken
-from accounts.models import User
-from archive import credentials
+from accounts.models import Project, Role, User
+from accounts.queries import require_role
+from archive import credentials, importing
 from archive.models import Archive
 from archive.pacs.address import require_address, require_networks
+from archive.services.ingests import create_ingest
 from core.audit import record
+from jobs.models import Job
+from jobs.services import submit
 
 
 def create_archive(
@@ -61,3 +65,16 @@ def delete_archive(archive: Archive, *, by: User) -> None:
     """Forget an archive and its password; what was pulled stays."""
     record(by, "archive.deleted", target=archive)
     archive.delete()
+
+
+@transaction.atomic
+def pull_studies(archive: Archive, *, project: Project, studies: Sequence[str], by: User) -> Job:
+    """Begin to fetch exams into a project. Raises Missing, RoleMissing, Invalid."""
+    require_role(by, project, Role.ADMIN)
+    ingest = create_ingest(project, by=by, channel="pacs", dataset=importing.DICOM)
+    record(by, "archive.pulled", target=archive, project_id=project.pk, studies=len(studies))
+    return submit(
+        "archive.pull", {"archive_id": str(archive.pk), "ingest_id": str(ingest.pk), "studies": list(studies)},
+        actor=by, project=project, title=f"Fetch {len(studies)} exams from {archive.name}"[:200],
+        link=f"/import/{ingest.pk}",
+    )  # fmt: skip

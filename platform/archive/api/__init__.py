@@ -1,0 +1,1 @@
+"""What the archive answers: exams and images, imports, archives of others."""

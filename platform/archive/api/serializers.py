@@ -1,0 +1,262 @@
+"""The shapes of the archive's answers."""
+
+import json
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from archive import derive, queries
+from archive.models import Admission, Archive, Image, Ingest, IngestItem, Split
+from archive.rules import frame_address, meaning_of
+from jobs.models import Job
+
+API = "/api/v1"
+
+
+class WindowOut(serializers.Serializer[Any]):
+    center = serializers.FloatField()
+    width = serializers.FloatField()
+    explanation = serializers.CharField()
+
+
+class ImageBrief(serializers.ModelSerializer[Image]):
+    thumbnail_url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Image
+        fields = ["id", "laterality", "view", "thumbnail_url"]
+
+    def get_thumbnail_url(self, image: Image) -> str:
+        return f"{API}/images/{image.pk}/thumbnail/"
+
+
+class DisplayOut(serializers.Serializer[Any]):
+    """The smaller level: `factor` stored pixels are one of its own."""
+
+    url = serializers.CharField()
+    rows = serializers.IntegerField()
+    cols = serializers.IntegerField()
+    factor = serializers.IntegerField()
+
+
+class ImageOut(ImageBrief):
+    """One image with all that a viewer needs; `metadata` is its header as DICOM JSON."""
+
+    study_uid = serializers.CharField(source="exam.study_uid")
+    spacing_mm = serializers.SerializerMethodField(help_text="row, column; null where nobody knows")
+    windows = WindowOut(many=True)
+    metadata = serializers.SerializerMethodField()
+    frame_url = serializers.SerializerMethodField()
+    display_url = serializers.SerializerMethodField()
+    display = serializers.SerializerMethodField()
+    ready = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Image
+        fields = [
+            "id", "sop_uid", "series_uid", "study_uid", "laterality", "view", "rows", "cols", "spacing_mm",
+            "spacing_source", "bits_stored", "patient_orientation", "presentation", "photometric", "manufacturer",
+            "model_name", "windows", "voi_function", "flags", "source_name", "ready", "metadata", "frame_url",
+            "display_url", "display", "thumbnail_url",
+        ]  # fmt: skip
+
+    def get_spacing_mm(self, image: Image) -> list[float] | None:
+        if image.spacing_row_mm is None or image.spacing_col_mm is None:
+            return None
+        return [image.spacing_row_mm, image.spacing_col_mm]
+
+    @extend_schema_field(serializers.DictField())
+    def get_metadata(self, image: Image) -> dict[str, Any]:
+        if image.derived_at is None:
+            return {}
+        return json.loads(derive.file_of(image, derive.METADATA).read_bytes())
+
+    def get_frame_url(self, image: Image) -> str:
+        return frame_address(image.exam.study_uid, image.series_uid, image.sop_uid)
+
+    def get_display_url(self, image: Image) -> str:
+        return f"{API}/images/{image.pk}/display/"
+
+    @extend_schema_field(DisplayOut)
+    def get_display(self, image: Image) -> dict[str, Any]:
+        level = derive.display_level(image.rows, image.cols)
+        return {"url": self.get_display_url(image), "rows": level.rows, "cols": level.cols, "factor": level.factor}
+
+    def get_ready(self, image: Image) -> bool:
+        return image.derived_at is not None
+
+
+class ExamRow(serializers.ModelSerializer[Admission]):
+    """An exam in a project. Floors that know readings add columns of their own."""
+
+    id = serializers.UUIDField(source="exam_id")
+    label = serializers.CharField(source="exam.label")
+    date = serializers.DateField(source="exam.date", allow_null=True)
+    age_years = serializers.IntegerField(source="exam.age_years", allow_null=True)
+    source = serializers.CharField(source="exam.source")
+    patient_label = serializers.CharField(source="patient.pseudonym")
+    split = serializers.ChoiceField(choices=Split.choices)
+    state = serializers.SerializerMethodField()
+    images = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Admission
+        fields = ["id", "label", "date", "age_years", "source", "patient_label", "split", "state", "images"]
+
+    def hung(self, admission: Admission) -> list[Image]:
+        return queries.hung_images(admission.exam)
+
+    def get_state(self, admission: Admission) -> str:
+        """`preparing` until every image can be shown, then `ready`, or what the floor of readings says."""
+        return "ready" if all(image.derived_at for image in self.hung(admission)) else "preparing"
+
+    @extend_schema_field(ImageBrief(many=True))
+    def get_images(self, admission: Admission) -> Any:
+        return ImageBrief(self.hung(admission), many=True).data
+
+    def to_representation(self, admission: Admission) -> dict[str, Any]:
+        row = super().to_representation(admission)
+        return row | self.context.get("columns", {}).get(admission.exam_id, {})
+
+
+class ExamOut(ExamRow):
+    """An exam with its images in full."""
+
+    project = serializers.UUIDField(source="project_id")
+
+    class Meta(ExamRow.Meta):
+        fields = [*ExamRow.Meta.fields, "project"]
+
+    @extend_schema_field(ImageOut(many=True))
+    def get_images(self, admission: Admission) -> Any:
+        return ImageOut(self.hung(admission), many=True).data
+
+
+class JobRef(serializers.ModelSerializer[Job]):
+    class Meta:
+        model = Job
+        fields = ["id", "kind", "state", "done", "total", "message"]
+
+
+class CountsOut(serializers.Serializer[Any]):
+    waiting = serializers.IntegerField()
+    accepted = serializers.IntegerField()
+    duplicate = serializers.IntegerField()
+    rejected = serializers.IntegerField()
+    unpacked = serializers.IntegerField()
+    used = serializers.IntegerField()
+
+
+class ReasonOut(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    sentence = serializers.CharField()
+    cure = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class IngestOut(serializers.ModelSerializer[Ingest]):
+    counts = serializers.SerializerMethodField()
+    reasons = serializers.SerializerMethodField()
+    job = JobRef(read_only=True, allow_null=True)
+    created_by = serializers.CharField(source="created_by.username", read_only=True, default="")
+
+    class Meta:
+        model = Ingest
+        fields = [
+            "id", "project", "state", "channel", "dataset", "received", "counts", "reasons", "job", "created_at",
+            "created_by", "closed_at",
+        ]  # fmt: skip
+
+    @extend_schema_field(CountsOut)
+    def get_counts(self, ingest: Ingest) -> dict[str, int]:
+        return queries.counts_of(ingest)
+
+    @extend_schema_field(ReasonOut(many=True))
+    def get_reasons(self, ingest: Ingest) -> list[dict[str, Any]]:
+        return [
+            {"code": code, **meaning_of(code), "count": count} for code, count in queries.reasons_of(ingest).items()
+        ]
+
+
+class IngestIn(serializers.Serializer[Any]):
+    project = serializers.UUIDField()
+    dataset = serializers.CharField(default="auto", max_length=32)
+
+
+class ItemOut(serializers.ModelSerializer[IngestItem]):
+    sentence = serializers.SerializerMethodField()
+    cure = serializers.SerializerMethodField()
+
+    class Meta:
+        model = IngestItem
+        fields = ["id", "n", "state", "code", "sentence", "cure", "detail", "bytes", "image"]
+
+    def get_sentence(self, item: IngestItem) -> str:
+        return meaning_of(item.code)["sentence"]
+
+    def get_cure(self, item: IngestItem) -> str:
+        return meaning_of(item.code)["cure"]
+
+
+class ReceivedOut(serializers.Serializer[Any]):
+    item = ItemOut()
+
+
+class ReceivedMany(serializers.Serializer[Any]):
+    items = ItemOut(many=True)
+
+
+class ClosedOut(serializers.Serializer[Any]):
+    job = JobRef()
+
+
+class ArchiveOut(serializers.ModelSerializer[Archive]):
+    has_password = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Archive
+        fields = ["id", "name", "url", "username", "has_password", "networks", "timeout_seconds", "created_at"]
+
+    def get_has_password(self, archive: Archive) -> bool:
+        return bool(archive.secret)
+
+
+class ArchiveIn(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=80)
+    url = serializers.CharField(max_length=500)
+    username = serializers.CharField(max_length=128, required=False, allow_blank=True)
+    password = serializers.CharField(
+        max_length=500, required=False, allow_blank=True, write_only=True, trim_whitespace=False
+    )
+    networks = serializers.ListField(child=serializers.CharField(max_length=64), required=False, max_length=50)
+    timeout_seconds = serializers.IntegerField(required=False, min_value=1, max_value=600)
+
+
+class EchoOut(serializers.Serializer[Any]):
+    ok = serializers.BooleanField()
+
+
+class StudyOut(serializers.Serializer[Any]):
+    study_uid = serializers.CharField()
+    patient_id = serializers.CharField()
+    patient_name = serializers.CharField()
+    date = serializers.CharField()
+    description = serializers.CharField()
+    modalities = serializers.ListField(child=serializers.CharField())
+    instances = serializers.IntegerField(allow_null=True)
+
+
+class SearchOut(serializers.Serializer[Any]):
+    results = StudyOut(many=True)
+
+
+class PullIn(serializers.Serializer[Any]):
+    project = serializers.UUIDField()
+    studies = serializers.ListField(
+        child=serializers.RegexField(r"^[0-9.]{1,64}$"), min_length=1, max_length=500, help_text="Study Instance UIDs"
+    )
+
+
+class PullOut(serializers.Serializer[Any]):
+    job = JobRef()

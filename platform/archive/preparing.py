@@ -1,0 +1,53 @@
+"""What the derive job does: prepare each image, then open the exams that are whole."""
+
+import logging
+from typing import Any
+from uuid import UUID
+
+from archive import derive, queries, services
+from archive.models import Admission, Image, Ingest
+from core.clock import now
+from core.errors import MammoError
+from jobs.handlers import JobContext
+from ml.pixels.errors import PixelError
+
+log = logging.getLogger("mammoloop.archive")
+
+
+def run(ctx: JobContext, ingest: Ingest) -> dict[str, Any]:
+    """Prepare the images of an ingest's exams. Each image that is done stays done when the job is killed."""
+    exams = list(queries.exams_of(ingest).values_list("pk", flat=True))
+    images = list(Image.objects.filter(exam__in=exams, derived_at=None).order_by("exam_id", "id"))
+    known = set(Image.objects.filter(exam__in=exams).exclude(derived_at=None).values_list("exam_id", flat=True))
+    failed = 0
+    for done, image in enumerate(images):
+        ctx.check_cancelled()
+        ctx.progress(done, len(images), "Preparing images")
+        failed += not prepare(image)
+    ctx.progress(len(images), len(images), "Preparing images")
+    whole = whole_exams(exams)
+    changed = known & {image.exam_id for image in images}
+    services.announce(ingest.project_id, _admitted(ingest, whole), changed=sorted(changed))
+    return {"images": len(images) - failed, "failed": failed, "exams": len(whole)}
+
+
+def prepare(image: Image) -> bool:
+    """Derive one image and note it; False where it cannot be, which leaves its exam out of the worklist."""
+    try:
+        derive.derive(image)
+    except (MammoError, PixelError, AssertionError) as error:
+        log.warning("image not derived", extra={"image": str(image.pk), "reason": type(error).__name__})
+        return False
+    Image.objects.filter(pk=image.pk).update(derived_at=now())
+    return True
+
+
+def whole_exams(exams: list[UUID]) -> list[UUID]:
+    """The exams all of whose images are prepared."""
+    missing = set(Image.objects.filter(exam__in=exams, derived_at=None).values_list("exam_id", flat=True))
+    return [exam for exam in exams if exam not in missing]
+
+
+def _admitted(ingest: Ingest, exams: list[UUID]) -> list[UUID]:
+    rows = Admission.objects.filter(project=ingest.project_id, exam__in=exams)
+    return list(rows.order_by("exam_id").values_list("exam_id", flat=True))
