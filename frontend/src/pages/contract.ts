@@ -1,6 +1,6 @@
 /** What the server answers, as far as the pages read it. A noun of the loop after the other. */
 
-import type { ProjectRef, Role } from "../api/types";
+import type { ProjectRef, Role, Split } from "../api/types";
 
 export type { Me, Page, ProjectRef, Role, Split } from "../api/types";
 
@@ -418,4 +418,40 @@ export interface IngestItem {
   readonly sentence: string;
   readonly cure: string;
   readonly bytes: number;
+}
+
+export interface ThumbImage {
+  readonly id: string;
+  readonly laterality: string;
+  readonly view: string;
+  readonly thumbnail_url: string;
+}
+
+export interface ExamRow {
+  readonly id: string;
+  readonly label: string;
+  readonly date: string | null;
+  readonly age_years: number | null;
+  readonly split: Split;
+  readonly state: string;
+  readonly images: readonly ThumbImage[];
+  readonly patient_label: string;
+  readonly density: string | null;
+  readonly findings: unknown;
+}
+
+export interface PredictionRow {
+  readonly level: string;
+  readonly kind: string;
+  readonly target: string;
+  readonly class_index?: number | null;
+  readonly prob?: number | null;
+  readonly score?: number | null;
+  readonly member?: number | null;
+}
+
+/** What a model says of an image or of the whole exam. */
+export interface PredictionUnit {
+  readonly unit: string;
+  readonly rows: readonly PredictionRow[];
 }

@@ -2,11 +2,11 @@ import { Link, type PageProps } from "../../router";
 import { useAnswer, useList } from "../../shell/data";
 import { Problem } from "../../shell/problem";
 import { useBelongsTo } from "../../shell/project";
+import { useAddress } from "../../ui/address";
 import { Ago } from "../../ui/ago";
 import { bytes, count, counted } from "../../ui/format";
 import { Facts, PageHead, Panel, State } from "../../ui/panel";
 import { Progress, progressText } from "../../ui/progress";
-import { useAddress } from "../../ui/address";
 import { Filters } from "../../ui/table/filters";
 import { type Column, Table } from "../../ui/table/table";
 import type { Ingest, IngestItem, Job } from "../contract";
@@ -132,7 +132,15 @@ function Items({ ingest }: { ingest: Ingest }) {
     <Panel title="Every file">
       <Filters filters={filters} />
       <Problem error={list.error} onRetry={list.reload} />
-      {list.rows && <Table name="Files of the import" rows={list.rows} columns={columns} rowKey={(row) => String(row.n)} more={list.more} />}
+      {list.rows && (
+        <Table
+          name="Files of the import"
+          rows={list.rows}
+          columns={columns}
+          rowKey={(row) => String(row.n)}
+          more={list.more}
+        />
+      )}
     </Panel>
   );
 }

@@ -1,7 +1,14 @@
 import { expect, it } from "vitest";
 import { groupsOf, ranges } from "./groups";
 
-const item = (n: number, code: string) => ({ n, state: "rejected", code, sentence: `${code}.`, cure: "Do.", bytes: 1 });
+const item = (n: number, code: string) => ({
+  n,
+  state: "rejected",
+  code,
+  sentence: `${code}.`,
+  cure: "Do.",
+  bytes: 1,
+});
 
 it("groups rejected files by why, the most frequent first", () => {
   const groups = groupsOf([item(1, "b"), item(2, "a"), item(4, "a")]);

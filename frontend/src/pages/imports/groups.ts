@@ -18,7 +18,9 @@ export function groupsOf(items: readonly IngestItem[]): Group[] {
     const numbers = [...(known?.numbers ?? []), item.n];
     groups.set(code, { code, sentence: item.sentence || code, cure: item.cure, numbers });
   }
-  return [...groups.values()].sort((a, b) => b.numbers.length - a.numbers.length || a.code.localeCompare(b.code));
+  return [...groups.values()].sort(
+    (a, b) => b.numbers.length - a.numbers.length || a.code.localeCompare(b.code),
+  );
 }
 
 /** `1–3, 7, 9–10`. */

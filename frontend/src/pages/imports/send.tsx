@@ -40,8 +40,9 @@ export function Upload() {
       <DatasetChoice value={dataset} onChange={setDataset} />
       {upload.busy && (
         <p aria-live="polite">
-          <Progress done={sent.bytes} total={total || 1} label="Sending" /> {count(sent.files)} of {count(chosen.length)}{" "}
-          files, {bytes(sent.bytes)} of {bytes(total)}. Leave this page open until all are sent.
+          <Progress done={sent.bytes} total={total || 1} label="Sending" /> {count(sent.files)} of{" "}
+          {count(chosen.length)} files, {bytes(sent.bytes)} of {bytes(total)}. Leave this page open until all
+          are sent.
         </p>
       )}
       {sent.failed.length > 0 && <Failed failed={sent.failed} />}
@@ -56,7 +57,9 @@ export function Upload() {
           {chosen.length ? `Send ${counted(chosen.length, "file")}, ${bytes(total)}` : "Send"}
         </Action>
         {upload.busy && <Action onClick={() => stop.current?.abort()}>Stop</Action>}
-        {chosen.length > 0 && !upload.busy && <Action onClick={() => setChosen([])}>Forget the choice</Action>}
+        {chosen.length > 0 && !upload.busy && (
+          <Action onClick={() => setChosen([])}>Forget the choice</Action>
+        )}
       </div>
     </Panel>
   );
@@ -66,7 +69,8 @@ function Failed({ failed }: { failed: Sent["failed"] }) {
   return (
     <div className="problem" role="alert">
       <p>
-        <strong>{counted(failed.length, "file")} did not arrive.</strong> The others were taken; send these again.
+        <strong>{counted(failed.length, "file")} did not arrive.</strong> The others were taken; send these
+        again.
       </p>
       <ul>
         {failed.slice(0, 20).map(({ path, why }) => (
@@ -121,7 +125,8 @@ function Drop({ onChosen, busy }: { onChosen: (chosen: readonly Chosen[]) => voi
         onChange={(event) => onChosen(fromInput(event.target.files ?? []))}
       />
       <p className="hint">
-        Names, ids and dates are taken out of every file before it is stored. File names of DICOM are not kept.
+        Names, ids and dates are taken out of every file before it is stored. File names of DICOM are not
+        kept.
       </p>
     </section>
   );

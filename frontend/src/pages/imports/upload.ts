@@ -16,7 +16,12 @@ function csrfToken(): string {
 }
 
 /** Send one file as it is. XMLHttpRequest, because fetch does not tell how much of a file has left. */
-function put(ingest: string, { path, file }: Chosen, signal: AbortSignal, onBytes: (n: number) => void): Promise<void> {
+function put(
+  ingest: string,
+  { path, file }: Chosen,
+  signal: AbortSignal,
+  onBytes: (n: number) => void,
+): Promise<void> {
   return new Promise((done, refuse) => {
     const call = new XMLHttpRequest();
     call.open("PUT", apiAddress(`ingests/${ingest}/files/`, { name: path }));
@@ -37,9 +42,21 @@ function put(ingest: string, { path, file }: Chosen, signal: AbortSignal, onByte
 
 function problemOf(call: XMLHttpRequest): Error {
   try {
-    const body = JSON.parse(call.responseText) as { code?: string; detail?: string; cure?: string; request_id?: string };
+    const body = JSON.parse(call.responseText) as {
+      code?: string;
+      detail?: string;
+      cure?: string;
+      request_id?: string;
+    };
     const sentence = body.detail ?? `The server answered ${call.status}`;
-    return new ApiError(body.code ?? "http", call.status, null, body.request_id ?? null, sentence, body.cure ?? null);
+    return new ApiError(
+      body.code ?? "http",
+      call.status,
+      null,
+      body.request_id ?? null,
+      sentence,
+      body.cure ?? null,
+    );
   } catch {
     return new ApiError("http", call.status, null, null, `The server answered ${call.status}`);
   }
@@ -48,7 +65,12 @@ function problemOf(call: XMLHttpRequest): Error {
 /** An answer that the next try would get again. */
 const isFinal = (error: unknown) => error instanceof ApiError && error.status < 500 && error.status !== 429;
 
-async function putPatiently(ingest: string, chosen: Chosen, signal: AbortSignal, onBytes: (n: number) => void) {
+async function putPatiently(
+  ingest: string,
+  chosen: Chosen,
+  signal: AbortSignal,
+  onBytes: (n: number) => void,
+) {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await put(ingest, chosen, signal, onBytes);

@@ -1,0 +1,22 @@
+import { expect, it } from "vitest";
+import { findingCount, inHangingOrder, viewName } from "./hanging";
+
+const image = (laterality: string, view: string) => ({ laterality, view });
+
+it("hangs right before left and CC before MLO, what is unknown last", () => {
+  const images = [image("", ""), image("L", "MLO"), image("R", "MLO"), image("L", "CC"), image("R", "CC")];
+  expect(inHangingOrder(images).map(viewName)).toEqual([
+    "R CC",
+    "L CC",
+    "R MLO",
+    "L MLO",
+    "side unknown view unknown",
+  ]);
+});
+
+it("counts findings however they are told", () => {
+  expect(findingCount(3)).toBe(3);
+  expect(findingCount(["mass", "mass"])).toBe(2);
+  expect(findingCount({ mass: 2, calcification: 1 })).toBe(3);
+  expect(findingCount(null)).toBeNull();
+});

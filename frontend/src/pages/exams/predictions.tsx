@@ -1,0 +1,45 @@
+import { Link } from "../../router";
+import { useAnswer, useList } from "../../shell/data";
+import { Problem } from "../../shell/problem";
+import { useHere } from "../../shell/project";
+import { figure, words } from "../../ui/format";
+import { Panel } from "../../ui/panel";
+import type { Model, PredictionUnit } from "../contract";
+import { predictionLines } from "./prediction-lines";
+
+/** What the promoted models say of an exam; to administrators alone, and never in the reading room. */
+export function Predictions({ exam }: { exam: string }) {
+  const { project } = useHere();
+  const models = useList<Model>("models/", { project: project.id });
+  const promoted = models.rows?.filter((model) => model.state === "promoted") ?? [];
+  if (promoted.length === 0) return null;
+  return (
+    <Panel title="What the promoted models say">
+      <p className="quiet">Readers do not see this: they read blind.</p>
+      {promoted.map((model) => (
+        <OfModel key={model.id} model={model} exam={exam} />
+      ))}
+    </Panel>
+  );
+}
+
+function OfModel({ model, exam }: { model: Model; exam: string }) {
+  const { data, error } = useAnswer<PredictionUnit[]>(`models/${model.id}/predictions/`, { exam });
+  const lines = predictionLines(data ?? []);
+  return (
+    <>
+      <p>
+        <Link href={`/models/${model.id}`}>Model {model.number}</Link>, {words(model.task)}
+      </p>
+      <Problem error={error} />
+      {data && lines.length === 0 && <p className="quiet">It has said nothing of this exam.</p>}
+      <ul>
+        {lines.map((line) => (
+          <li key={line.what}>
+            {line.what} {figure(line.value)}
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
