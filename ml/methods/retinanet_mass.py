@@ -75,7 +75,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "depths": (1, 1, 1, 1),
         "pyramid": 32,
         "anchor_px": (16, 32, 64, 128, 256),
-        "lr": 2e-3,
+        "lr": 1e-3,
         "steps": 240,
     },
     "base": {

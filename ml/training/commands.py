@@ -41,6 +41,7 @@ def train(run: Run) -> None:
     start = find_start(request, run.folder.path, method, labels, run.rows)
     config = method.plan(_config(run, start), [row for row in run.rows if row.split == "train"])
     images = _images(run, method.pixels(config), method.augment(config))
+    run.rows[:] = _readable(run, images, run.rows)
     loader = ImageLoader(images, method, config, labels)
     samples = _samples(run, method.inputs_of(config), run.rows)
     identity = Identity(request.sha256, run.meta.sha256)
@@ -121,6 +122,34 @@ def _images(run: Run, pixels: Any, augment: Any) -> StoredImages:
     return StoredImages.of(root, cache, {**pixels, **run.request.pixel_overrides}, augment, run.warn)
 
 
+def _readable(run: Run, images: StoredImages, rows: Sequence[ManifestRow]) -> list[ManifestRow]:
+    """Prepare every image once, before anything is learned: a bad file is known now, not in the middle of the night."""
+    run.watch.heartbeat.stage = "prepare"
+    told = _teller(run, "prepare", len(rows))
+
+    def each(done: int) -> None:
+        run.watch.stop.check()
+        told(done)
+
+    return images.readable(rows, each)
+
+
+def _teller(run: Run, stage: str, total: int) -> Callable[[int], None]:
+    """A function that turns "n are done" into progress events."""
+    began = time.monotonic()
+
+    def told(done: int) -> None:
+        seconds = time.monotonic() - began
+        run.watch.heartbeat.step = done
+        run.watch.events.progress(
+            stage=stage, step=done, planned_steps=total, epoch=0, seconds=round(seconds, 1), lr=None, loss=None,
+            images_per_s=round(done / max(seconds, 1e-6), 1), eta_s=round((total - done) * seconds / done),
+            gpu_mem_mb=run.machine.memory_mb,
+        )  # fmt: skip
+
+    return told
+
+
 def _samples(run: Run, inputs: Any, rows: Sequence[ManifestRow]) -> list[Sample]:
     samples, left_out = build_samples(rows, inputs)
     for exam, reason in left_out:
@@ -140,7 +169,8 @@ def _given_model(run: Run, rows: Sequence[ManifestRow], *splits: str) -> tuple[M
     model.networks = {name: run.machine.place(network).eval() for name, network in model.networks.items()}
     images = _images(run, model.spec.pixels, {})
     inputs = model.method.inputs_of(model.config)
-    samples = of_splits(_samples(run, inputs, rows), *splits)
+    wanted = _readable(run, images, [row for row in rows if row.split in splits])
+    samples = _samples(run, inputs, wanted) if wanted else []
     return model, ImageLoader(images, model.method, model.config, model.spec.labels), samples
 
 
@@ -191,20 +221,11 @@ def _predict(
 ) -> Said:
     """Predictions with progress events; the `stage` they name is the command."""
     speaker = Speaker(_predictor(run, model), model.spec.labels, model.spec.task, run.request.run_id, run.request.seed)
-    began, total = time.monotonic(), len(samples)
     stage = "score" if uncertain else "predict"
     run.watch.heartbeat.stage = stage
-
-    def told(done: int) -> None:
-        seconds = time.monotonic() - began
-        run.watch.heartbeat.step = done
-        run.watch.events.progress(
-            stage=stage, step=done, planned_steps=total, epoch=0, seconds=round(seconds, 1), lr=None, loss=None,
-            images_per_s=round(done / max(seconds, 1e-6), 1), eta_s=round((total - done) * seconds / done),
-            gpu_mem_mb=run.machine.memory_mb,
-        )  # fmt: skip
-
-    return speaker.over(samples, loader, uncertain=uncertain, stop=run.watch.stop, told=told)
+    return speaker.over(
+        samples, loader, uncertain=uncertain, stop=run.watch.stop, told=_teller(run, stage, len(samples))
+    )
 
 
 def _evaluate(
