@@ -115,9 +115,7 @@ def _first_readings(context: JobContext, project: Project) -> Iterator[Reading]:
 
 
 def _answer(reading: Reading, reader: User) -> Reading:
-    truth = Reading.objects.get(
-        exam_id=reading.exam_id, project_id=reading.project_id, purpose=Purpose.REFERENCE
-    )
+    truth = Reading.objects.get(exam_id=reading.exam_id, project_id=reading.project_id, purpose=Purpose.REFERENCE)
     parts = ("breasts", "findings", "comment")
     patch = [{"op": "replace", "path": f"/{part}", "value": truth.document[part]} for part in parts]
     edit = annotations.apply_edit(reading.pk, by=reader, revision=reading.revision, edit_id=uuid7(), patch=patch)

@@ -1,8 +1,21 @@
 """One JSON line an event on standard error, with request or job id, never with identities or pixels."""
 
+import logging
 from typing import Any
 
 import structlog
+
+
+class NoHeaderValues(logging.Filter):
+    """Drops what pydicom says of a file: its warnings may quote values of a header, which may be identities.
+
+    A filter and not a level, for pydicom sets its logger's level itself, and Celery makes log lines of warnings.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not record.name.startswith("pydicom") and "pydicom" not in (
+            record.getMessage() if record.name == "py.warnings" else ""
+        )
 
 
 def logging_config(level: str) -> dict[str, Any]:
@@ -29,13 +42,15 @@ def logging_config(level: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": formatter},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "filters": {"no header values": {"()": NoHeaderValues}},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no header values"]}
+        },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "django.server": {"level": "WARNING"},
             "django.request": {"level": "ERROR"},
             "uvicorn.access": {"level": "WARNING"},
-            # pydicom names values in its warnings: they could hold identities.
-            "pydicom": {"level": "CRITICAL"},
+            "celery": {"level": "WARNING"},
         },
     }
