@@ -1,0 +1,113 @@
+"""Varied copies of a prepared image for training; image, mask and marks move by one affine. Source: methods.md 2.10."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from ml.geometry import affine
+from ml.pixels.prepare import Prepared
+from ml.pixels.resample import resample, resample_mask
+
+SMALL_TURN_DEGREES = 45.0
+"""Up to here an image is a whole one, whose chest wall stays at the edge."""
+UPRIGHT_VIEWS = frozenset({"MLO", "ML", "LM"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentConfig:
+    """Ranges of the variation; 0 is none.
+
+    flip_x, flip_y: probability (up-down never in an oblique view: head and foot differ). rotation_degrees, scale
+    (share), translate_mm: uniform in plus and minus. gamma: exponent exp(uniform). contrast: factor 1 plus uniform;
+    brightness: added uniform. noise: largest standard deviation, of x in [0, 1]. move_probability: of turning and
+    scaling at all.
+    """
+
+    flip_x: float = 0.0
+    flip_y: float = 0.0
+    rotation_degrees: float = 0.0
+    scale: float = 0.0
+    translate_mm: float = 0.0
+    gamma: float = 0.0
+    contrast: float = 0.0
+    brightness: float = 0.0
+    noise: float = 0.0
+    move_probability: float = 0.7
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> AugmentConfig:
+        """The config of a method's `augment`. Raises TypeError on an option that does not exist."""
+        known = {item.name for item in fields(cls)}
+        for name in options:
+            if name not in known:
+                raise TypeError(f"AugmentConfig has no option {name!r}")
+        return cls(**options)
+
+
+def augment(image: Prepared, config: AugmentConfig, *, seed: int, view: str | None = None) -> Prepared:
+    """A varied copy of the same shape, a pure function of its arguments; `affine` goes from source pixels as before."""
+    rng = np.random.default_rng(seed)
+    moved = _moved(image, _movement(image, config, view, rng))
+    return _toned(moved, config, rng)
+
+
+def _movement(image: Prepared, config: AugmentConfig, view: str | None, rng: np.random.Generator) -> affine.Matrix:
+    """Draw one matrix, network pixels to network pixels. All numbers are drawn whatever is used, so that one option
+    does not change what another draws."""
+    height, width = image.x.shape
+    turn, zoom, right, down = rng.uniform(-1, 1, 4)
+    keep_still, mirror, overturn = rng.uniform(0, 1, 3)
+    steps: list[affine.Matrix] = []
+    if keep_still < config.move_probability:
+        k = 1.0 + config.scale * zoom
+        steps += [
+            affine.shift(-width / 2, -height / 2),
+            affine.scale(k, k),
+            affine.shift(width / 2, height / 2),
+            affine.rotation(config.rotation_degrees * turn, width / 2, height / 2),
+        ]
+    reach = config.translate_mm / image.mm_per_px
+    steps.append(affine.shift(reach * right, reach * down))
+    whole = affine.compose(*steps)
+    if config.rotation_degrees <= SMALL_TURN_DEGREES:
+        whole = affine.compose(whole, affine.shift(-_gap(whole, height), 0.0))
+    if mirror < config.flip_x:
+        whole = affine.compose(whole, affine.flip_x(width))
+    if overturn < config.flip_y and view not in UPRIGHT_VIEWS:
+        whole = affine.compose(whole, affine.flip_y(height))
+    return whole
+
+
+def _gap(matrix: affine.Matrix, height: float) -> float:
+    """How far the image must move left so that nothing opens between it and the chest wall, in network pixels."""
+    back = affine.invert(matrix)
+    behind = affine.apply_points(back, [[0.0, 0.0], [0.0, height]])[:, 0].min()
+    return max(0.0, -float(behind)) / float(back[0, 0])
+
+
+def _moved(image: Prepared, matrix: affine.Matrix) -> Prepared:
+    if np.allclose(matrix, np.eye(3), atol=1e-12):
+        return image
+    x = resample(image.x, matrix, image.x.shape)
+    mask = resample_mask(image.mask, matrix, image.x.shape)
+    mm_per_px = image.mm_per_px / affine.scale_of(matrix)
+    return Prepared(x, mask, affine.compose(image.affine, matrix), image.flags, mm_per_px)
+
+
+def _toned(image: Prepared, config: AugmentConfig, rng: np.random.Generator) -> Prepared:
+    bend, stretch, lift, grain = rng.uniform(-1, 1, 4)
+    apply_gamma, apply_noise = rng.uniform(0, 1, 2)
+    x = image.x
+    if config.gamma and apply_gamma < 0.5:
+        x = np.power(x, np.float32(np.exp(config.gamma * bend)))
+    if config.contrast or config.brightness:
+        x = x * np.float32(1 + config.contrast * stretch) + np.float32(config.brightness * lift)
+    if config.noise and apply_noise < 0.5:
+        sd = np.float32(config.noise * abs(grain))
+        x = x + sd * rng.standard_normal(x.shape, dtype=np.float32)
+    x = np.where(image.mask, np.clip(x, 0, 1), 0).astype(np.float32)
+    return Prepared(x, image.mask, image.affine, image.flags, image.mm_per_px)
