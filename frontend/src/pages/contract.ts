@@ -402,13 +402,23 @@ export interface AuditEvent {
 
 export interface Ingest {
   readonly id: string;
-  readonly project?: string;
+  readonly project: string;
   readonly state: "receiving" | "parsing" | "closed";
   readonly channel: string;
   readonly dataset: string;
-  readonly counts: Readonly<Record<"accepted" | "duplicate" | "rejected" | "waiting", number>>;
-  readonly job: string | { readonly id: string } | null;
+  readonly counts: Readonly<
+    Record<"accepted" | "duplicate" | "rejected" | "waiting" | "unpacked" | "used", number>
+  >;
+  /** Why files were rejected, by code. */
+  readonly reasons: readonly {
+    readonly code: string;
+    readonly sentence: string;
+    readonly cure: string;
+    readonly count: number;
+  }[];
+  readonly job: Pick<Job, "id" | "state" | "done" | "total" | "message"> | null;
   readonly created_at: string;
+  readonly created_by: string;
 }
 
 export interface IngestItem {
@@ -454,4 +464,26 @@ export interface PredictionRow {
 export interface PredictionUnit {
   readonly unit: string;
   readonly rows: readonly PredictionRow[];
+}
+
+/** A DICOMweb archive of somebody else. Its password is never sent back. */
+export interface Archive {
+  readonly id: string;
+  readonly name: string;
+  readonly url: string;
+  readonly username: string;
+  readonly has_password: boolean;
+  readonly networks: readonly string[];
+  readonly timeout_seconds: number;
+}
+
+/** A study as an archive names it: it names people, so it is shown and never kept. */
+export interface Study {
+  readonly study_uid: string;
+  readonly patient_id: string;
+  readonly patient_name: string;
+  readonly date: string;
+  readonly description: string;
+  readonly modalities: readonly string[];
+  readonly instances: number | null;
 }

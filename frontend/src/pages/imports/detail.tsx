@@ -10,7 +10,6 @@ import { Progress, progressText } from "../../ui/progress";
 import { Filters } from "../../ui/table/filters";
 import { type Column, Table } from "../../ui/table/table";
 import type { Ingest, IngestItem, Job } from "../contract";
-import { groupsOf, ranges } from "./groups";
 
 const POLL_SECONDS = 2;
 
@@ -26,13 +25,8 @@ export default function ImportResultPage({ params }: PageProps) {
   );
 }
 
-/** The id of the job of an import, however the answer carries it. */
-export function jobIdOf(ingest: Pick<Ingest, "job">): string | null {
-  return typeof ingest.job === "string" ? ingest.job : (ingest.job?.id ?? null);
-}
-
 function Detail({ ingest }: { ingest: Ingest }) {
-  const open = ingest.state !== "closed";
+  const { counts } = ingest;
   return (
     <>
       <PageHead
@@ -40,36 +34,41 @@ function Detail({ ingest }: { ingest: Ingest }) {
         about={
           <>
             <State of={ingest.state} /> <Ago at={ingest.created_at} />
+            {ingest.created_by && ` by ${ingest.created_by}`}
           </>
         }
       >
-        {ingest.counts.accepted > 0 && (
+        {counts.accepted > 0 && (
           <Link className="button primary" href="/exams">
             Open exams
           </Link>
         )}
       </PageHead>
-      {open && <Standing job={jobIdOf(ingest)} receiving={ingest.state === "receiving"} />}
-      <Panel title="Result">
-        <Facts
-          rows={[
-            ["accepted", counted(ingest.counts.accepted, "image")],
-            ["duplicates", `${count(ingest.counts.duplicate)}: already in this project`],
-            ["rejected", `${count(ingest.counts.rejected)}: listed below with the reason`],
-            open && ["waiting", count(ingest.counts.waiting)],
-            ["data set", ingest.dataset],
-          ]}
-        />
-      </Panel>
-      <Rejected ingest={ingest} />
+      {ingest.state !== "closed" && <Standing ingest={ingest} />}
+      <div className="columns">
+        <Panel title="Result">
+          <Facts
+            rows={[
+              ["accepted", counted(counts.accepted, "image")],
+              ["duplicates", `${count(counts.duplicate)}: this project has them already`],
+              ["rejected", count(counts.rejected)],
+              counts.waiting > 0 && ["waiting", count(counts.waiting)],
+              counts.unpacked > 0 && ["unpacked", counted(counts.unpacked, "archive")],
+              counts.used > 0 && ["read for labels", counted(counts.used, "file")],
+              ["data set", ingest.dataset],
+            ]}
+          />
+        </Panel>
+        <Reasons ingest={ingest} />
+      </div>
       <Items ingest={ingest} />
     </>
   );
 }
 
-function Standing({ job, receiving }: { job: string | null; receiving: boolean }) {
-  const { data } = useAnswer<Job>(job ? `jobs/${job}/` : null, {}, POLL_SECONDS);
-  if (receiving) return <p>Files are still being sent.</p>;
+function Standing({ ingest }: { ingest: Ingest }) {
+  const { data } = useAnswer<Job>(ingest.job ? `jobs/${ingest.job.id}/` : null, {}, POLL_SECONDS);
+  if (ingest.state === "receiving") return <p>Files are still being sent.</p>;
   if (!data) return null;
   return (
     <p>
@@ -79,39 +78,28 @@ function Standing({ job, receiving }: { job: string | null; receiving: boolean }
   );
 }
 
-function Rejected({ ingest }: { ingest: Ingest }) {
-  const some = ingest.counts.rejected > 0;
-  const list = useList<IngestItem>(some ? `ingests/${ingest.id}/items/` : null, {
-    state: "rejected",
-    page_size: 200,
-    at: ingest.counts.rejected,
-  });
-  if (!some || !list.rows) return null;
+function Reasons({ ingest }: { ingest: Ingest }) {
+  const reasons = [...ingest.reasons].sort((a, b) => b.count - a.count);
+  if (reasons.length === 0) return null;
   return (
     <Panel title="Rejected, by reason">
-      {groupsOf(list.rows).map((group) => (
-        <div key={group.code} className="reason-group">
+      {reasons.map((reason) => (
+        <div key={reason.code} className="reason-group">
           <p>
             <strong>
-              {count(group.numbers.length)} × {group.sentence}
+              {count(reason.count)} × {reason.sentence}
             </strong>{" "}
-            <code>{group.code}</code>
+            <Link href={`/import/${ingest.id}?code=${encodeURIComponent(reason.code)}`}>which</Link>
           </p>
-          <p className="quiet">{group.cure}</p>
-          <p className="quiet">Files {ranges(group.numbers)}, in the order in which they were sent.</p>
+          <p className="quiet">{reason.cure}</p>
         </div>
       ))}
-      {list.more && (
-        <button type="button" className="button small" onClick={list.more}>
-          Show more
-        </button>
-      )}
     </Panel>
   );
 }
 
-const STATES = ["accepted", "duplicate", "rejected", "waiting", "unpacked", "used"];
-const filters = [{ word: "state", label: "State", options: STATES.map((s) => ({ value: s, label: s })) }];
+const options = (values: readonly string[]) =>
+  values.map((value) => ({ value, label: value.replaceAll("_", " ") }));
 
 const columns: readonly Column<IngestItem>[] = [
   { key: "n", label: "File", number: true, value: (row) => row.n },
@@ -124,12 +112,18 @@ const columns: readonly Column<IngestItem>[] = [
 
 function Items({ ingest }: { ingest: Ingest }) {
   const { query } = useAddress();
-  const list = useList<IngestItem>(`ingests/${ingest.id}/items/`, {
-    state: query.get("state"),
-    at: ingest.counts.waiting,
-  });
+  const asked = { state: query.get("state"), code: query.get("code") };
+  const list = useList<IngestItem>(`ingests/${ingest.id}/items/`, asked, ingest.state === "closed" ? null : 3);
+  const filters = [
+    { word: "state", label: "State", options: options(Object.keys(ingest.counts)) },
+    {
+      word: "code",
+      label: "Reason",
+      options: ingest.reasons.map((r) => ({ value: r.code, label: r.sentence })),
+    },
+  ];
   return (
-    <Panel title="Every file">
+    <Panel title="Every file, in the order in which they were sent">
       <Filters filters={filters} />
       <Problem error={list.error} onRetry={list.reload} />
       {list.rows && (
