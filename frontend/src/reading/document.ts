@@ -1,4 +1,4 @@
-import type { Shape } from "../geometry/shapes";
+import { lengthPx, type Shape } from "../geometry/shapes";
 
 /** A reading's document, `mammoloop.reading/1.0`: maps by ids that the page makes, never lists. */
 export type Density = "a" | "b" | "c" | "d";
@@ -72,3 +72,5 @@ export const nextOrder = (document: ReadingDocument): number =>
   Math.max(0, ...Object.values(document.findings).map((finding) => finding.order)) + 1;
 
 export const shapeOf = ({ kind, geometry }: Mark): Shape => ({ kind, geometry }) as Shape;
+
+export const lengthPxOf = (mark: Mark): number => lengthPx(shapeOf(mark));

@@ -1,5 +1,75 @@
-import type { PageProps } from "../router";
+import { useCallback, useEffect, useState } from "react";
+import { ApiError } from "../api/errors";
+import { loadSession, useSession } from "../api/session";
+import { Link, type PageProps } from "../router";
+import { SignIn } from "../shell/sign-in";
+import { Room } from "./room";
+import { type Opened, openReading } from "./server";
+import "./room.css";
 
+/** `/read/<id>`: one reading, or why it cannot be shown. */
 export default function RoomPage({ params }: PageProps) {
-  return <main className="dark">{params.id}</main>;
+  const id = params.id as string;
+  const me = useSession();
+  const [opened, setOpened] = useState<Opened | null>(null);
+  const [error, setError] = useState<Error | null>(null);
+
+  const fail = useCallback(
+    (reason: unknown) => setError(reason instanceof Error ? reason : new Error(String(reason))),
+    [],
+  );
+  useEffect(() => {
+    if (me === undefined) loadSession().catch(fail);
+  }, [me, fail]);
+
+  const isSignedIn = Boolean(me);
+  useEffect(() => {
+    if (!isSignedIn) return;
+    let gone: boolean = false;
+    let mine: Opened | null = null;
+    openReading(id)
+      .then((next) => {
+        mine = next;
+        if (gone) next.session.close();
+        else setOpened(next);
+      })
+      .catch(fail);
+    return () => {
+      gone = true;
+      mine?.session.close();
+    };
+  }, [id, isSignedIn, fail]);
+
+  // Somebody whose session ends in the middle of a reading keeps the room and signs in there.
+  if (me && opened && opened.reading.id === id)
+    return <Room key={id} opened={opened} username={me.username} />;
+  if (opened && opened.reading.id === id) return <Room key={id} opened={opened} username="" />;
+  if (me === null) return <SignIn />;
+  return (
+    <main className="room-empty dark">
+      {error ? <Failure error={error} /> : <p role="status">Opening the exam…</p>}
+    </main>
+  );
+}
+
+function Failure({ error }: { error: Error }) {
+  const id = error instanceof ApiError ? error.requestId : null;
+  return (
+    <div role="alert">
+      <h1>This exam cannot be opened</h1>
+      <p>{error.message}</p>
+      {error instanceof ApiError && error.cure && <p>{error.cure}</p>}
+      {id && (
+        <p className="room-quiet">
+          Request <code>{id}</code>
+        </p>
+      )}
+      <p>
+        <button type="button" className="room-button" onClick={() => window.location.reload()}>
+          Try again
+        </button>{" "}
+        <Link href="/">Go to the first page</Link>
+      </p>
+    </div>
+  );
 }

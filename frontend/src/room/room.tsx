@@ -1,0 +1,205 @@
+import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { useSession } from "../api/session";
+import { layoutsFor } from "../hanging/layouts";
+import { Link, navigate } from "../router";
+import { Stage } from "../viewer/stage";
+import { Bar } from "./bar";
+import { KeysDialog, ReasonDialog, SignInDialog } from "./dialogs";
+import { Finish } from "./finish";
+import { ConflictDialog, Notices } from "./notices";
+import { Panel } from "./panel";
+import { projectName } from "./project-name";
+import type { Opened, Reading } from "./server";
+import { flagReading, skipReading } from "./server";
+import { Toolbar } from "./toolbar";
+import { useFinish } from "./use-finish";
+import { useLease, useOtherWindow } from "./use-lease";
+import { useRoom } from "./use-room";
+import { Wall } from "./wall";
+
+/** The reading room: the wall of images, the answers, and one large key. */
+export function Room({ opened, username }: { opened: Opened; username: string }) {
+  const { session, exam } = opened;
+  const [reading, setReading] = useState<Reading>(opened.reading);
+  const state = useSyncExternalStore(session.subscribe, session.state);
+  const me = useSession();
+  const isMine = !me || reading.reader === me.id;
+  const isHeld = isMine && reading.state !== "complete";
+  const { trouble, again } = useLease(opened, isHeld, setReading);
+  const hasOtherWindow = useOtherWindow(reading.id);
+  const finish = useFinish({ reading, session, onReading: setReading });
+  const isPortrait = useIsPortrait();
+  const layouts = useMemo(() => layoutsFor(exam.images, isPortrait), [exam, isPortrait]);
+  const isLocked = !isHeld || trouble === "lost";
+  const room = useRoom({ session, state, layouts, isLocked, onComplete: finish.complete });
+  const [stage, hasLostContext] = useStage(opened);
+
+  const tryAgain = useCallback(() => {
+    again();
+    session.retry();
+  }, [again, session]);
+  useNetworkBack(tryAgain);
+  useWarnBeforeLeaving(state.save.kind !== "saved");
+
+  const layout = layouts[Math.min(room.layout, layouts.length - 1)];
+  const isSignedOut = trouble === "signed_out" || state.save.kind === "signed_out";
+  return (
+    <div className={room.isPanelFolded ? "room dark room-folded" : "room dark"}>
+      <Bar
+        project={projectName(me, reading.project)}
+        exam={exam}
+        left={opened.work.left}
+        reading={reading}
+        save={state.save}
+        trouble={trouble}
+        username={username}
+        onKeys={() => room.show("keys")}
+      />
+      <Notices
+        state={state}
+        session={session}
+        trouble={trouble}
+        hasOtherWindow={hasOtherWindow}
+        onTryAgain={tryAgain}
+      />
+      {hasLostContext && (
+        <p className="notice notice-warn" role="status">
+          The graphics driver was restarted; the images were painted again.
+        </p>
+      )}
+      {stage && layout ? (
+        <Wall
+          stage={stage}
+          images={exam.images}
+          layout={layout}
+          state={state}
+          room={room}
+          isLocked={isLocked}
+        />
+      ) : (
+        <main className="wall-empty">This exam has no image that can be hung.</main>
+      )}
+      {!room.isPanelFolded && (
+        <Panel
+          document={state.document}
+          images={exam.images}
+          selection={room.selection}
+          nextType={room.nextType}
+          isLocked={isLocked}
+          edit={room.edit}
+          onSelect={room.select}
+          onType={(type) => room.act(`type:${type}`)}
+          onRemove={() => room.act("remove")}
+        >
+          <Finish
+            reading={reading}
+            finish={finish}
+            isMine={isMine}
+            isLocked={isLocked}
+            lastCompleted={opened.work.last_completed}
+            onNormal={() => room.act("normal")}
+            onSkip={() => room.show("skip")}
+            onFlag={() => room.show("flag")}
+          />
+        </Panel>
+      )}
+      <Toolbar
+        tool={room.tool}
+        layouts={layouts}
+        layout={room.layout}
+        areMarksHidden={room.areMarksHidden}
+        canUndo={state.canUndo && !isLocked}
+        canRedo={state.canRedo && !isLocked}
+        onDeed={room.act}
+        onLayout={room.hang}
+      />
+      {room.dialog === "keys" && <KeysDialog onClose={() => room.show(null)} />}
+      {room.dialog === "skip" && (
+        <ReasonDialog
+          title="Skip this exam"
+          action="Skip"
+          onClose={() => room.show(null)}
+          onGiven={async (reason) => {
+            await session.flushed();
+            await skipReading(reading.id, reason);
+            await finish.next();
+          }}
+        />
+      )}
+      {room.dialog === "flag" && (
+        <ReasonDialog
+          title="Flag this exam for a colleague"
+          action="Flag"
+          onClose={() => room.show(null)}
+          onGiven={async (reason) => {
+            setReading(await flagReading(reading.id, reason));
+            room.show(null);
+          }}
+        />
+      )}
+      {state.save.kind === "conflict" && <ConflictDialog state={state} session={session} />}
+      {isSignedOut && <SignInDialog username={username} onSignedIn={tryAgain} />}
+      {finish.isAllRead && <AllRead last={reading.id} />}
+    </div>
+  );
+}
+
+function AllRead({ last }: { last: string }) {
+  return (
+    <div className="all-read" role="status" data-testid="all-read">
+      <h1>All read</h1>
+      <p>No exam waits for you in this project.</p>
+      <p>
+        <button type="button" className="room-button room-primary" onClick={() => navigate("/")}>
+          First page
+        </button>{" "}
+        <Link href={`/read/${last}`} onClick={() => window.location.reload()}>
+          Back to the exam just completed
+        </Link>
+      </p>
+    </div>
+  );
+}
+
+/** The viewer, with this exam's images alone in memory and those not hung yet on their way. */
+function useStage({ exam }: Opened): [Stage | null, boolean] {
+  const [stage, setStage] = useState<Stage | null>(null);
+  const [hasLostContext, setLost] = useState(false);
+  useEffect(() => {
+    const opened = new Stage(() => setLost(true));
+    setStage(opened);
+    const later = setTimeout(() => opened.prefetch(exam.images), 3000);
+    return () => {
+      clearTimeout(later);
+      opened.close();
+    };
+  }, [exam]);
+  return [stage, hasLostContext];
+}
+
+function useIsPortrait(): boolean {
+  const query = useMemo(() => window.matchMedia("(orientation: portrait)"), []);
+  return useSyncExternalStore(
+    (listener) => {
+      query.addEventListener("change", listener);
+      return () => query.removeEventListener("change", listener);
+    },
+    () => query.matches,
+  );
+}
+
+function useNetworkBack(tryAgain: () => void): void {
+  useEffect(() => {
+    window.addEventListener("online", tryAgain);
+    return () => window.removeEventListener("online", tryAgain);
+  }, [tryAgain]);
+}
+
+function useWarnBeforeLeaving(hasUnsaved: boolean): void {
+  useEffect(() => {
+    if (!hasUnsaved) return;
+    const warn = (event: BeforeUnloadEvent) => event.preventDefault();
+    window.addEventListener("beforeunload", warn);
+    return () => window.removeEventListener("beforeunload", warn);
+  }, [hasUnsaved]);
+}
