@@ -11,6 +11,7 @@ class AnnotationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from annotations import receivers
+        from annotations import exam_columns, receivers
 
         receivers.connect()
+        exam_columns.connect()
