@@ -20,6 +20,7 @@ from accounts.permissions import SignedIn
 from accounts.queries import require_role
 from core.api import ApiView, ApiViewSet
 from core.errors import Forbidden
+from core.streams import MEDIA_TYPE, EventStream, event_stream
 from jobs import queries, services
 from jobs.models import Job, JobState
 
@@ -95,18 +96,16 @@ class JobEvents(ApiView):
     """Server-Sent Events: the jobs that run, whenever one of them changes."""
 
     permission_classes = [SignedIn]
+    renderer_classes = [EventStream]
 
     @extend_schema(
         parameters=[OpenApiParameter("project", OpenApiTypes.UUID)],
-        responses={(200, "text/event-stream"): OpenApiTypes.STR},
+        responses={(200, MEDIA_TYPE): OpenApiTypes.STR},
     )
     def get(self, request: Request, pk: UUID | None = None) -> StreamingHttpResponse:
         wanted = {"project_id": request.query_params.get("project"), "pk": pk}
         stream = _events(request.user, {name: str(value) for name, value in wanted.items() if value})
-        response = StreamingHttpResponse(stream, content_type="text/event-stream")
-        response["Cache-Control"] = "no-cache"
-        response["X-Accel-Buffering"] = "no"
-        return response
+        return event_stream(stream)
 
 
 def _state(user: User, wanted: dict[str, str]) -> list[Any]:

@@ -35,3 +35,13 @@ def test_only_its_maker_and_administrators_cancel_a_job(
     done = api(member("boss", Role.ADMIN)).post(f"/api/v1/jobs/{job.pk}/cancel/")
     assert done.status_code == 200 and done.json()["state"] == JobState.CANCELLED
     assert api(site_admin).post(f"/api/v1/jobs/{job.pk}/cancel/").json()["code"] == "jobs.ended"
+
+
+def test_the_stream_of_events_answers_what_a_browser_accepts(
+    api: Callable[..., Any], member: Callable[..., Any]
+) -> None:
+    answer = api(member("reader1")).get("/api/v1/jobs/events/", HTTP_ACCEPT="text/event-stream")
+    assert answer.status_code == 200 and answer.headers["Content-Type"] == "text/event-stream"
+    assert answer.headers["X-Accel-Buffering"] == "no"
+    refused = api().get("/api/v1/jobs/events/", HTTP_ACCEPT="text/event-stream")
+    assert refused.status_code == 401 and b"core.unauthenticated" in refused.content
