@@ -135,7 +135,7 @@ def _disk(radius: int) -> Mask:
 
 
 def _cleaned(raw: Mask) -> Mask:
-    # Mirrored outwards first: the breast goes on at the chest wall, and a thin bright edge of the film does not become thick.
+    # Mirrored outwards: the breast goes on at the chest wall, and a thin bright edge of the film stays thin.
     padded = np.pad(raw, _PAD, mode="symmetric")
     opened = _morph(_morph(padded, 3, ndimage.minimum_filter), 3, ndimage.maximum_filter)
     labels, count = ndimage.label(opened)
