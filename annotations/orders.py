@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
@@ -16,9 +16,10 @@ from annotations.signals import order_published
 from core.audit import record
 from core.clock import now
 
+T = TypeVar("T")
 #: One exam's place: exam id, score (None where it was not scored), reason (JSON).
 Row = tuple[UUID, float | None, dict[str, Any]]
-_CHUNK = 1000
+CHUNK = 1000
 #: How far behind the head an exam may be found before the head is moved: some 0.2 ms of walking.
 HEAD_STEP = 200
 
@@ -30,7 +31,7 @@ def publish_order(project: Project, rows: Iterable[Row], *, source: dict[str, An
     """
     order = Order.objects.create(project=project, source=source, created_by=by)
     size = 0
-    for chunk in _chunks(rows):
+    for chunk in chunks(rows, CHUNK):
         _write(order, chunk, first=size + 1)
         size += len(chunk)
     _tell_planner()
@@ -55,8 +56,10 @@ def forward_head(project_id: UUID, *, found_at: int) -> None:
         return
     ahead = OrderEntry.objects.filter(order_id=current.order_id, position__gt=current.head)
     wanting = ahead.filter(item__wanted__gt=F("item__held") + F("item__done"))
-    current.head = wanting.order_by("position").values_list("position", flat=True)[0] - 1
-    current.save(update_fields=["head"])
+    first = wanting.aggregate(first=Min("position"))["first"]
+    if first is not None:  # None: another ranking was published since, and all of it is read
+        current.head = first - 1
+        current.save(update_fields=["head"])
 
 
 def lower_head(project_id: UUID, *, exam_ids: Iterable[UUID]) -> None:
@@ -78,9 +81,10 @@ def _tell_planner() -> None:
             cursor.execute("ANALYZE annotations_orderentry, annotations_workitem")
 
 
-def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
+def chunks(rows: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of at most `size`, in order."""
     left = iter(rows)
-    while chunk := list(islice(left, _CHUNK)):
+    while chunk := list(islice(left, size)):
         yield chunk
 
 

@@ -10,19 +10,23 @@ from accounts.queries import require_role
 from annotations import holds, orders, queries
 from annotations.lexicon import empty_document
 from annotations.models import Reading, WorkItem
+from annotations.orders import CHUNK, chunks
 from annotations.rules.served import keyed, tier_of, wanted_of
 from archive.models import Admission
 from core.clock import now
 
 READS = (Role.READER, Role.ADJUDICATOR)
-_CHUNK = 1000
 
 
 @transaction.atomic
 def add_exams(*, project_id: UUID, exam_ids: Iterable[UUID]) -> int:
     """Put admitted exams on the worklist of a project; those that are there stay as they are. How many were given."""
     project = Project.objects.get(pk=project_id)
-    admitted = Admission.objects.filter(project_id=project_id, exam_id__in=list(exam_ids))
+    return sum(_add(project, chunk) for chunk in chunks(exam_ids, CHUNK))
+
+
+def _add(project: Project, exam_ids: list[UUID]) -> int:
+    admitted = Admission.objects.filter(project=project, exam_id__in=exam_ids)
     items = [
         WorkItem(
             project=project,
@@ -33,7 +37,7 @@ def add_exams(*, project_id: UUID, exam_ids: Iterable[UUID]) -> int:
         )
         for exam_id, split in admitted.values_list("exam_id", "split")
     ]
-    WorkItem.objects.bulk_create(items, ignore_conflicts=True, batch_size=_CHUNK)
+    WorkItem.objects.bulk_create(items, ignore_conflicts=True)
     return len(items)
 
 
