@@ -38,8 +38,8 @@ def breast(rows: int = 96, cols: int = 80, *, bits: int = 12, seed: int = 0) -> 
 
 
 def a_mammogram(
-    *, study: str | None = None, patient: str = "HOSP-4711", laterality: str = "R", view: str = "CC", pixels: Any = None,
-    syntax: str = ExplicitVRLittleEndian, **said: Any,
+    *, study: str | None = None, patient: str = "HOSP-4711", laterality: str = "R", view: str = "CC",
+    pixels: Any = None, syntax: str = ExplicitVRLittleEndian, **said: Any,
 ) -> Dataset:  # fmt: skip
     """A valid For Presentation image; `said` sets or, with None, removes attributes."""
     pixels = breast() if pixels is None else pixels

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import warnings
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -63,7 +64,8 @@ def accept_dataset(
     if item.state != ItemState.WAITING:
         return item.image
     try:
-        return _accept(source, ingest, item, origin)
+        with warnings.catch_warnings(action="ignore"):  # the reader library's warnings quote what it read
+            return _accept(source, ingest, item, origin)
     except MammoError as error:
         if error.transient:
             raise
@@ -134,9 +136,9 @@ def _require_patient(exam: Exam, identity: Identity) -> None:
 
 
 def _new(dataset: Dataset, ingest: Ingest, item: IngestItem, identity: Identity, origin: Origin | None) -> Image:
-    columns = columns_of(dataset)
     age = age_years(dataset)
     deidentify(dataset, identity)
+    columns = columns_of(dataset)  # of the cleaned header: a name can be in any of its texts
     content = _as_file(dataset)
     sha256 = store.put(content)  # before the row: a row without its object could be shown to somebody
     with transaction.atomic():
