@@ -1,0 +1,242 @@
+"""Whole runs on run folders: killed, cancelled, refused, finished. Children where a process must die."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from ml.runs.events import read_events
+from ml.runs.exits import Exit
+from ml.runs.folder import RunFolder
+from ml.runs.manifest import Density, Finding, ManifestRow, Mark, write_manifest
+from ml.runs.request import Compute, EvaluationOptions, Init, Request, write_request
+from ml.runs.result import read_result
+from ml.training.run import run as run_folder
+
+ROOT = Path(__file__).resolve().parents[3]
+ENV = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+
+
+def a_breast(n: int) -> np.ndarray:
+    """Half an ellipse at the left edge, brighter for each density class, with a bright disc in every odd image."""
+    rng = np.random.default_rng(n)
+    y, x = np.mgrid[:160, :120] + 0.5
+    inside = ((y - 80) / 70) ** 2 + (x / 90) ** 2 < 1
+    picture = inside * (0.3 + 0.12 * (n % 4) * (x > 40) + 0.05 * rng.random((160, 120)))
+    if n % 2:
+        picture[np.hypot(x - 40, y - 80) < 12] = 1.0
+    return (picture * 4000).astype(np.uint16)
+
+
+def row(n: int, folder: Path, split: str, **fields) -> ManifestRow:
+    path = folder / f"{n}.npy"
+    np.save(path, a_breast(n))
+    mark = Mark(mark_id=f"m{n}", kind="circle", geometry=[40.0, 80.0, 12.0])
+    base = {
+        "image_id": f"i{n}", "exam_id": f"e{n}", "patient_id": f"p{n}", "laterality": "R", "view": "MLO",
+        "rows": 160, "cols": 120, "pixel_path": path.name, "pixel_format": "npy",
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "spacing_mm": (1.0, 1.0), "spacing_source": "user",
+        "presentation": "for_presentation", "split": split,
+        "density": Density(label="ABCD"[n % 4]) if split != "pool" else None,  # type: ignore[arg-type]
+        "findings": (Finding(finding_id=f"f{n}", type="mass", marks=(mark,)),) if n % 2 and split != "pool" else (),
+        "complete": split != "pool",
+    }  # fmt: skip
+    return ManifestRow(**{**base, **fields})
+
+
+@pytest.fixture
+def a_folder(tmp_path):
+    pixels = tmp_path / "pixels"
+    pixels.mkdir()
+
+    def make(name, method="dcse_resnet50", command="train", init=None, change=None, **config):
+        run = tmp_path / name
+        run.mkdir()
+        splits = ["train"] * 8 + ["val"] * 2 + ["test"] * 4 + ["pool"] * 4
+        rows = [row(n, pixels, split) for n, split in enumerate(splits)]
+        write_manifest(run, change(rows) if change else rows, pixels_root=pixels)
+        request = Request(
+            run_id=name, command=command, method=method, config={"steps": 6, "batch": 4, **config},
+            pixels={"cache_dir": str(tmp_path / "cache")}, init=init or Init(),
+            evaluation=EvaluationOptions(bootstrap=20),
+            compute=Compute(device="cpu", deterministic=True, checkpoint_seconds=0.0),
+        )  # fmt: skip
+        write_request(run, request)
+        return run
+
+    return make
+
+
+def start(run: Path, command="train", *extra: str) -> "subprocess.Popen[bytes]":
+    arguments = [sys.executable, "-m", "ml", command, str(run), *extra]
+    return subprocess.Popen(arguments, env=ENV, cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+@pytest.fixture(autouse=True)
+def as_before():
+    """A run takes the process's signals and torch's switches; here it must give them back."""
+    signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in signals.items():
+        signal.signal(number, handler)
+    torch.use_deterministic_algorithms(False)
+
+
+def ml(run: Path, command="train") -> int:
+    return int(run_folder(run, command=command))
+
+
+def events_of(run: Path):
+    return read_events(run / "events.jsonl")[0]
+
+
+def wait_for(run: Path, kind: str, child, count=1):
+    deadline = time.monotonic() + 60
+    while sum(event["type"] == kind for event in events_of(run)) < count:
+        assert child.poll() is None, child.stderr.read().decode()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)  # a condition is waited for, not a time
+
+
+def weights_of(run: Path):
+    return load_file(run / "model" / "weights.safetensors")
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_a_run_that_was_killed_resumes_to_the_same_weights_bit_for_bit(a_folder):
+    straight, killed = a_folder("straight", steps=12), a_folder("killed", steps=12)
+    assert ml(straight) == Exit.FINISHED
+    child = start(killed)
+    wait_for(killed, "checkpoint", child, count=2)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert read_result(killed) is None
+    with (killed / "events.jsonl").open("ab") as file:
+        file.write(b'{"v":1,"seq":99,"type":"torn')  # as a full disk or a power cut leaves it
+    assert ml(killed) == Exit.FINISHED
+    assert same(weights_of(straight), weights_of(killed))
+    seen = events_of(killed)
+    assert [event["seq"] for event in seen] == list(range(1, len(seen) + 1))
+    again = [event for event in seen if event["type"] == "started"]
+    assert [event["attempt"] for event in again] == [1, 2]
+    assert again[1]["resumed_from"]["stage"] == "main"
+
+
+def test_a_finished_run_holds_all_that_a_caller_imports_and_is_not_computed_again(a_folder):
+    run = a_folder("run")
+    assert ml(run) == Exit.FINISHED
+    result = read_result(run)
+    assert result is not None
+    assert {"model/weights.safetensors", "model/spec.json", "metrics.json", "predictions.jsonl"} <= set(result.files)
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert {(row["split"], row["target"]) for row in metrics["metrics"]} == {("val", "density"), ("test", "density")}
+    predictions = [json.loads(line) for line in (run / "predictions.jsonl").read_text().splitlines()]
+    assert {row["split"] for row in predictions} == {"val", "test"}
+    assert {row["level"] for row in predictions} == {"image", "exam"}
+    environment = json.loads((run / "environment.json").read_text())
+    assert environment["code_version"]
+    assert environment["stages"]["main"]["init"] == "scratch"
+    assert "research" in (run / "model" / "card.md").read_text()
+    before = len(events_of(run))
+    assert ml(run) == Exit.FINISHED
+    assert len(events_of(run)) == before
+
+
+def test_a_version_goes_on_is_scored_and_predicts(a_folder):
+    first = a_folder("first", "retinanet_mass", steps=4, batch=2)
+    assert ml(first) == Exit.FINISHED
+
+    init = Init(kind="model_dir", path="init/model")
+    for name, command in (("second", "train"), ("scored", "score"), ("predicted", "predict")):
+        run = a_folder(name, "retinanet_mass", command, init, steps=4, batch=2)
+        (run / "init").mkdir()
+        shutil.copytree(first / "model", run / "init" / "model")
+        assert ml(run, command) == Exit.FINISHED
+    root = first.parent
+    stage = json.loads((root / "second" / "environment.json").read_text())["stages"]["main"]
+    assert (stage["init"], stage["share"], stage["steps"]) == ("continued", 1.0, 2)
+    scores = [json.loads(line) for line in (root / "scored" / "scores.jsonl").read_text().splitlines()]
+    assert {row["exam_id"] for row in scores} == {"e14", "e15", "e16", "e17"}
+    assert {row["part"] for row in scores} == {"mass", "calcification", "asymmetry", "architectural_distortion"}
+    boxes = [json.loads(line) for line in (root / "predicted" / "predictions.jsonl").read_text().splitlines()]
+    assert all(0 <= box["x0"] < box["x1"] <= 120 and 0 <= box["y0"] < box["y1"] <= 160 for box in boxes)
+
+
+def test_a_cancel_file_ends_a_run_with_a_checkpoint_and_it_can_go_on(a_folder):
+    run = a_folder("run", steps=4000)
+    child = start(run)
+    wait_for(run, "checkpoint", child)
+    RunFolder(run).ask_to_cancel("no longer wanted")
+    assert child.wait(timeout=60) == Exit.CANCELLED
+    last = events_of(run)[-1]
+    assert (last["type"], last["reason"], last["resumable"]) == ("cancelled", "no longer wanted", True)
+    assert (run / "checkpoints" / "main" / "last" / "checkpoint.json").exists()
+
+
+@pytest.mark.parametrize("how", ["sigterm", "supervisor gone"])
+def test_a_run_that_is_told_to_end_leaves_a_checkpoint(a_folder, how):
+    run = a_folder("run", steps=4000)
+    child = start(run, "train", *(["--supervised"] if how == "supervisor gone" else []))
+    wait_for(run, "stage_started", child)
+    if how == "sigterm":
+        child.send_signal(signal.SIGTERM)
+    else:
+        child.stdin.close()
+    assert child.wait(timeout=60) == Exit.CANCELLED
+    assert events_of(run)[-1]["reason"] == ("SIGTERM" if how == "sigterm" else "supervisor_gone")
+
+
+def one_patient_twice(rows):
+    return [replace(row, patient_id="p0") if row.image_id in ("i0", "i12") else row for row in rows]
+
+
+def unlabelled(rows):
+    return [replace(row, density=None) for row in rows]
+
+
+def wrong_hash(rows):
+    return [replace(row, sha256="0" * 64) if row.image_id == "i3" else row for row in rows]
+
+
+def wrong_size(rows):
+    return [replace(row, rows=161) if row.image_id == "i3" else row for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (one_patient_twice, "leakage_patient"),
+        (unlabelled, "labels_missing"),
+        (wrong_hash, "hash_mismatch"),
+        (wrong_size, "size_mismatch"),
+    ],
+)
+def test_data_that_cannot_be_learned_from_are_refused_with_the_reason(a_folder, change, code):
+    run = a_folder("run", change=change)
+    assert ml(run) == Exit.DATA_REFUSED
+    last = events_of(run)[-1]
+    assert (last["type"], last["code"], last["exit_code"]) == ("failed", code, 3)
+
+
+def test_an_unknown_option_of_the_method_or_of_the_pixels_is_refused(a_folder):
+    assert ml(a_folder("config", speed=3)) == Exit.INVALID_REQUEST
+    run = a_folder("contrast")
+    document = json.loads((run / "request.json").read_text())
+    document["pixels"]["contrast"] = 2
+    (run / "request.json").write_text(json.dumps(document))
+    assert ml(run) == Exit.INVALID_REQUEST
+    assert ml(run, "score") == Exit.INVALID_REQUEST  # the folder asks for train
