@@ -68,7 +68,7 @@ def run_dir(films, tmp_path, tmp_path_factory):
     by_patient = dict(zip(patients, splits, strict=True))
     document = [{**row, "split": by_patient[row["patient_id"]]} for row in mini_mias.manifest_rows(films)]
     write_manifest(folder, [from_dict(ManifestRow, row) for row in document], pixels_root=films)
-    order(folder, steps=12)
+    order(folder, steps=25)
     return folder
 
 
@@ -103,7 +103,7 @@ def wait_until(condition, seconds=40):
 @pytest.mark.trap(44)
 @pytest.mark.trap(45)
 def test_a_child_that_was_killed_is_started_again_and_finishes(run_dir):
-    first = Seen(until="metric", act=lambda pid: os.kill(pid, signal.SIGKILL))
+    first = Seen(until="stage_started", act=lambda pid: os.kill(pid, signal.SIGKILL))
     assert train(run_dir, first) == -signal.SIGKILL
     again = Seen()
     assert train(run_dir, again) == Exit.FINISHED
@@ -115,7 +115,7 @@ def test_a_child_that_was_killed_is_started_again_and_finishes(run_dir):
 
 def test_a_cancelled_child_says_so_and_can_be_resumed(run_dir):
     with pytest.raises(Stopped):
-        train(run_dir, Seen(until="metric", how="cancel"))
+        train(run_dir, Seen(until="stage_started", how="cancel"))
     last = json.loads((run_dir / "events.jsonl").read_text().splitlines()[-1])
     assert (last["type"], last["resumable"]) == ("cancelled", True)
     again = Seen()
@@ -124,7 +124,7 @@ def test_a_cancelled_child_says_so_and_can_be_resumed(run_dir):
 
 
 def test_a_child_that_is_given_back_leaves_when_its_pipe_ends(run_dir):
-    seen = Seen(until="metric", how="give_back")
+    seen = Seen(until="stage_started", how="give_back")
     with pytest.raises(Stopped):
         train(run_dir, seen)
     assert seen.all[-1]["type"] == "cancelled"
