@@ -1,0 +1,109 @@
+"""A breast in three dimensions: its size, and where the fibroglandular tissue lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from ml.simulation.frame import AXES
+from ml.simulation.model import Density, Floats, Side
+from ml.simulation.streams import stream
+from ml.simulation.texture import power_law
+
+VOXEL_MM = 2.0
+#: Share of the breast's inner volume that is fibroglandular, by class. BI-RADS gives words; these ranges keep them
+#: apart in per cent dense area as readers see it.
+VOLUME_SHARE: dict[str, tuple[float, float]] = {
+    "a": (0.015, 0.04), "b": (0.09, 0.16), "c": (0.26, 0.38), "d": (0.55, 0.72),
+}  # fmt: skip
+#: The two breasts of a woman resemble each other: the variance of the texture that they share.
+SHARED = 0.7
+
+
+@dataclass(frozen=True)
+class Woman:
+    """What both breasts have in common. Lengths in mm."""
+
+    seed: int
+    density: Density
+    depth: float
+    half_width: float
+    thickness: float
+    share: float
+
+    @classmethod
+    def draw(cls, seed: int, density: Density) -> Woman:
+        generator = stream(seed, "woman")
+        depth = float(generator.uniform(72, 104))
+        return cls(
+            seed=seed,
+            density=density,
+            depth=depth,
+            half_width=depth * float(generator.uniform(0.86, 1.0)),
+            thickness=depth * float(generator.uniform(0.5, 0.66)),
+            share=float(generator.uniform(*VOLUME_SHARE[density])),
+        )
+
+
+@dataclass(frozen=True)
+class Breast:
+    """One side. gland: (nx, ny, nz) share of fibroglandular tissue, 0 to 1; support: 1 inside the breast."""
+
+    side: Side
+    depth: float
+    half_width: float
+    gland: Floats
+    support: Floats
+
+    def projected(self, projection: str) -> Floats:
+        """(nx, n) mean share along the beam; the second axis is v, centred on the nipple's level."""
+        gland, support = self.gland, self.support
+        if projection == "MLO":
+            gland, support = (_turned(part) for part in (gland, support))
+            total, weight = gland.sum(axis=2), support.sum(axis=2)
+        else:
+            total, weight = gland.sum(axis=2)[:, ::-1], support.sum(axis=2)[:, ::-1]
+        return total / np.maximum(weight, 4.0)
+
+
+def breast(woman: Woman, side: Side) -> Breast:
+    """The breast of one side."""
+    generator = stream(woman.seed, "breast", side)
+    depth = woman.depth * float(generator.uniform(0.97, 1.03))
+    half = woman.half_width * float(generator.uniform(0.97, 1.03))
+    shape = (int(120 / VOXEL_MM), int(2 * 120 / VOXEL_MM), int(2 * 120 / VOXEL_MM))
+    x = ((np.arange(shape[0]) + 0.5) * VOXEL_MM)[:, None, None]
+    y = ((np.arange(shape[1]) + 0.5) * VOXEL_MM - 120)[None, :, None]
+    z = ((np.arange(shape[2]) + 0.5) * VOXEL_MM - 120)[None, None, :]
+    support = ((x / depth) ** 2.2 + (y / half) ** 2 + (z / (0.85 * half)) ** 2 < 1).astype(float)
+    potential = _cone(x / depth, y / half, z / (0.85 * half)) + 0.75 * _texture(woman.seed, side, shape)
+    inner = potential[support > 0]
+    threshold = np.quantile(inner, 1 - woman.share)
+    gland = support / (1 + np.exp(-np.clip((potential - threshold) / 0.12, -30, 30)))
+    return Breast(side, depth, half, gland, support)
+
+
+def _cone(x: Floats, y: Floats, z: Floats) -> Floats:
+    """How likely tissue is fibroglandular: a cone with its tip behind the nipple, more in the upper outer quarter."""
+    radius = np.interp(x, [0, 0.1, 0.35, 0.6, 0.85, 1.0], [0.5, 0.62, 0.78, 0.7, 0.36, 0.12])
+    reach = np.sqrt((y - 0.08) ** 2 + (z - 0.06) ** 2) / radius
+    behind = np.clip(0.16 - x, 0, None) * 9.0
+    skin = np.clip(x**2.2 + y**2 + z**2 - 0.72, 0, None) * 9.0
+    return 1.7 * (1 - np.minimum(reach, 2.2)) + 0.5 * y + 0.3 * z - behind - skin
+
+
+def _texture(seed: int, side: Side, shape: tuple[int, int, int]) -> Floats:
+    common, own = (
+        power_law(stream(seed, "tissue", name), shape, VOXEL_MM, beta=3.4, coarsest_mm=45) for name in ("both", side)
+    )
+    return SHARED**0.5 * common + (1 - SHARED) ** 0.5 * own
+
+
+def _turned(part: Floats) -> Floats:
+    """The grid turned so that its axes are those of the MLO view."""
+    middle = (np.array(part.shape) - 1) / 2
+    middle[0] = 0.0
+    matrix = AXES["MLO"].T
+    return ndimage.affine_transform(part, matrix, offset=middle - matrix @ middle, order=1)
