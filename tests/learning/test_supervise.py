@@ -103,7 +103,7 @@ def wait_until(condition, seconds=40):
 @pytest.mark.trap(44)
 @pytest.mark.trap(45)
 def test_a_child_that_was_killed_is_started_again_and_finishes(run_dir):
-    first = Seen(until="stage_started", act=lambda pid: os.kill(pid, signal.SIGKILL))
+    first = Seen(until="stage_started", how=None, act=lambda pid: os.kill(pid, signal.SIGKILL))
     assert train(run_dir, first) == -signal.SIGKILL
     again = Seen()
     assert train(run_dir, again) == Exit.FINISHED
