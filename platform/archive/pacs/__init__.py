@@ -2,6 +2,6 @@
 
 import logging
 
-# Their debug lines hold whole addresses, and a search for a patient is in the address.
-for _name in ("dicomweb_client", "urllib3"):
-    logging.getLogger(_name).setLevel(logging.WARNING)
+# Their lines hold whole addresses, and a search for a patient is in the address.
+for _name in ("dicomweb_client", "urllib3", "retrying"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)

@@ -139,10 +139,9 @@ def clear_errors(missing: type[MammoError] = ArchiveNonsense) -> Iterator[None]:
         raise ArchiveRefuses("The archive's certificate is not one that this server trusts.") from error
     except requests.exceptions.HTTPError as error:
         raise _by_status(error.response, missing) from error
-    except requests.exceptions.ConnectionError as error:
-        slow = (
-            "timed out" in str(error).lower()
-        )  # a read that times out in the middle of a body has no class of its own
+    except (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
+        # A read that times out in the middle of a body has no class of its own.
+        slow = "timed out" in str(error).lower()
         raise (ArchiveSlow() if slow else ArchiveDown()) from error
     except Exception as error:
         # Whatever a stranger's bytes make of the parsers: JSON, multipart, DICOM.
