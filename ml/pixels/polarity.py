@@ -50,4 +50,5 @@ def _air_is_high(x: Floats, info: PixelInfo) -> bool:
     else:  # Nobody says where the chest wall is: air is the flatter of the two borders.
         air = min(left, right, key=lambda strip: float(np.std(strip)))
     rest = x[:, width:] if air is left else x[:, :-width]
-    return float(np.median(air)) > float(np.median(rest))
+    # The mean, not the median: around a small breast most of the rest is air as well.
+    return float(np.median(air)) > float(rest.mean(dtype=np.float64))
