@@ -71,7 +71,7 @@ function Person({ me, role }: { me: Me; role: Parameters<typeof placesOfPerson>[
 export function SignOut() {
   const leave = useDeed(signOut);
   return (
-    <button type="button" onClick={() => void leave.run()}>
+    <button type="button" className="sign-out" onClick={() => void leave.run()}>
       {leave.error ? `Could not sign out: ${leave.error.message}` : "Sign out"}
     </button>
   );

@@ -1,6 +1,8 @@
 import { type ReactNode, useEffect } from "react";
 import { loadSession, useSession } from "../api/session";
 import type { Me } from "../api/types";
+import { NewProject } from "../pages/settings/new-project";
+import { PageHead } from "../ui/panel";
 import { Bar, SignOut } from "./bar";
 import { useDeed } from "./data";
 import { Problem } from "./problem";
@@ -49,12 +51,17 @@ export function Shell({ children }: { children: ReactNode }) {
 function NoProject({ me }: { me: Me }) {
   return (
     <main className="page">
-      <h1>No project yet</h1>
-      <p>
-        You are signed in as {me.username}, and no project has given you a role. Ask an administrator of a
-        project to add you.
-      </p>
-      <SignOut />
+      <PageHead title="No project yet" about={`signed in as ${me.username}`}>
+        <SignOut />
+      </PageHead>
+      {me.is_site_admin ? (
+        <>
+          <p>Exams are read, frozen and learned from inside a project. Make the first one.</p>
+          <NewProject />
+        </>
+      ) : (
+        <p>No project has given you a role. Ask an administrator of a project to add you.</p>
+      )}
     </main>
   );
 }

@@ -113,7 +113,11 @@ const columns: readonly Column<IngestItem>[] = [
 function Items({ ingest }: { ingest: Ingest }) {
   const { query } = useAddress();
   const asked = { state: query.get("state"), code: query.get("code") };
-  const list = useList<IngestItem>(`ingests/${ingest.id}/items/`, asked, ingest.state === "closed" ? null : 3);
+  const list = useList<IngestItem>(
+    `ingests/${ingest.id}/items/`,
+    asked,
+    ingest.state === "closed" ? null : 3,
+  );
   const filters = [
     { word: "state", label: "State", options: options(Object.keys(ingest.counts)) },
     {

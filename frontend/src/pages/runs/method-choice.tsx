@@ -28,7 +28,7 @@ export function MethodChoice({ methods, chosen, onChoose }: Props) {
             <strong>{method.name}</strong> · {words(method.task)}
             {method.findings.length > 0 && `: ${method.findings.map(words).join(", ")}`}
           </span>
-          {method.refusal && <span className="reason">{method.refusal}</span>}
+          {method.refusal && <span className="warn">{method.refusal}</span>}
           <span className="hint">{method.reference}</span>
         </label>
       ))}
