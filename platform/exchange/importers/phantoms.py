@@ -17,6 +17,8 @@ from jobs.handlers import JobContext
 NAME = "phantoms"
 SCHEMA = "mammoloop.phantoms/1."
 _SPLITS = frozenset({"train", "val", "test", "audit"})
+#: From harmless to worst, so that a breast has the category of its worst finding.
+_BIRADS = ("1", "2", "3", "0", "4", "4A", "4B", "4C", "5", "6")
 _KEPT = ("type", "subtype", "pathology", "laterality")
 Truth = dict[str, Any]
 
@@ -95,17 +97,15 @@ def document_from(truth: Truth, image_ids: dict[str, str]) -> dict[str, Any]:
     """The reading of one exam from its truth; `image_ids` maps SOP Instance UIDs to our images."""
     document = empty_document()
     for side, breast in document["breasts"].items():
-        sided = [finding for finding in truth["findings"] if finding.get("laterality") == side]
-        breast |= {"density": truth["density"], "birads": "4" if sided else "1"}
+        said = [f.get("birads") or "4" for f in truth["findings"] if f.get("laterality") == side]
+        breast |= {"density": truth["density"], "birads": max(said, default="1", key=_BIRADS.index)}
     for order, finding in enumerate(truth["findings"], start=1):
-        said = {key: finding[key] for key in _KEPT if finding.get(key) is not None}
-        said |= {"birads": finding.get("birads") or "4", "order": order}
+        kept = {key: finding[key] for key in _KEPT if finding.get(key) not in (None, "unknown")}
+        kept |= {"birads": finding.get("birads") or "4", "order": order}
         marks = [(image_ids[uid], mark) for uid, mark in _marks(finding) if uid in image_ids]
-        add_finding(document, f"{NAME}|{truth['study_instance_uid']}|{order}", said, marks)
+        add_finding(document, f"{NAME}|{truth['study_instance_uid']}|{order}", kept, marks)
     return document
 
 
 def _marks(finding: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
-    for uid, marks in sorted(finding["marks"].items()):
-        for mark in marks if isinstance(marks, list) else [marks]:
-            yield uid, mark
+    return [(uid, mark) for uid, marks in sorted(finding["marks"].items()) for mark in marks]
