@@ -1,6 +1,6 @@
 import { memo } from "react";
 import { handlesOf } from "../geometry/handles";
-import { type ImagePoint, imagePoint } from "../geometry/points";
+import { type DisplayPoint, distance, type ImagePoint, imagePoint } from "../geometry/points";
 import { boundsOf, lengthPx, outline, type Shape } from "../geometry/shapes";
 import { toDisplay, type View } from "../geometry/view";
 import { FINDING_NAMES, type PlacedMark, shapeOf } from "../reading/document";
@@ -54,21 +54,25 @@ const Mark = memo(function Mark({ mark, shape, view, isSelected, hasHandles, mmP
       <text className="mark-label" x={middle} y={labelY} textAnchor="middle">
         {markLabel(mark, shape, mmPerPx)}
       </text>
-      {hasHandles &&
-        handlesFor(shape).map((handle) => <Handle key={handle.join()} at={handle} view={view} />)}
+      {hasHandles && handlesToShow(shape, view).map((at) => <Handle key={at.join()} at={at} />)}
     </g>
   );
 });
 
-const MOST_HANDLES = 40;
-const handlesFor = (shape: Shape): ImagePoint[] => {
-  const handles = handlesOf(shape);
-  const every = Math.ceil(handles.length / MOST_HANDLES);
-  return handles.filter((_, i) => i % every === 0);
-};
+const HANDLES_APART = 14;
 
-function Handle({ at, view }: { at: ImagePoint; view: View }) {
-  const [x, y] = toDisplay(at, view);
+/** The handles to draw, no closer than can be told apart on the screen; all of them can be pulled. */
+function handlesToShow(shape: Shape, view: View): DisplayPoint[] {
+  const shown: DisplayPoint[] = [];
+  for (const handle of handlesOf(shape)) {
+    const at = toDisplay(handle, view);
+    const last = shown.at(-1);
+    if (!last || shape.kind !== "polygon" || distance(last, at) >= HANDLES_APART) shown.push(at);
+  }
+  return shown;
+}
+
+function Handle({ at: [x, y] }: { at: DisplayPoint }) {
   return <rect className="mark-handle" x={x - 3} y={y - 3} width={6} height={6} />;
 }
 

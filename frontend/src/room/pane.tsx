@@ -113,7 +113,6 @@ export function ImagePane(props: Props) {
   });
 
   function press(event: PointerEvent<HTMLDivElement>) {
-    props.onActive(image.id);
     if (!view) return;
     event.currentTarget.setPointerCapture(event.pointerId);
     const pressed = pressOf(event, placeOf(event), view);
@@ -175,6 +174,7 @@ export function ImagePane(props: Props) {
         role="application"
         aria-label={`${viewName.replace("-", " ")}: draw, select and look with the pointer`}
         className={`pane-surface tool-${tool}`}
+        onPointerEnter={() => props.onActive(image.id)}
         onPointerDown={press}
         onPointerMove={move}
         onPointerUp={release}

@@ -40,7 +40,7 @@ export function Panel(props: PanelProps) {
   const { document, images, isLocked, edit } = props;
   const hints = hintsFor(document, images);
   return (
-    <aside className="panel" aria-label="Answers">
+    <aside className="answers" aria-label="Answers">
       <fieldset disabled={isLocked} className="panel-answers">
         <Breasts document={document} edit={edit} />
         <Findings {...props} />
@@ -135,7 +135,7 @@ type ChoiceProps<T extends string> = {
 /** One of a few; a second press takes it back. */
 function Choice<T extends string>({ name, label, options, value, onChange }: ChoiceProps<T>) {
   return (
-    <fieldset className="choice" aria-label={label} data-testid={name}>
+    <fieldset className="pick" aria-label={label} data-testid={name}>
       {options.map((option) => (
         <button
           key={option}

@@ -17,7 +17,7 @@ export type Picture = {
 /** What is known of a picture once its pixels are here. */
 export type PictureFacts = { breast: Bounds; opening: Shading };
 
-/** Darker than this share of white counts as the black beside the breast. */
+/** Brighter than the darkest by less than this share of white counts as the black beside the breast. */
 const BLACK = 0.06;
 const CAMERA_DISTANCE = 100;
 
@@ -45,8 +45,12 @@ export class Pane {
     await viewport.setStack([picture.address], 0);
     const pixels = viewport.getCornerstoneImage()?.getPixelData();
     if (!pixels) throw new Error("The image came without pixels");
-    const opening = openingShading(picture.windows, picture.voiFunction, valueRange(pixels));
-    const isBreast = (value: number): boolean => greyOf(value, opening, picture.photometric) > BLACK;
+    const range = valueRange(pixels);
+    const opening = openingShading(picture.windows, picture.voiFunction, range);
+    // The black beside the breast is not always black: a sigmoid window leaves it grey.
+    const darkest = Math.min(...range.map((value) => greyOf(value, opening, picture.photometric)));
+    const isBreast = (value: number): boolean =>
+      greyOf(value, opening, picture.photometric) > darkest + BLACK;
     return { breast: contentBox(pixels, picture.size, isBreast), opening };
   }
 
