@@ -78,25 +78,27 @@ def breast(woman: Woman, side: Side) -> Breast:
     y = ((np.arange(shape[1]) + 0.5) * VOXEL_MM - 120)[None, :, None]
     z = ((np.arange(shape[2]) + 0.5) * VOXEL_MM - 120)[None, None, :]
     support = ((x / depth) ** 2.2 + (y / half) ** 2 + (z / (0.85 * half)) ** 2 < 1).astype(float)
-    potential = _cone(x / depth, y / half, z / (0.85 * half)) + 0.75 * _texture(woman.seed, side, shape)
+    potential = _cone(x / depth, y / half, z / (0.85 * half)) + 0.85 * _texture(woman.seed, side, shape)
     inner = potential[support > 0]
     threshold = np.quantile(inner, 1 - woman.share)
-    gland = support / (1 + np.exp(-np.clip((potential - threshold) / 0.12, -30, 30)))
+    gland = support / (1 + np.exp(-np.clip((potential - threshold) / 0.2, -30, 30)))
     return Breast(side, depth, half, gland, support)
 
 
 def _cone(x: Floats, y: Floats, z: Floats) -> Floats:
     """How likely tissue is fibroglandular: a cone with its tip behind the nipple, more in the upper outer quarter."""
     radius = np.interp(x, [0, 0.1, 0.35, 0.6, 0.85, 1.0], [0.5, 0.62, 0.78, 0.7, 0.36, 0.12])
-    reach = np.sqrt((y - 0.08) ** 2 + (z - 0.06) ** 2) / radius
-    behind = np.clip(0.16 - x, 0, None) * 9.0
+    tail, across = (y + z) * 2**-0.5 - 0.1, (y - z) * 2**-0.5
+    reach = np.sqrt((tail / 1.2) ** 2 + across**2) / radius
+    behind = np.clip(0.3 - x, 0, None) ** 2 * 22.0
     skin = np.clip(x**2.2 + y**2 + z**2 - 0.72, 0, None) * 9.0
     return 1.7 * (1 - np.minimum(reach, 2.2)) + 0.5 * y + 0.3 * z - behind - skin
 
 
 def _texture(seed: int, side: Side, shape: tuple[int, int, int]) -> Floats:
+    spacing = (0.6 * VOXEL_MM, VOXEL_MM, VOXEL_MM)
     common, own = (
-        power_law(stream(seed, "tissue", name), shape, VOXEL_MM, beta=3.4, coarsest_mm=45) for name in ("both", side)
+        power_law(stream(seed, "tissue", name), shape, spacing, beta=4.0, coarsest_mm=40) for name in ("both", side)
     )
     return SHARED**0.5 * common + (1 - SHARED) ** 0.5 * own
 

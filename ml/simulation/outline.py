@@ -41,7 +41,7 @@ def anatomy(woman: Woman, breast: Breast, view: str, spacing_mm: float) -> Anato
         line = _cc_line(breast, frame, generator)
         muscle = np.full(frame.shape, -50.0)
     else:
-        frame = Frame(view, spacing_mm, float(generator.uniform(132, 146)), float(generator.uniform(5, 10)))
+        frame = Frame(view, spacing_mm, float(generator.uniform(140, 154)), float(generator.uniform(5, 10)))
         line = _mlo_line(breast, frame, generator)
         muscle = _muscle(frame, generator)
     return Anatomy(frame, _within(line, frame), muscle)
@@ -50,9 +50,9 @@ def anatomy(woman: Woman, breast: Breast, view: str, spacing_mm: float) -> Anato
 def _cc_line(breast: Breast, frame: Frame, generator: np.random.Generator) -> Floats:
     """(n, 2) as (u, v) from the top of the chest wall over the nipple to its bottom."""
     angle = np.linspace(-np.pi / 2, np.pi / 2, 721)
-    power = float(generator.uniform(0.78, 0.9))
-    half = breast.half_width * np.where(angle < 0, 1.04, 0.98)
-    u = breast.depth * np.abs(np.cos(angle)) ** power
+    pointed = float(generator.uniform(1.75, 2.1))
+    half = breast.half_width * np.where(angle < 0, 1.1, 1.04)
+    u = breast.depth * (1 - np.abs(np.sin(angle)) ** pointed) ** float(generator.uniform(0.66, 0.78))
     v = frame.nipple_v_mm + half * np.sin(angle)
     ends = [np.array([[-30.0, v[0]]]), np.array([[-30.0, v[-1]]])]
     return np.concatenate([ends[0], _with_nipple(np.stack([u, v], axis=1), frame, generator), ends[1]])
@@ -61,13 +61,13 @@ def _cc_line(breast: Breast, frame: Frame, generator: np.random.Generator) -> Fl
 def _mlo_line(breast: Breast, frame: Frame, generator: np.random.Generator) -> Floats:
     """From the armpit down over the nipple to the fold beneath the breast and the belly."""
     depth, nipple = breast.depth + frame.shift_u_mm, frame.nipple_v_mm
-    fold = min(nipple + breast.half_width * float(generator.uniform(0.82, 0.95)), DETECTOR_MM[0] - 8.0)
+    fold = min(nipple + breast.half_width * float(generator.uniform(0.84, 0.96)), DETECTOR_MM[0] - 8.0)
     low = fold - nipple
     knots = [
-        (0.50 * depth, -12.0), (0.60 * depth, 0.24 * nipple), (0.78 * depth, 0.55 * nipple),
-        (0.955 * depth, 0.82 * nipple), (depth, nipple), (0.93 * depth, nipple + 0.33 * low),
-        (0.66 * depth, nipple + 0.70 * low), (0.30 * depth, nipple + 0.95 * low),
-        (0.15 * depth, nipple + 1.06 * low), (0.11 * depth, nipple + 1.3 * low), (0.10 * depth, nipple + 2.4 * low),
+        (0.70 * depth, -12.0), (0.765 * depth, 0.24 * nipple), (0.87 * depth, 0.55 * nipple),
+        (0.97 * depth, 0.82 * nipple), (depth, nipple), (0.94 * depth, nipple + 0.33 * low),
+        (0.73 * depth, nipple + 0.68 * low), (0.44 * depth, nipple + 0.90 * low),
+        (0.27 * depth, nipple + 1.02 * low), (0.205 * depth, nipple + 1.2 * low), (0.21 * depth, nipple + 2.2 * low),
     ]  # fmt: skip
     u, v = np.array(knots).T
     along = np.concatenate([[0], np.cumsum(np.hypot(np.diff(u), np.diff(v)))])
@@ -78,10 +78,10 @@ def _mlo_line(breast: Breast, frame: Frame, generator: np.random.Generator) -> F
 
 def _with_nipple(line: Floats, frame: Frame, generator: np.random.Generator) -> Floats:
     """The nipple in profile: a small bump where the line crosses the nipple's level."""
-    height, width = float(generator.uniform(3.5, 7.0)), float(generator.uniform(3.4, 4.6))
+    height, width = float(generator.uniform(2.5, 5.5)), float(generator.uniform(4.2, 5.6))
     offset = line[:, 1] - frame.nipple_v_mm
     outside = line[:, 0] > 0.5 * line[:, 0].max()
-    bump = height * np.exp(-((offset / width) ** 4)) * outside
+    bump = height * np.exp(-((offset / width) ** 2)) * outside
     return line + np.stack([bump, np.zeros_like(bump)], axis=1)
 
 

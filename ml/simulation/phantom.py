@@ -102,7 +102,8 @@ def _view(
     woman: Woman, side: Breast, view: Anatomy, placed: Sequence[_Placed], noise: float, extras: bool
 ) -> tuple[ViewImage, dict[int, Mark]]:
     frame, seed = view.frame, woman.seed
-    share, threads = render.glandular_share(side, view, seed), render.connective(view, seed)
+    threads = render.connective(view, seed)
+    share = render.glandular_share(side, view, threads, seed)
     added = _extra_layers(view, woman) if extras else np.zeros(frame.shape)
     canvas = Canvas(frame, woman.thickness, share.copy(), threads, added)
     masks: dict[int, Bools] = {}

@@ -14,7 +14,7 @@ from ml.simulation.model import Floats
 def power_law(
     generator: np.random.Generator,
     shape: tuple[int, ...],
-    spacing_mm: float,
+    spacing_mm: float | tuple[float, ...],
     *,
     beta: float = 3.0,
     coarsest_mm: float = 60.0,
@@ -22,10 +22,13 @@ def power_law(
 ) -> Floats:
     """A periodic Gaussian field of any number of axes, mean 0, variance 1, with power 1 / f^beta between two lengths.
 
-    Structure longer than coarsest_mm is held at its level; structure shorter than finest_mm is smoothed away.
+    Structure longer than coarsest_mm is held at its level; structure shorter than finest_mm is smoothed away. An axis
+    whose spacing is given smaller than it is has its structure drawn out.
     """
     white = generator.standard_normal(shape)
-    frequencies = [np.fft.fftfreq(size, spacing_mm) for size in shape[:-1]] + [np.fft.rfftfreq(shape[-1], spacing_mm)]
+    spacings = spacing_mm if isinstance(spacing_mm, tuple) else (spacing_mm,) * len(shape)
+    frequencies = [np.fft.fftfreq(size, step) for size, step in zip(shape[:-1], spacings, strict=False)]
+    frequencies.append(np.fft.rfftfreq(shape[-1], spacings[-1]))
     squared = sum(axis**2 for axis in np.meshgrid(*frequencies, indexing="ij", sparse=True))
     gain = (squared + coarsest_mm**-2) ** (-beta / 4)
     if finest_mm:
