@@ -1,5 +1,6 @@
 """The whole image and 25 overlapping sections of it: a 5x5 grid of a third of each side, stride a sixth."""
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -33,7 +34,7 @@ def resize(x: Tensor, scale: float) -> Tensor:
 
 def inner_edge(boxes: Tensor, window: Window, rows: int, cols: int) -> Tensor:
     """(N,) True where a box touches an edge of its section that is not an edge of the image."""
-    touches = boxes.new_zeros(len(boxes), dtype=bool)
+    touches = boxes.new_zeros(len(boxes), dtype=torch.bool)
     for side, (edge, image_edge) in enumerate(zip(window, (0, 0, cols, rows), strict=True)):
         if edge != image_edge:
             touches |= (boxes[:, side] - edge).abs() < EDGE_PX

@@ -166,7 +166,7 @@ def stages(config: Config, labels: tuple[str, ...]) -> tuple[Stage, ...]:
     )
 
 
-def predict(network: nn.Module, x: Tensor, valid: Tensor, config: Config, inference: Inference) -> list[Prediction]:
+def predict(network: Any, x: Tensor, valid: Tensor, config: Config, inference: Inference) -> list[Prediction]:
     """Softmax of a batch; with passes, their mean. The trunk runs once, the last layer once per pass."""
     embedding = network.embed(x).float()
     if inference.passes:

@@ -98,7 +98,8 @@ class RetinaNet(nn.Module):
         self.in_channels, self.anchor_px = config.in_channels, config.anchor_px
         block = BasicBlock if config.block == "basic" else Bottleneck
         self.trunk = ResNet(block, config.depths, width=config.width, in_channels=config.in_channels, norm=config.norm)
-        self.fpn = FPN(*self.trunk.widths[2:], channels=config.pyramid)
+        c3, c4, c5 = self.trunk.widths[2:]
+        self.fpn = FPN(c3, c4, c5, config.pyramid)
         self.head = RetinaHead(classes, config.pyramid, dropout=config.dropout)
 
     def pyramid(self, x: Tensor) -> list[Tensor]:
@@ -278,7 +279,7 @@ def _settle(found: _Candidates, config: Config, inference: Inference, embedding:
     )
 
 
-def predict(network: nn.Module, x: Tensor, valid: Tensor, config: Config, inference: Inference) -> list[Prediction]:
+def predict(network: Any, x: Tensor, valid: Tensor, config: Config, inference: Inference) -> list[Prediction]:
     """Boxes in pixels of the prepared image; x (B, 1, 1, H, W)."""
     if not config.sections:
         found, embeddings = _candidates(network, x, valid, inference)

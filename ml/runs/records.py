@@ -153,8 +153,12 @@ def _of_pair(items: tuple[Converter, ...]) -> Converter:
     return convert
 
 
-@cache
 def _of_dataclass(cls: Any, strict: bool) -> Converter:
+    return _compiled(cls, strict)
+
+
+@cache
+def _compiled(cls: Any, strict: bool) -> Converter:
     hints = get_type_hints(cls)
     fields = {field.name: _converter(hints[field.name], strict) for field in dataclasses.fields(cls)}
     needed = {

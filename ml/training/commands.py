@@ -207,12 +207,12 @@ def _temperature(run: Run, model: Model, samples: Sequence[Sample], loader: Imag
     """Fitted on validation; 1 for detectors, and where validation is too small to know."""
     if model.spec.task != "density":
         return 1.0
-    labelled = [sample for sample in samples if density_class(sample.row) is not None]
     logits, truth = [], []
-    for sample, _, said in _predictor(run, model).over(labelled, loader, Inference(), run.watch.stop):
-        assert said.probabilities is not None
-        logits.append(np.log(said.probabilities.numpy().astype(np.float64).clip(1e-12)))
-        truth.append(density_class(sample.row))
+    for sample, _, said in _predictor(run, model).over(samples, loader, Inference(), run.watch.stop):
+        label = density_class(sample.row)
+        if label is not None and said.probabilities is not None:
+            logits.append(np.log(said.probabilities.numpy().astype(np.float64).clip(1e-12)))
+            truth.append(label)
     return fit_temperature(truth, np.array(logits)) if logits else 1.0
 
 

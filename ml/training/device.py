@@ -31,7 +31,7 @@ class Machine:
     def place(self, network: nn.Module) -> nn.Module:
         """The network on the device, with channels last on CUDA, where convolutions are faster so."""
         network = network.to(self.device)
-        return network.to(memory_format=torch.channels_last) if self.cuda else network
+        return network.to(memory_format=torch.channels_last) if self.cuda else network  # type: ignore[call-overload]
 
     @property
     def memory_mb(self) -> int | None:

@@ -24,6 +24,7 @@ from ml.training.state import TrainState
 from ml.training.validating import Validation, validation_for
 
 SMALL_BATCH = 8
+MIN_BATCH = 4
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ def _stage(job: Job, stage: Stage, index: int, of: int) -> Fitted:
     began = time.monotonic()
     train = of_splits(job.samples, "train")
     loader = TrainLoader(train, job.loader, stage.sampler, job.request.seed, job.machine, job.workers)
+    stage = replace(stage, batch=min(stage.batch, max(MIN_BATCH, loader.n)))  # a larger one would repeat itself
     steps = planned_steps(stage, loader.n, job.start)
     job.watch.events.write("stage_started", stage=stage.name, index=index, of=of, planned_steps=steps)
     state, report = _state(job, stage, steps)

@@ -42,7 +42,8 @@ def reduced(rows: Sequence[ManifestRow], data: Data, seed: int) -> list[Manifest
         return list(rows)
     patients = sorted({row.patient_id for row in rows if row.split == "train"}, key=lambda p: _key(seed, p))
     wanted = patients[: max(1, round(data.train_fraction * len(patients)))]
-    count, kept = 0, set()
+    count = 0
+    kept: set[str] = set()
     for patient in wanted:
         count += sum(row.patient_id == patient and row.split == "train" for row in rows)
         if data.max_images is not None and count > data.max_images and kept:

@@ -18,7 +18,7 @@ def density_shares(row: ManifestRow) -> np.ndarray | None:
     """(4,) share of the readers for each class; None without a label."""
     if row.density is None or (row.density.label is None and not row.density.readers):
         return None
-    said = [reading.label for reading in row.density.readers] or [row.density.label]
+    said: list[str | None] = [reading.label for reading in row.density.readers] or [row.density.label]
     return np.array([sum(label == c for label in said) / len(said) for c in DENSITY_LABELS], dtype=np.float32)
 
 
