@@ -18,7 +18,6 @@ def run(ctx: JobContext, ingest: Ingest) -> dict[str, Any]:
     """Prepare the images of an ingest's exams. Each image that is done stays done when the job is killed."""
     exams = list(queries.exams_of(ingest).values_list("pk", flat=True))
     images = list(Image.objects.filter(exam__in=exams, derived_at=None).order_by("exam_id", "id"))
-    known = set(Image.objects.filter(exam__in=exams).exclude(derived_at=None).values_list("exam_id", flat=True))
     failed = 0
     for done, image in enumerate(images):
         ctx.check_cancelled()
@@ -26,8 +25,7 @@ def run(ctx: JobContext, ingest: Ingest) -> dict[str, Any]:
         failed += not prepare(image)
     ctx.progress(len(images), len(images), "Preparing images")
     whole = whole_exams(exams)
-    changed = known & {image.exam_id for image in images}
-    services.announce(ingest.project_id, _admitted(ingest, whole), changed=sorted(changed))
+    services.announce(ingest.project_id, _admitted(ingest, whole), changed=_changed(ingest, whole))
     return {"images": len(images) - failed, "failed": failed, "exams": len(whole)}
 
 
@@ -46,6 +44,14 @@ def whole_exams(exams: list[UUID]) -> list[UUID]:
     """The exams all of whose images are prepared."""
     missing = set(Image.objects.filter(exam__in=exams, derived_at=None).values_list("exam_id", flat=True))
     return [exam for exam in exams if exam not in missing]
+
+
+def _changed(ingest: Ingest, exams: list[UUID]) -> list[UUID]:
+    """Exams that could be shown before this ingest came and that it brought another image for."""
+    images = Image.objects.filter(exam__in=exams)
+    shown = images.filter(derived_at__lt=ingest.closed_at).values_list("exam_id", flat=True)
+    fresh = images.filter(created_at__gte=ingest.created_at, derived_at__gte=ingest.closed_at)
+    return sorted(set(shown) & set(fresh.values_list("exam_id", flat=True)))
 
 
 def _admitted(ingest: Ingest, exams: list[UUID]) -> list[UUID]:

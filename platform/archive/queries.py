@@ -36,7 +36,7 @@ def visible_exams(user: User, project: Project | UUID | str) -> QuerySet[Admissi
     """The admissions of a project, with exam and patient. Raises Missing for a stranger."""
     require_role(user, project)
     rows = Admission.objects.select_related("exam__patient")
-    return rows.filter(project=project.pk if isinstance(project, Project) else project)
+    return rows.filter(project_id=project.pk if isinstance(project, Project) else UUID(str(project)))
 
 
 def admission_of(user: User, exam_id: UUID | str, project: str | None) -> Admission:
@@ -59,7 +59,7 @@ def hung_images(exam: Exam) -> list[Image]:
 
     A For Processing image is left out where the same breast and view has another: the two are never mixed.
     """
-    images = list(exam.images.all().order_by("id"))
+    images = sorted(exam.images.all(), key=lambda image: image.pk)  # not order_by: a prefetch stays one
     shown = {(image.laterality, image.view) for image in images if image.presentation != PROCESSING}
     return [
         image for image in images if image.presentation != PROCESSING or (image.laterality, image.view) not in shown

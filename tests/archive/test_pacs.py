@@ -15,7 +15,7 @@ import requests
 from pydicom.uid import generate_uid
 
 from accounts.models import Role
-from archive import credentials, queries, services
+from archive import address, credentials, queries, services
 from archive.errors import (
     AddressRefused,
     ArchiveBusy,
@@ -27,7 +27,7 @@ from archive.errors import (
     StudyMissing,
 )
 from archive.models import Archive, Exam, Image, Ingest
-from archive.pacs import address, client
+from archive.pacs import client
 from archive.pacs.outbound import Outbound
 from jobs.models import Job, JobState
 from jobs.testing import run_queued

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from accounts.permissions import SignedIn
 from archive import columns, derive, queries, streaming
 from archive.api.serializers import ExamOut, ExamRow, ImageOut
+from archive.asking import asker
 from archive.errors import NotDerived
 from archive.models import Admission, Image, Split
 from core.api import ApiView, ApiViewSet
@@ -40,7 +41,7 @@ class Exams(ApiViewSet):
     lookup_value_converter = "uuid"
 
     def get_queryset(self) -> QuerySet[Admission]:
-        user = self.request.user
+        user = asker(self.request)
         rows = queries.visible_exams(user, project_of(self.request)).prefetch_related("exam__images")
         asked = self.request.query_params
         if asked.get("split") in Split.values:
@@ -64,19 +65,19 @@ class Exams(ApiViewSet):
     @extend_schema(parameters=[_PROJECT], responses=ExamOut)
     def retrieve(self, request: Request, pk: UUID) -> Response:
         named = project_of(request) if "project" in request.query_params else None
-        admission = queries.admission_of(request.user, pk, named)
+        admission = queries.admission_of(asker(request), pk, named)
         return Response(ExamOut(admission, context=self._context([admission])).data)
 
     def _context(self, rows: Sequence[Admission]) -> dict[str, Any]:
         if not rows:
             return {}
-        values = columns.values_of(self.request.user, rows[0].project_id, [row.exam_id for row in rows])
+        values = columns.values_of(asker(self.request), rows[0].project_id, [row.exam_id for row in rows])
         return {"columns": values}
 
 
 def image_or_missing(request: Request, pk: UUID) -> Image:
     """An image that the account may see. Raises Missing."""
-    image = queries.images_visible_to(request.user).filter(pk=pk).first()
+    image = queries.images_visible_to(asker(request)).filter(pk=pk).first()
     if image is None:
         raise Missing()
     return image

@@ -21,12 +21,13 @@ from archive.api.exams import project_of
 from archive.api.serializers import (
     ClosedOut,
     IngestIn,
+    IngestItemOut,
     IngestOut,
-    ItemOut,
     JobRef,
     ReceivedMany,
     ReceivedOut,
 )
+from archive.asking import asker
 from archive.models import Ingest, IngestItem, ItemState
 from core.api import ApiView, ApiViewSet, CursorPaging
 from core.errors import BadRequest, Missing
@@ -44,13 +45,13 @@ class Ingests(ApiViewSet):
     lookup_value_converter = "uuid"
 
     def get_queryset(self) -> QuerySet[Ingest]:
-        return queries.ingests_visible_to(self.request.user)
+        return queries.ingests_visible_to(asker(self.request))
 
     @extend_schema(parameters=[OpenApiParameter("project", OpenApiTypes.UUID)], responses=IngestOut(many=True))
     def list(self, request: Request) -> Response:
         project = project_of(request)
-        require_role(request.user, project, *queries.INGEST_ROLES)
-        page = self.paginate_queryset(self.get_queryset().filter(project=project))
+        require_role(asker(request), project, *queries.INGEST_ROLES)
+        page = self.paginate_queryset(self.get_queryset().filter(project_id=UUID(project)))
         return self.get_paginated_response(IngestOut(page, many=True).data)
 
     @extend_schema(request=IngestIn, responses={201: IngestOut})
@@ -58,9 +59,9 @@ class Ingests(ApiViewSet):
         given = IngestIn(data=request.data)
         given.is_valid(raise_exception=True)
         project = given.validated_data["project"]
-        require_role(request.user, project, Role.ADMIN)
+        require_role(asker(request), project, Role.ADMIN)
         ingest = services.create_ingest(
-            Project.objects.get(pk=project), by=request.user, dataset=given.validated_data["dataset"]
+            Project.objects.get(pk=project), by=asker(request), dataset=given.validated_data["dataset"]
         )
         return Response(IngestOut(ingest).data, status=status.HTTP_201_CREATED)
 
@@ -72,7 +73,7 @@ class Ingests(ApiViewSet):
     @action(detail=True, methods=["post"])
     def close(self, request: Request, pk: UUID) -> Response:
         """Take no more files; the job that parses them begins."""
-        job = services.close_ingest(administered(request, pk), by=request.user)
+        job = services.close_ingest(administered(request, pk), by=asker(request))
         return Response({"job": JobRef(job).data})
 
 
@@ -81,7 +82,7 @@ def administered(request: Request, pk: UUID) -> Ingest:
     ingest = Ingest.objects.select_related("project", "job").filter(pk=pk).first()
     if ingest is None:
         raise Missing()
-    require_role(request.user, ingest.project_id, Role.ADMIN)
+    require_role(asker(request), ingest.project_id, Role.ADMIN)
     return ingest
 
 
@@ -102,7 +103,7 @@ class IngestFiles(ApiView):
         expected = int(length) if length.isdecimal() else None
         name = request.query_params.get("name", "")
         item = services.receive_file(ingest, name, _body(request), expected=expected)
-        return Response({"item": ItemOut(item).data}, status=status.HTTP_202_ACCEPTED)
+        return Response({"item": IngestItemOut(item).data}, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(
         request={"multipart/form-data": _FORM},
@@ -117,7 +118,7 @@ class IngestFiles(ApiView):
         items = [
             services.receive_file(ingest, file.name or "", file.chunks(_CHUNK), expected=file.size) for file in files
         ]
-        return Response({"items": ItemOut(items, many=True).data}, status=status.HTTP_202_ACCEPTED)
+        return Response({"items": IngestItemOut(items, many=True).data}, status=status.HTTP_202_ACCEPTED)
 
 
 def _body(request: Request) -> Iterator[bytes]:
@@ -134,18 +135,18 @@ class IngestItems(ApiViewSet):
     """The files of an import, in order, and how each ended."""
 
     permission_classes = [SignedIn]
-    serializer_class = ItemOut
+    serializer_class = IngestItemOut
     pagination_class = ItemPaging
     queryset = IngestItem.objects.none()
 
     @extend_schema(
         parameters=[OpenApiParameter("state", str, enum=ItemState.values), OpenApiParameter("code", str)],
-        responses=ItemOut(many=True),
+        responses=IngestItemOut(many=True),
     )
     def list(self, request: Request, pk: UUID) -> Response:
-        ingest = get_object_or_404(queries.ingests_visible_to(request.user), pk=pk)
+        ingest = get_object_or_404(queries.ingests_visible_to(asker(request)), pk=pk)
         asked: dict[str, Any] = {
             name: request.query_params[name] for name in ("state", "code") if request.query_params.get(name)
         }
         page = self.paginate_queryset(ingest.items.filter(**asked))
-        return self.get_paginated_response(ItemOut(page, many=True).data)
+        return self.get_paginated_response(IngestItemOut(page, many=True).data)

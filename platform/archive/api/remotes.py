@@ -14,6 +14,7 @@ from accounts.models import Project
 from accounts.permissions import SiteAdmin
 from archive import services
 from archive.api.serializers import ArchiveIn, ArchiveOut, EchoOut, JobRef, PullIn, PullOut, SearchOut
+from archive.asking import asker
 from archive.models import Archive
 from archive.pacs import client
 from core.api import ApiViewSet
@@ -36,7 +37,7 @@ class Archives(mixins.ListModelMixin, ApiViewSet):
     def create(self, request: Request) -> Response:
         given = ArchiveIn(data=request.data)
         given.is_valid(raise_exception=True)
-        archive = services.create_archive(by=request.user, **given.validated_data)
+        archive = services.create_archive(by=asker(request), **given.validated_data)
         return Response(ArchiveOut(archive).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=ArchiveIn(partial=True), responses=ArchiveOut)
@@ -45,11 +46,11 @@ class Archives(mixins.ListModelMixin, ApiViewSet):
         archive = get_object_or_404(Archive, pk=pk)
         given = ArchiveIn(data=request.data, partial=True)
         given.is_valid(raise_exception=True)
-        return Response(ArchiveOut(services.change_archive(archive, by=request.user, **given.validated_data)).data)
+        return Response(ArchiveOut(services.change_archive(archive, by=asker(request), **given.validated_data)).data)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: UUID) -> Response:
-        services.delete_archive(get_object_or_404(Archive, pk=pk), by=request.user)
+        services.delete_archive(get_object_or_404(Archive, pk=pk), by=asker(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(request=None, responses=EchoOut)
@@ -70,7 +71,7 @@ class Archives(mixins.ListModelMixin, ApiViewSet):
         asked: dict[str, Any] = {
             name: request.query_params[name] for name in client.SEARCH_FIELDS if request.query_params.get(name)
         }
-        record(request.user, "archive.searched", target=archive, fields=sorted(asked))
+        record(asker(request), "archive.searched", target=archive, fields=sorted(asked))
         response = Response({"results": client.search(archive, asked)})
         response["Cache-Control"] = "no-store"
         return response
@@ -83,5 +84,7 @@ class Archives(mixins.ListModelMixin, ApiViewSet):
         given = PullIn(data=request.data)
         given.is_valid(raise_exception=True)
         project = get_object_or_404(Project, pk=given.validated_data["project"])
-        job = services.pull_studies(archive, project=project, studies=given.validated_data["studies"], by=request.user)
+        job = services.pull_studies(
+            archive, project=project, studies=given.validated_data["studies"], by=asker(request)
+        )
         return Response({"job": JobRef(job).data}, status=status.HTTP_202_ACCEPTED)

@@ -91,10 +91,10 @@ class ExamRow(serializers.ModelSerializer[Admission]):
     """An exam in a project. Floors that know readings add columns of their own."""
 
     id = serializers.UUIDField(source="exam_id")
-    label = serializers.CharField(source="exam.label")
+    label = serializers.CharField(source="exam.label")  # type: ignore[assignment] # hides a field's own label
     date = serializers.DateField(source="exam.date", allow_null=True)
     age_years = serializers.IntegerField(source="exam.age_years", allow_null=True)
-    source = serializers.CharField(source="exam.source")
+    source = serializers.CharField(source="exam.source")  # type: ignore[assignment] # as above
     patient_label = serializers.CharField(source="patient.pseudonym")
     split = serializers.ChoiceField(choices=Split.choices)
     state = serializers.SerializerMethodField()
@@ -184,7 +184,7 @@ class IngestIn(serializers.Serializer[Any]):
     dataset = serializers.CharField(default="auto", max_length=32)
 
 
-class ItemOut(serializers.ModelSerializer[IngestItem]):
+class IngestItemOut(serializers.ModelSerializer[IngestItem]):
     sentence = serializers.SerializerMethodField()
     cure = serializers.SerializerMethodField()
 
@@ -200,11 +200,11 @@ class ItemOut(serializers.ModelSerializer[IngestItem]):
 
 
 class ReceivedOut(serializers.Serializer[Any]):
-    item = ItemOut()
+    item = IngestItemOut()
 
 
 class ReceivedMany(serializers.Serializer[Any]):
-    items = ItemOut(many=True)
+    items = IngestItemOut(many=True)
 
 
 class ClosedOut(serializers.Serializer[Any]):

@@ -10,6 +10,7 @@ from dicomweb_client.web import DICOMwebClient
 from pydicom.dataset import Dataset
 
 from archive import credentials
+from archive.address import require_address
 from archive.errors import (
     ArchiveBusy,
     ArchiveDown,
@@ -19,7 +20,6 @@ from archive.errors import (
     StudyMissing,
 )
 from archive.models import Archive
-from archive.pacs.address import require_address
 from archive.pacs.outbound import Outbound
 from core.errors import MammoError
 
@@ -112,7 +112,7 @@ def _client(archive: Archive) -> Iterator[DICOMwebClient]:
     require_address(archive.url)
     with Outbound(networks=archive.networks, timeout_seconds=archive.timeout_seconds) as session:
         if archive.username:
-            session.auth = (archive.username, credentials.unlock(archive.secret))
+            session.auth = (archive.username, credentials.unlock(bytes(archive.secret)))
         client = DICOMwebClient(archive.url.rstrip("/"), session=session)
         client.set_http_retry_params(retry=False)  # the job retries, and says so on its page
         yield client

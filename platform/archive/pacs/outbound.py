@@ -13,8 +13,8 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from archive.address import resolved
 from archive.errors import ArchiveNonsense, ArchiveSlow
-from archive.pacs.address import resolved
 
 MOST_BYTES = 2**30
 #: An answer that trickles never times out by itself: it may take this many times the time of one read.

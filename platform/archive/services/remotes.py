@@ -8,8 +8,8 @@ from accounts.errors import NameTaken
 from accounts.models import Project, Role, User
 from accounts.queries import require_role
 from archive import credentials, importing
+from archive.address import require_address, require_networks
 from archive.models import Archive
-from archive.pacs.address import require_address, require_networks
 from archive.services.ingests import create_ingest
 from core.audit import record
 from jobs.models import Job

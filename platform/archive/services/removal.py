@@ -18,5 +18,10 @@ def remove_unheld_exams() -> int:
     Patient.objects.filter(exams=None).delete()
     still = set(Image.objects.filter(sha256__in=objects).values_list("sha256", flat=True))
     # After the commit: a rollback must find its files again. A crash here leaves files that nobody names, no more.
-    transaction.on_commit(lambda: [store.remove(sha256) for sha256 in objects - still])
+    transaction.on_commit(lambda: _remove_objects(objects - still))
     return len(exams)
+
+
+def _remove_objects(objects: set[str]) -> None:
+    for sha256 in objects:
+        store.remove(sha256)
