@@ -68,7 +68,8 @@ def invert(matrix: npt.ArrayLike) -> Matrix:
     m = np.asarray(matrix, np.float64)
     if abs(np.linalg.det(m)) < 1e-15:
         raise ValueError("the map cannot be inverted")
-    return np.linalg.inv(m)
+    inverse: Matrix = np.linalg.inv(m).astype(np.float64)
+    return inverse
 
 
 def apply_points(matrix: npt.ArrayLike, points: npt.ArrayLike) -> Floats:

@@ -63,8 +63,9 @@ def _content(x: Floats) -> tuple[slice, slice]:
 
 
 def _stretched(pixels: Floats) -> Floats:
-    low, high = np.percentile(pixels, (0.1, 99.9))
-    return np.clip((pixels - low) / max(float(high - low), 1e-12), 0, 1).astype(np.float32)
+    low, high = (float(level) for level in np.percentile(pixels, (0.1, 99.9)))
+    x = (pixels - np.float32(low)) / np.float32(max(high - low, 1e-12))
+    return np.clip(x, 0, 1, out=x)
 
 
 def _without_frame(x: Floats) -> Floats:

@@ -35,7 +35,7 @@ def exposure(x: Floats, info: PixelInfo, *, signed: bool) -> Floats:
 
 def attenuation(e: Floats, relation: str | None) -> Floats:
     """How much of the beam the breast took, from the exposure; 0 in air, more where it is denser."""
-    air = np.percentile(e, AIR_PERCENTILE)
+    air = float(np.percentile(e, AIR_PERCENTILE))
     if relation == "LOG":
         return np.maximum(np.float32(air) - e, 0).astype(np.float32)
     return np.maximum(np.log(max(air, 1.0)) - np.log(np.maximum(e, 1.0)), 0).astype(np.float32)

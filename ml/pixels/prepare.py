@@ -46,7 +46,9 @@ class PixelsConfig:
         for name in options:
             if name not in known:
                 raise TypeError(REFUSED_OPTION.format(name))
-        plain = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
+        plain: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in options.items()
+        }
         return cls(**plain)
 
     def as_ops(self) -> list[list[Any]]:

@@ -8,7 +8,7 @@ slow on the second.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import imagecodecs
 import numpy as np
@@ -48,6 +48,7 @@ def open_dataset(path: Path | str) -> Dataset:
 
     Raises PixelError: `not_dicom`; `pixel_data_truncated` where the header can be read and the rest is cut.
     """
+    header: Dataset | None
     try:
         ds = dcmread(path)
         if "SOPInstanceUID" in ds and "SOPClassUID" in ds:
@@ -134,7 +135,7 @@ def _native(ds: Dataset, syntax: str) -> npt.NDArray[Any]:
     return _shaped(ds, ds.PixelData, np.dtype(f"{kind}{bits // 8}").newbyteorder(_order(syntax)))
 
 
-def _order(syntax: str) -> str:
+def _order(syntax: str) -> Literal["<", ">"]:
     return ">" if syntax == "1.2.840.10008.1.2.2" else "<"
 
 
