@@ -58,6 +58,9 @@ def as_mammo_error(exc: Exception) -> MammoError | None:
             return TooMany(retry_after_seconds=exc.wait)
         case exceptions.APIException() if exc.status_code == status.HTTP_413_REQUEST_ENTITY_TOO_LARGE:
             return TooLarge()
+        case RecursionError():
+            # The JSON parser goes as deep as the document does.
+            return BadRequest("The document is nested too deep to be read.")
         case exceptions.APIException() if 400 <= exc.status_code < 500:
             return BadRequest(str(exc.detail))
     return None

@@ -35,6 +35,7 @@ def view_class(view: Any) -> type[APIView] | None:
 
 def address(path: str) -> str:
     """An address that fits a pattern, with made-up ids."""
+    path = re.sub(r"<int:\w+>", "1", path)
     path = re.sub(r"\(\?P<\w+>[^()]*\)|<\w+:\w+>|<\w+>", SOME_ID, path)
     return "/" + re.sub(r"[\^$]|\\(?=[./Z])|Z$", "", path)
 

@@ -50,3 +50,9 @@ def test_every_answer_carries_a_strict_content_security_policy(api: Callable[...
     policy = api().get("/healthz").headers["Content-Security-Policy"]
     assert "unsafe-inline" not in policy and "'unsafe-eval'" not in policy
     assert "default-src 'self'" in policy and "frame-ancestors 'none'" in policy
+
+
+def test_a_document_nested_thousands_deep_is_refused_and_not_a_crash(api: Callable[..., Any], site_admin: Any) -> None:
+    deep = '{"name": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    answer = api(site_admin).generic("POST", "/api/v1/tokens/", deep, content_type="application/json")
+    assert answer.status_code == 400 and answer.json()["code"] == "core.bad_request"
