@@ -19,13 +19,13 @@ from ml.runs.request import resolve_inside
 from ml.runs.result import write_result
 from ml.training.card import card_of, card_text
 from ml.training.checkpoints import Identity
+from ml.training.context import Run
 from ml.training.data import ImageLoader, Sample, of_splits
 from ml.training.environment import code_version, environment
 from ml.training.fit import Fitted, Job, fit
 from ml.training.images import StoredImages
 from ml.training.model_folder import Model, ModelSpec, load_model, plain_config, save_model, settled_config, trained_on
 from ml.training.predicting import Predictor
-from ml.training.run import Run
 from ml.training.samples import build_samples
 from ml.training.scoring import Said, Speaker, write_embeddings, write_samples, write_scores
 from ml.training.starting import Start, find_start

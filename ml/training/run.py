@@ -4,54 +4,29 @@ import os
 import sys
 import time
 import traceback
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ml.methods import get
-from ml.methods.spec import MethodSpec
 from ml.runs.cancel import Stopped, StopRequest
 from ml.runs.errors import RunRefused, invalid
 from ml.runs.events import EventWriter, read_events
 from ml.runs.exits import Exit
 from ml.runs.folder import RunFolder
 from ml.runs.heartbeat import Heartbeat
-from ml.runs.manifest import ManifestMeta, ManifestRow, read_manifest, read_meta
+from ml.runs.manifest import read_manifest, read_meta
 from ml.runs.request import Request, read_request
 from ml.runs.result import read_result
 from ml.runs.validate import validate
-from ml.training.device import Machine, machine_for
+from ml.training import commands
+from ml.training.context import Run
+from ml.training.device import machine_for
 from ml.training.environment import code_version
 from ml.training.loop import Watch
 from ml.training.selection import reduced, usable_rows
 
 MAX_TRACEBACK = 8 * 1024
 SPLITS = ("train", "val", "test", "audit", "pool")
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run that has its lock, its data and its machine."""
-
-    folder: RunFolder
-    request: Request
-    meta: ManifestMeta
-    rows: list[ManifestRow]
-    method: MethodSpec
-    machine: Machine
-    watch: Watch
-    began: float
-
-    def warn(self, code: str, text: str, example: str | None = None) -> None:
-        """A `warning` event."""
-        self.watch.events.warning(code, text, example)
-
-    @property
-    def workers(self) -> int:
-        """Loader threads: in line on a CPU, where the network needs the cores."""
-        if self.request.compute.workers is not None:
-            return self.request.compute.workers
-        return min(8, os.cpu_count() or 1) if self.machine.cuda else 0
 
 
 def run(run_dir: Path, *, command: str, supervised: bool = False) -> Exit:
@@ -112,8 +87,6 @@ def _traceback(error: BaseException) -> str:
 
 
 def _work(folder: RunFolder, request: Request, watch: Watch, attempt: int) -> Exit:
-    from ml.training import commands
-
     method = get(request.method)
     if request.size not in method.sizes:
         raise invalid("size_unknown", f"{method.name} has no size {request.size!r}")

@@ -1,0 +1,36 @@
+"""Run: what every command works on, once the folder is locked and its data are checked."""
+
+import os
+from dataclasses import dataclass
+
+from ml.methods.spec import MethodSpec
+from ml.runs.folder import RunFolder
+from ml.runs.manifest import ManifestMeta, ManifestRow
+from ml.runs.request import Request
+from ml.training.device import Machine
+from ml.training.loop import Watch
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has its lock, its data and its machine."""
+
+    folder: RunFolder
+    request: Request
+    meta: ManifestMeta
+    rows: list[ManifestRow]
+    method: MethodSpec
+    machine: Machine
+    watch: Watch
+    began: float
+
+    def warn(self, code: str, text: str, example: str | None = None) -> None:
+        """A `warning` event."""
+        self.watch.events.warning(code, text, example)
+
+    @property
+    def workers(self) -> int:
+        """Loader threads: in line on a CPU, where the network needs the cores."""
+        if self.request.compute.workers is not None:
+            return self.request.compute.workers
+        return min(8, os.cpu_count() or 1) if self.machine.cuda else 0
