@@ -63,10 +63,10 @@ def sign_in(page: Page, platform_running: Platform) -> Callable[[str], None]:
     """`sign_in("reader1")` in `page`, by the form that a person sees."""
 
     def go(name: str) -> None:
-        page.goto("/sign-in")
-        page.get_by_label("Name").fill(name)
+        page.goto("/")
+        page.get_by_label("User name").fill(name)
         page.get_by_label("Password").fill(platform_running.password(name))
         page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url(lambda url: "sign-in" not in url)
+        page.get_by_role("button", name="Sign in").wait_for(state="detached")
 
     return go
