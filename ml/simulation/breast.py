@@ -16,7 +16,7 @@ VOXEL_MM = 2.0
 #: Share of the breast's inner volume that is fibroglandular, by class. BI-RADS gives words; these ranges keep them
 #: apart in per cent dense area as readers see it.
 VOLUME_SHARE: dict[str, tuple[float, float]] = {
-    "a": (0.015, 0.04), "b": (0.09, 0.16), "c": (0.26, 0.38), "d": (0.55, 0.72),
+    "a": (0.01, 0.03), "b": (0.07, 0.12), "c": (0.19, 0.28), "d": (0.42, 0.55),
 }  # fmt: skip
 #: The two breasts of a woman resemble each other: the variance of the texture that they share.
 SHARED = 0.7
@@ -36,7 +36,7 @@ class Woman:
     @classmethod
     def draw(cls, seed: int, density: Density) -> Woman:
         generator = stream(seed, "woman")
-        depth = float(generator.uniform(72, 104))
+        depth = float(generator.uniform(80, 114))
         return cls(
             seed=seed,
             density=density,
@@ -78,7 +78,7 @@ def breast(woman: Woman, side: Side) -> Breast:
     y = ((np.arange(shape[1]) + 0.5) * VOXEL_MM - 120)[None, :, None]
     z = ((np.arange(shape[2]) + 0.5) * VOXEL_MM - 120)[None, None, :]
     support = ((x / depth) ** 2.2 + (y / half) ** 2 + (z / (0.85 * half)) ** 2 < 1).astype(float)
-    potential = _cone(x / depth, y / half, z / (0.85 * half)) + 0.85 * _texture(woman.seed, side, shape)
+    potential = _cone(x / depth, y / half, z / (0.85 * half)) + 1.15 * _texture(woman.seed, side, shape)
     inner = potential[support > 0]
     threshold = np.quantile(inner, 1 - woman.share)
     gland = support / (1 + np.exp(-np.clip((potential - threshold) / 0.2, -30, 30)))
@@ -90,7 +90,7 @@ def _cone(x: Floats, y: Floats, z: Floats) -> Floats:
     radius = np.interp(x, [0, 0.1, 0.35, 0.6, 0.85, 1.0], [0.5, 0.62, 0.78, 0.7, 0.36, 0.12])
     tail, across = (y + z) * 2**-0.5 - 0.1, (y - z) * 2**-0.5
     reach = np.sqrt((tail / 1.2) ** 2 + across**2) / radius
-    behind = np.clip(0.3 - x, 0, None) ** 2 * 22.0
+    behind = np.clip(0.3 - x, 0, None) ** 2 * 11.0
     skin = np.clip(x**2.2 + y**2 + z**2 - 0.72, 0, None) * 9.0
     return 1.7 * (1 - np.minimum(reach, 2.2)) + 0.5 * y + 0.3 * z - behind - skin
 
@@ -98,7 +98,7 @@ def _cone(x: Floats, y: Floats, z: Floats) -> Floats:
 def _texture(seed: int, side: Side, shape: tuple[int, int, int]) -> Floats:
     spacing = (0.6 * VOXEL_MM, VOXEL_MM, VOXEL_MM)
     common, own = (
-        power_law(stream(seed, "tissue", name), shape, spacing, beta=4.0, coarsest_mm=40) for name in ("both", side)
+        power_law(stream(seed, "tissue", name), shape, spacing, beta=4.0, coarsest_mm=60) for name in ("both", side)
     )
     return SHARED**0.5 * common + (1 - SHARED) ** 0.5 * own
 

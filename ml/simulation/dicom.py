@@ -204,7 +204,7 @@ def _pixels(ds: Dataset, exam: Exam, image: ViewImage) -> None:
     ds.PixelIntensityRelationshipSign = -1
     ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType = "0", "1", "US"
     ds.LossyImageCompression = "00"
-    ds.WindowCenter, ds.WindowWidth = "2048", "4096"
+    ds.WindowCenter, ds.WindowWidth = "1750", "2900"
     ds.WindowCenterWidthExplanation = "Standard"
     ds.VOILUTFunction = "LINEAR"
     ds.PixelData = image.pixels.astype("<u2").tobytes()

@@ -12,7 +12,7 @@ import numpy as np
 
 from ml.simulation.model import Floats
 
-DETECTOR_MM = (240.0, 180.0)
+DETECTOR_MM = (240.0, 160.0)
 _R2 = 2**-0.5
 #: Rows: the directions of u, of v and of the beam in breast space.
 AXES = {

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import interpolate, ndimage
+from scipy import interpolate
 from scipy.spatial import cKDTree
 
 from ml.simulation.breast import Breast, Woman
 from ml.simulation.frame import DETECTOR_MM, Frame
+from ml.simulation.grids import enlarged
 from ml.simulation.model import Floats
 from ml.simulation.streams import stream
 
-_COARSE_MM = 1.5
+_COARSE_MM = 2.0
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def _mlo_line(breast: Breast, frame: Frame, generator: np.random.Generator) -> F
 
 def _with_nipple(line: Floats, frame: Frame, generator: np.random.Generator) -> Floats:
     """The nipple in profile: a small bump where the line crosses the nipple's level."""
-    height, width = float(generator.uniform(2.5, 5.5)), float(generator.uniform(4.2, 5.6))
+    height, width = float(generator.uniform(2.5, 4.5)), float(generator.uniform(3.4, 4.6))
     offset = line[:, 1] - frame.nipple_v_mm
     outside = line[:, 0] > 0.5 * line[:, 0].max()
     bump = height * np.exp(-((offset / width) ** 2)) * outside
@@ -87,7 +88,7 @@ def _with_nipple(line: Floats, frame: Frame, generator: np.random.Generator) -> 
 
 def _within(line: Floats, frame: Frame) -> Floats:
     """Signed distance of every pixel to a closed line: worked out on a coarse grid, since distance is smooth."""
-    steps = np.linspace(0, 1, 12)[None, :, None]
+    steps = np.linspace(0, 1, 6)[None, :, None]
     dense = (line[:-1, None] * (1 - steps) + line[1:, None] * steps).reshape(-1, 2)
     u = np.arange(-2 * _COARSE_MM, DETECTOR_MM[1] + 3 * _COARSE_MM, _COARSE_MM)
     v = np.arange(-2 * _COARSE_MM, DETECTOR_MM[0] + 3 * _COARSE_MM, _COARSE_MM)
@@ -96,9 +97,7 @@ def _within(line: Floats, frame: Frame) -> Floats:
     signed = np.where(_inside(line, grid), 1.0, -1.0) * far.reshape(grid.shape[:2])
     scale = frame.spacing_mm / _COARSE_MM
     first = 2.0 + 0.5 * scale
-    return ndimage.affine_transform(
-        signed, [scale, scale], offset=[first, first], output_shape=frame.shape, order=2, prefilter=True, mode="nearest"
-    )
+    return enlarged(signed, step=scale, first=(first, first), shape=frame.shape)
 
 
 def _inside(line: Floats, grid: Floats) -> np.ndarray:

@@ -58,9 +58,10 @@ def exam(
     # All views are laid out, also those that are not wanted: a finding lies where every view can show it.
     frames = {view: anatomy(woman, breasts[view[0]], view, spacing_mm) for view in VIEWS}
     placed = _placed(seed, findings, breasts, frames)
+    tiles = render.septa_tiles(seed)
     images, marks = {}, [dict[str, Mark]() for _ in placed]
     for view in views:
-        images[view], seen = _view(woman, breasts[view[0]], frames[view], placed, noise, extras)
+        images[view], seen = _view(woman, breasts[view[0]], frames[view], tiles, placed, noise, extras)
         for number, mark in seen.items():
             marks[number][view] = mark
     truth = tuple(_finding(thing, its_marks) for thing, its_marks in zip(placed, marks, strict=True))
@@ -99,10 +100,16 @@ def _finding(placed: _Placed, marks: dict[str, Mark]) -> Finding:
 
 
 def _view(
-    woman: Woman, side: Breast, view: Anatomy, placed: Sequence[_Placed], noise: float, extras: bool
+    woman: Woman,
+    side: Breast,
+    view: Anatomy,
+    tiles: Sequence[Floats],
+    placed: Sequence[_Placed],
+    noise: float,
+    extras: bool,
 ) -> tuple[ViewImage, dict[int, Mark]]:
     frame, seed = view.frame, woman.seed
-    threads = render.connective(view, seed)
+    threads = render.connective(view, tiles, seed)
     share = render.glandular_share(side, view, threads, seed)
     added = _extra_layers(view, woman) if extras else np.zeros(frame.shape)
     canvas = Canvas(frame, woman.thickness, share.copy(), threads, added)

@@ -6,17 +6,21 @@ readable.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import ndimage
 
 from ml.simulation.breast import VOXEL_MM, Breast
+from ml.simulation.frame import Frame
+from ml.simulation.grids import enlarged
 from ml.simulation.model import Floats
 from ml.simulation.outline import Anatomy
 from ml.simulation.streams import stream
-from ml.simulation.texture import power_law, strands
+from ml.simulation.texture import cell_walls, power_law
 
 MAXIMUM = 4095
-FAT, GLAND, MUSCLE, SKIN, STRAND = 900.0, 1750.0, 1900.0, 420.0, 520.0
+FAT, GLAND, MUSCLE, SKIN, STRAND = 850.0, 1950.0, 2100.0, 600.0, 780.0
 _RIM_MM = 16.0
 
 
@@ -27,10 +31,7 @@ def glandular_share(breast: Breast, anatomy: Anatomy, threads: Floats, seed: int
     scale = frame.spacing_mm / VOXEL_MM
     offset_v = (frame.spacing_mm / 2 - frame.nipple_v_mm + 120) / VOXEL_MM - 0.5
     offset_u = (frame.spacing_mm / 2 - frame.shift_u_mm) / VOXEL_MM - 0.5
-    share = ndimage.affine_transform(
-        coarse.T, [scale, scale], offset=[offset_v, offset_u], output_shape=frame.shape, order=3, mode="nearest"
-    )
-    share = np.clip(share, 0, 1)
+    share = np.clip(enlarged(coarse.T, step=scale, first=(offset_v, offset_u), shape=frame.shape), 0, 1)
     fine = power_law(stream(seed, "fine", frame.view), frame.shape, frame.spacing_mm, beta=3.0, coarsest_mm=9.0)
     # Where tissue is scattered it is strands; where it is dense they merge.
     stringy = 1 - 0.75 * share
@@ -38,22 +39,22 @@ def glandular_share(breast: Breast, anatomy: Anatomy, threads: Floats, seed: int
     return np.clip(share, 0, 1) * np.clip((anatomy.depth - 2.0) / 6.0, 0, 1)
 
 
-def connective(anatomy: Anatomy, seed: int) -> Floats:
-    """(rows, cols) strands of connective tissue, 0 to about 1.5: curves that run towards the nipple."""
+def connective(anatomy: Anatomy, tiles: Sequence[Floats], seed: int) -> Floats:
+    """(rows, cols) septa of connective tissue, 0 to about 2: walls between fat lobules, drawn out to the nipple."""
     frame = anatomy.frame
-    step = 2 if frame.spacing_mm < 0.35 else 1  # strands are wider than a fine pixel
+    step = 2 if frame.spacing_mm < 0.35 else 1  # septa are wider than a fine pixel
     spacing = frame.spacing_mm * step
     rows, cols = (-(-size // step) for size in frame.shape)
     u, v = (np.arange(cols) + 0.5) * spacing, ((np.arange(rows) + 0.5) * spacing)[:, None]
     tip_u, tip_v = _nipple_u(anatomy) + 12.0, frame.nipple_v_mm
     radius, angle = np.hypot(u - tip_u, v - tip_v), np.arctan2(v - tip_v, tip_u - u)
-    generator = stream(seed, "strands", frame.view)
-    wander = power_law(generator, (rows, cols), spacing, beta=4.5, coarsest_mm=40, finest_mm=2.0)
+    generator = stream(seed, "septa", frame.view)
+    wander = power_law(generator, (rows, cols), spacing, beta=4.5, coarsest_mm=40, finest_mm=5.0)
     total = np.zeros((rows, cols))
-    for stretch, coarsest, width, weight in _STRANDS:
-        tile = _strand_tile(generator, coarsest, width)
-        along = (radius + 5.0 * wander) / (_TILE_MM * stretch)
-        across = (angle * 62.0 + 4.0 * wander) / _TILE_MM
+    for tile, (_, _, stretch, weight) in zip(tiles, SEPTA, strict=True):
+        first = generator.uniform(0, TILE, 2)
+        along = (radius + 5.0 * wander) / (TILE_MM * stretch) + first[0]
+        across = (angle * 62.0 + 4.0 * wander) / TILE_MM + first[1]
         total += weight * ndimage.map_coordinates(tile, np.stack([along, across]), order=1, mode="grid-wrap")
     if step > 1:
         total = ndimage.affine_transform(
@@ -62,17 +63,17 @@ def connective(anatomy: Anatomy, seed: int) -> Floats:
     return total * np.clip(anatomy.depth / 8.0, 0.1, 1)
 
 
-#: Layers of strands: how drawn out towards the nipple, coarsest structure in mm, width, weight.
-_STRANDS = ((2.4, 16.0, 0.055, 0.55), (2.0, 9.0, 0.08, 0.45), (1.5, 6.0, 0.12, 0.35), (1.0, 11.0, 0.05, 0.5))
-_TILE_MM, _TILE = 0.3, 512
+#: Layers of septa: size of the cells and width of the walls in mm, how drawn out towards the nipple, weight.
+SEPTA = ((13.0, 0.5, 2.0, 0.65), (8.0, 0.42, 1.9, 0.5), (5.0, 0.4, 1.8, 0.4), (9.0, 0.45, 1.1, 0.4))
+TILE_MM, TILE = 0.4, 360
 
 
-def _strand_tile(generator: np.random.Generator, coarsest_mm: float, width: float) -> Floats:
-    """A periodic tile of strands that come and go."""
-    shape = (_TILE, _TILE)
-    field = power_law(generator, shape, _TILE_MM, beta=4.4, coarsest_mm=coarsest_mm, finest_mm=0.4)
-    patchy = power_law(generator, shape, _TILE_MM, beta=4.0, coarsest_mm=25, finest_mm=1.0)
-    return strands(field, width) * np.clip(0.55 + 0.5 * patchy, 0, 1.5) + 0.12 * np.clip(1 - np.abs(field), 0, 1)
+def septa_tiles(seed: int) -> list[Floats]:
+    """A periodic tile for each layer of septa; each view takes another part of it."""
+    return [
+        cell_walls(stream(seed, "septa", str(layer)), (TILE, TILE), TILE_MM, cell_mm=cell, wall_mm=wall)
+        for layer, (cell, wall, _, _) in enumerate(SEPTA)
+    ]
 
 
 def _nipple_u(anatomy: Anatomy) -> float:
@@ -87,10 +88,10 @@ def grey_values(anatomy: Anatomy, share: Floats, threads: Floats, added: Floats,
     depth = anatomy.depth
     rim = np.clip(depth / _RIM_MM, 0, 1)
     thickness = np.sqrt(1 - (1 - rim) ** 2)
-    cloud = power_law(stream(seed, "fat", frame.view), frame.shape, frame.spacing_mm, beta=3.0, coarsest_mm=25)
+    cloud = _smooth(stream(seed, "fat", frame.view), frame, coarsest_mm=25)
     value = FAT * (0.62 + 0.38 * thickness) * (1 + 0.045 * cloud)
-    value = value + GLAND * (share**0.85 + added) + STRAND * threads * (1 - 0.75 * share)
-    value = value + SKIN * np.exp(-(((depth - 0.9) / 0.8) ** 2)) * (1 - 0.4 * share)
+    value = value + GLAND * (share**0.85 + added) + STRAND * threads * (1 - 0.85 * share)
+    value = value + SKIN * np.exp(-(((depth - 0.8) / 0.6) ** 2)) * (1 - 0.4 * share)
     value = _with_muscle(value, anatomy, seed)
     soft = 3300.0
     value = np.where(value > soft, soft + (MAXIMUM - soft) * np.tanh((value - soft) / (MAXIMUM - soft)), value)
@@ -104,8 +105,16 @@ def _with_muscle(value: Floats, anatomy: Anatomy, seed: int) -> Floats:
     frame = anatomy.frame
     if not (anatomy.muscle > -5).any():
         return value
-    fibres = power_law(stream(seed, "muscle", frame.view), frame.shape, frame.spacing_mm, beta=3.2, coarsest_mm=14)
+    fibres = _smooth(stream(seed, "muscle", frame.view), frame, coarsest_mm=14)
     inside = 1 / (1 + np.exp(-np.clip(anatomy.muscle / 0.8, -30, 30)))
     deep = np.clip(anatomy.muscle / 40, 0, 1)
     muscle = FAT + MUSCLE * (0.62 + 0.38 * deep) * (1 + 0.05 * fibres)
     return value * (1 - inside) + np.maximum(muscle, 0.35 * muscle + 0.65 * value) * inside
+
+
+def _smooth(generator: np.random.Generator, frame: Frame, *, coarsest_mm: float) -> Floats:
+    """(rows, cols) a power-law field without detail below some millimetres."""
+    step = max(1, round(1.2 / frame.spacing_mm))
+    shape = (frame.shape[0] // step + 4, frame.shape[1] // step + 4)
+    coarse = power_law(generator, shape, step * frame.spacing_mm, coarsest_mm=coarsest_mm)
+    return enlarged(coarse, step=1 / step, first=(1.0, 1.0), shape=frame.shape)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import fft
+from scipy.spatial import cKDTree
 
 from ml.simulation.model import Floats
 
@@ -38,6 +39,28 @@ def power_law(
     return filtered / filtered.std()
 
 
-def strands(field: Floats, width: float) -> Floats:
-    """Thin curves where a smooth field crosses zero: 1 on the curve, 0 away from it. width is in units of the field."""
-    return np.exp(-((field / width) ** 2))
+def cell_walls(
+    generator: np.random.Generator, shape: tuple[int, int], spacing_mm: float, *, cell_mm: float, wall_mm: float
+) -> Floats:
+    """(shape) periodic walls between the cells of a foam: 1 on a wall, fading to 0 within a cell.
+
+    Walls meet in threes as the septa between fat lobules do, come and go along their way, and have a faint wide foot,
+    as sheets seen nearly edge on.
+    """
+    size = np.array(shape) * spacing_mm
+    seeds = _scattered(generator, size, cell_mm)
+    grid = np.stack(np.meshgrid(*((np.arange(n) + 0.5) * spacing_mm for n in shape), indexing="ij"), axis=-1)
+    bent = power_law(generator, (2, *shape), (1e-6, spacing_mm, spacing_mm), beta=4.5, coarsest_mm=30, finest_mm=4.0)
+    bent = np.moveaxis(bent, 0, -1) * 0.16 * cell_mm
+    near, _ = cKDTree(seeds, boxsize=size).query((grid + bent) % size, k=2)
+    lead = near[..., 1] - near[..., 0]
+    patchy = power_law(generator, shape, spacing_mm, beta=4.0, coarsest_mm=30.0, finest_mm=1.0)
+    wall = 0.75 * np.exp(-((lead / wall_mm) ** 2)) + 0.25 * np.exp(-lead / (3.5 * wall_mm))
+    return wall * np.clip(0.45 + 0.6 * patchy, 0.03, 1.8)
+
+
+def _scattered(generator: np.random.Generator, size: Floats, cell_mm: float) -> Floats:
+    """(n, 2) places of about one in each square of that size, none very near to another."""
+    counts = np.maximum(1, np.rint(size / cell_mm)).astype(int)
+    corners = np.stack(np.meshgrid(*(np.arange(n) for n in counts), indexing="ij"), axis=-1).reshape(-1, 2)
+    return (corners + generator.uniform(0.05, 0.95, corners.shape)) * size / counts
