@@ -266,6 +266,7 @@ export interface RunEvent {
   readonly batch?: number;
   readonly accumulate?: number;
   readonly code_version?: string;
+  readonly metrics_headline?: Readonly<Record<string, number | null>>;
   readonly resumed_from?: { readonly stage: string; readonly step: number } | null;
 }
 
@@ -435,6 +436,8 @@ export interface ThumbImage {
   readonly laterality: string;
   readonly view: string;
   readonly thumbnail_url: string;
+  /** Where rows and columns lead; with it a picture is shown as it hangs. */
+  readonly patient_orientation?: string[] | string | null;
 }
 
 export interface ExamRow {

@@ -27,7 +27,9 @@ export function Dialog({
         onClose();
       }}
     >
-      <h2 id={heading}>{title}</h2>
+      <h2 id={heading} className="dialog-title">
+        {title}
+      </h2>
       {children}
     </dialog>
   );

@@ -40,5 +40,6 @@ interface Running {
 export function progressText(job: Running): string {
   if (job.state === "queued") return "waiting for a worker";
   const part = share(job.done, job.total);
-  return [part === null ? "" : percent(part), job.message, timeLeft(job.eta_s)].filter(Boolean).join(", ");
+  const left = / left$/.test(job.message) ? "" : timeLeft(job.eta_s); // a job that knows better says so itself
+  return [part === null ? "" : percent(part), job.message, left].filter(Boolean).join(", ");
 }

@@ -6,10 +6,9 @@ import { useHere } from "../../shell/project";
 import { useAddress } from "../../ui/address";
 import { count, day } from "../../ui/format";
 import { Empty, Facts, PageHead, Panel, State } from "../../ui/panel";
-import type { ThumbImage } from "../contract";
-import "./exams.css";
 import { inHangingOrder, viewName } from "./hanging";
 import { HeaderViewer } from "./header-viewer";
+import { Picture } from "./picture";
 import { Predictions } from "./predictions";
 import { Readings } from "./readings";
 
@@ -52,12 +51,13 @@ function Detail({ exam }: { exam: Exam }) {
             aria-pressed={image === chosen}
             onClick={() => change({ image: image.id })}
           >
-            <img src={(image as unknown as ThumbImage).thumbnail_url} alt={viewName(image)} />
+            <Picture image={image} />
             <span>{viewName(image)}</span>
           </button>
         ))}
         {images.length === 0 && <Empty title="No image of this exam is ready yet." />}
       </div>
+      <Readings exam={exam.id} />
       <div className="columns">
         <div>
           <Panel title="Exam">
@@ -70,7 +70,6 @@ function Detail({ exam }: { exam: Exam }) {
               ]}
             />
           </Panel>
-          <Readings exam={exam.id} />
           {role === "admin" && <Predictions exam={exam.id} />}
         </div>
         <div>

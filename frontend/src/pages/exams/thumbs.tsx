@@ -1,5 +1,6 @@
 import type { ThumbImage } from "../contract";
-import { inHangingOrder, viewName } from "./hanging";
+import { inHangingOrder } from "./hanging";
+import { Picture } from "./picture";
 
 const SHOWN = 4;
 
@@ -9,14 +10,7 @@ export function Thumbs({ images }: { images: readonly ThumbImage[] }) {
   return (
     <span className="thumbs">
       {hung.slice(0, SHOWN).map((image) => (
-        <img
-          key={image.id}
-          className="thumb"
-          src={image.thumbnail_url}
-          alt={viewName(image)}
-          title={viewName(image)}
-          loading="lazy"
-        />
+        <Picture key={image.id} image={image} className="thumb" />
       ))}
       {hung.length > SHOWN && <span className="quiet">+{hung.length - SHOWN}</span>}
     </span>

@@ -1,5 +1,6 @@
 import { useHere } from "../../shell/project";
 import { PageHead } from "../../ui/panel";
+import { ExportTable } from "../snapshots/exports";
 import { SnapshotTable } from "../snapshots/table";
 
 /** What can be taken home: snapshots, with their size and date. */
@@ -9,6 +10,8 @@ export function ResearcherHome() {
     <main className="page">
       <PageHead title={project.name} about="Frozen labels, to cite and to download" />
       <SnapshotTable />
+      <h2 className="section">Files to take home</h2>
+      <ExportTable />
     </main>
   );
 }

@@ -42,6 +42,11 @@ describe("the curves of a run", () => {
     ]);
   });
 
+  it("do not count the steps of preparing images as steps of training", () => {
+    const preparing = event("progress", { stage: "prepare", step: 30, planned_steps: 36 });
+    expect(curvesOf([preparing]).step).toBe(0);
+  });
+
   it("begin with the loss of single steps until there are means", () => {
     const first = event("progress", { stage: "main", step: 2, loss: 3 });
     expect(curvesOf([first]).trainLoss).toEqual([{ x: 2, y: 3 }]);

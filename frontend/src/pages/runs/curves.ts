@@ -28,7 +28,7 @@ export function curvesOf(events: readonly RunEvent[]): Curves {
     series.set(name, (series.get(name) ?? new Map()).set(at, value));
   };
   for (const event of events) {
-    if (event.step === undefined || (event.type !== "metric" && event.type !== "progress")) continue;
+    if (event.step === undefined || !tellsOfTraining(event)) continue;
     const at = (start.get(event.stage ?? "") ?? 0) + event.step;
     step = Math.max(step, at);
     if (event.type === "progress") put("progress", at, event.loss);
@@ -47,6 +47,11 @@ export function curvesOf(events: readonly RunEvent[]): Curves {
     planned: stages.reduce((sum, stage) => sum + stage.planned, 0),
     step,
   };
+}
+
+/** Preparing images and predicting also count steps, of another kind: they tell no loss. */
+function tellsOfTraining(event: RunEvent): boolean {
+  return event.type === "metric" || (event.type === "progress" && typeof event.loss === "number");
 }
 
 function inOrder(points: ReadonlyMap<number, number> | undefined): Point[] {
@@ -86,6 +91,8 @@ export function eventText(event: RunEvent): string {
       return `${event.split} step ${event.step}${numbers(event.values ?? {})}`;
     case "checkpoint":
       return `${event.stage} step ${event.step}${event.best ? ", the best so far" : ""}`;
+    case "finished":
+      return numbers(event.metrics_headline ?? {}).replace(" · ", "");
     case "resource":
       return [event.what?.replaceAll("_", " "), event.batch && `batch ${event.batch}`]
         .filter(Boolean)

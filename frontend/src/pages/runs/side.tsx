@@ -67,17 +67,18 @@ function images(started: RunEvent | undefined): string {
     .join(" / ");
 }
 
+/** `main, 1 of 2`; preparing images and predicting are no stages of the training, and have no number. */
+function stageText(name: string | undefined, index: number, of: number): string {
+  if (!name) return "—";
+  return index < 0 ? name : `${name}, ${index + 1} of ${of}`;
+}
+
 function now(run: Run, events: readonly RunEvent[], curves: Curves): Fact[] {
   const last = lastOf(events, "progress");
   const started = lastOf(events, "started");
   const stage = curves.stages.findIndex((s) => s.name === last?.stage);
   return [
-    [
-      "stage",
-      last?.stage
-        ? `${last.stage}, ${stage + 1} of ${lastOf(events, "stage_started")?.of ?? curves.stages.length}`
-        : "—",
-    ],
+    ["stage", stageText(last?.stage, stage, lastOf(events, "stage_started")?.of ?? curves.stages.length)],
     ["step", last ? `${count(last.step)} of ${count(last.planned_steps)}` : "—"],
     ["speed", last?.images_per_s ? `${compact(last.images_per_s)} images/s` : "—"],
     ["learning rate", compact(last?.lr)],

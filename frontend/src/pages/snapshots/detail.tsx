@@ -5,7 +5,7 @@ import { useBelongsTo, useHere } from "../../shell/project";
 import { Ago } from "../../ui/ago";
 import { Bars } from "../../ui/charts/bars";
 import { CopyButton } from "../../ui/copy";
-import { count, words } from "../../ui/format";
+import { count, counted, words } from "../../ui/format";
 import { Empty, Facts, PageHead, Panel, State } from "../../ui/panel";
 import { type Column, Table } from "../../ui/table/table";
 import type { Counts, Snapshot } from "../contract";
@@ -107,8 +107,8 @@ function Datasheet({ snapshot }: { snapshot: Snapshot }) {
             "exams",
             `${count(counts.exams)} of ${count(counts.patients)} patients, ${count(counts.images)} images`,
           ],
-          ["without a finding", `${count(counts.normal_exams)} exams`],
-          ["without a mark", `${count(counts.unmarked_findings)} findings`],
+          ["without a finding", counted(counts.normal_exams ?? 0, "exam")],
+          ["without a mark", counted(counts.unmarked_findings ?? 0, "finding")],
           [
             "which readings",
             snapshot.policy.references ? "of experts; else what came with the data set" : "of experts",

@@ -1,0 +1,16 @@
+import { mirrorOf } from "../../hanging/headers";
+import type { ThumbImage } from "../contract";
+import "./exams.css";
+import { viewName } from "./hanging";
+
+/** The small picture of an image as it hangs: the file is never mirrored, the picture is where the header says so. */
+export function Picture({ image, className = "" }: { image: ThumbImage; className?: string }) {
+  const mirror = mirrorOf({
+    ...image,
+    patient_orientation: image.patient_orientation ?? null,
+    presentation: "",
+  });
+  const turned = [className, mirror.x && "mirror-x", mirror.y && "mirror-y"].filter(Boolean).join(" ");
+  const name = viewName(image);
+  return <img className={turned} src={image.thumbnail_url} alt={name} title={name} loading="lazy" />;
+}
