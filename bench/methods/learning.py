@@ -1,6 +1,6 @@
 """Is the learning real? Train both methods on phantom patients, test on others, and once more with shuffled labels.
 
-python bench/methods/learning.py OUT [--exams 96] [--seed 0] [--steps N]
+python bench/methods/learning.py OUT [--exams 96] [--seed 0] [--steps N] [--size tiny] [--method NAME]
 
 Makes phantom exams (four views each, 0.4 mm), writes run folders, runs `python -m ml train` on them, and prints for
 each run the figure on unseen patients, the baseline's, and the paired difference with its 95 % interval. The same is
@@ -106,21 +106,24 @@ def _fits(finding: Finding, row: ManifestRow) -> bool:
 
 
 def learn(
-    out: Path, name: str, rows: Sequence[ManifestRow], method: str, seed: int, steps: int | None
+    out: Path, name: str, rows: Sequence[ManifestRow], method: str, size: str, seed: int, steps: int | None
 ) -> dict[str, Any]:
     """Train in a child; the figures on unseen patients."""
     run = out / name
     run.mkdir(parents=True)
     write_manifest(run, rows, pixels_root=out.resolve() / "pixels")
     request = Request(
-        run_id=name, method=method, seed=seed, config={} if steps is None else {"steps": steps},
+        run_id=name, method=method, size=size, seed=seed, config={} if steps is None else {"steps": steps},
         pixels={"cache_dir": str(out.resolve() / "cache")}, evaluation=EvaluationOptions(bootstrap=1000),
         compute=Compute(device="auto"),
     )  # fmt: skip
     write_request(run, request)
     began = time.monotonic()
     subprocess.run([sys.executable, "-m", "ml", "train", str(run)], check=True)
-    return {"run": name, "method": method, "seconds": round(time.monotonic() - began), **figures(run, method)}
+    about = json.loads((run / "environment.json").read_text())
+    machine = {key: about[key] for key in ("device", "precision", "torch_build", "code_version")}
+    seconds = round(time.monotonic() - began)
+    return {"run": name, "method": method, "size": size, "seconds": seconds, **machine, **figures(run, method)}
 
 
 def figures(run: Path, method: str) -> dict[str, Any]:
@@ -130,6 +133,7 @@ def figures(run: Path, method: str) -> dict[str, Any]:
         row
         for row in json.loads((run / "metrics.json").read_text())["metrics"]
         if (row["split"], row["target"], row["metric"]) == ("test", target, metric)
+        and row["subgroup"] is None
         and row["name"] in (metric, f"{row['series']}:{row['baseline']}:{metric}")
     ]
     return {
@@ -146,6 +150,7 @@ def main() -> int:
     parser.add_argument("--exams", type=int, default=96)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int)
+    parser.add_argument("--size", default="tiny")
     parser.add_argument("--method", choices=sorted(HEADLINE), action="append")
     arguments = parser.parse_args()
     began = time.monotonic()
@@ -154,7 +159,9 @@ def main() -> int:
     results = []
     for method in arguments.method or sorted(HEADLINE):
         for name, used in (("true", rows), ("shuffled", shuffled(rows, arguments.seed))):
-            result = learn(arguments.out, f"{method}-{name}", used, method, arguments.seed, arguments.steps)
+            result = learn(
+                arguments.out, f"{method}-{name}", used, method, arguments.size, arguments.seed, arguments.steps
+            )
             results.append({**result, "seed": arguments.seed, "exams": arguments.exams})
             print(json.dumps(results[-1]), flush=True)
     (arguments.out / "learning.json").write_text(json.dumps(results, indent=1))

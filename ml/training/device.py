@@ -41,11 +41,10 @@ class Machine:
 
 def machine_for(compute: Compute) -> Machine:
     """Settle device and precision, and the switches of a deterministic run. Raises RunRefused (exit 6)."""
+    # Batches of a detector come in many shapes: trying out algorithms for each would cost more than it gains.
+    torch.backends.cudnn.benchmark = False
     if compute.deterministic:
         torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.backends.cudnn.benchmark = False
-    elif torch.cuda.is_available():
-        torch.backends.cudnn.benchmark = True
     if compute.threads:
         torch.set_num_threads(compute.threads)
     wanted = compute.device

@@ -88,6 +88,8 @@ class Loop:
     def run(self) -> None:
         """Train to the end of the plan. Raises Stopped, RunRefused (exits 4 and 5)."""
         state, plan = self.state, self.plan
+        if state.step == 0:
+            self.checkpoint()  # where a run that diverges before its first epoch goes back to
         while state.step < plan.steps:
             try:
                 self.watch.stop.check()
@@ -141,7 +143,8 @@ class Loop:
 
     def _must_look(self) -> bool:
         """Looking at the loss makes the host wait for a GPU: there, only as often as a curve has points."""
-        return not self.machine.cuda or self.state.step % self._curve_every() == 0
+        late = self.state.step >= self.plan.steps - 1
+        return not self.machine.cuda or late or self.state.step % self._curve_every() == 0
 
     def _halve(self) -> None:
         self.state.optimiser.zero_grad(set_to_none=True)
@@ -252,8 +255,9 @@ class Loop:
         )
 
     def checkpoint(self) -> None:
-        """Write `last`, unless this very step is there already."""
-        if self.saved_step == self.state.step:
+        """Write `last`, unless this very step is there already, or the loss since the last look is no number."""
+        healthy = not self.losses or bool(torch.isfinite(torch.stack(self.losses)).all())
+        if self.saved_step == self.state.step or not healthy:
             return
         checkpoints.save(
             self.plan.folder, stage=self.stage.name, step=self.state.step, weights=self.state.all_weights(),
