@@ -10,11 +10,12 @@ type Props = {
   session: ReadingSession;
   trouble: LeaseTrouble;
   hasOtherWindow: boolean;
+  hasLostContext: boolean;
   onTryAgain: () => void;
 };
 
 /** What the person must know before anything is lost, each with what can be done. */
-export function Notices({ state, session, trouble, hasOtherWindow, onTryAgain }: Props) {
+export function Notices({ state, session, trouble, hasOtherWindow, hasLostContext, onTryAgain }: Props) {
   const { save } = state;
   const isLost = save.kind === "lost" || trouble === "lost";
   return (
@@ -59,8 +60,11 @@ export function Notices({ state, session, trouble, hasOtherWindow, onTryAgain }:
       )}
       {state.changedElsewhere && (
         <Notice kind="warn">
-          The reading was changed in another window or on another machine. You see both.
+          The reading was changed in another window or on another machine, too: you see both changes.
         </Notice>
+      )}
+      {hasLostContext && (
+        <Notice kind="warn">The graphics driver was restarted; the images were painted again.</Notice>
       )}
       {state.hasAside && (
         <Notice kind="warn">

@@ -235,6 +235,13 @@ type FactsProps = {
   edge: Edge;
 };
 
+/** Where millimetres come from, for a length is no better than that. */
+function spacingNote({ spacing_mm, spacing_source }: ExamImage): string {
+  if (!spacing_mm) return "spacing unknown: lengths in px";
+  if (spacing_source === "imager") return "mm from detector spacing";
+  return spacing_source === "pixel" ? "mm from pixel spacing" : `mm: ${spacing_source || "from the file"}`;
+}
+
 /** Magnification, window, the source of millimetres and the image pixel under the pointer. */
 function PaneFacts({ view, shading, pointer, image, viewName, edge }: FactsProps) {
   if (!view || !shading) return null;
@@ -251,9 +258,7 @@ function PaneFacts({ view, shading, pointer, image, viewName, edge }: FactsProps
         {zoom.replace(".0", "")} · W {Math.round(shading.width)} C {Math.round(shading.center)}
         {shading.inverted && " · inverted"}
       </span>
-      <span>
-        {image.spacing_mm ? `mm: ${image.spacing_source || "from the file"}` : "spacing unknown: px"}
-      </span>
+      <span>{spacingNote(image)}</span>
     </footer>
   );
 }

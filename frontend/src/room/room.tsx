@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import { useSession } from "../api/session";
 import { layoutsFor } from "../hanging/layouts";
-import { Link, navigate } from "../router";
+import { navigate } from "../router";
 import { Stage } from "../viewer/stage";
 import { Bar } from "./bar";
 import { KeysDialog, ReasonDialog, SignInDialog } from "./dialogs";
@@ -60,13 +60,9 @@ export function Room({ opened, username }: { opened: Opened; username: string })
         session={session}
         trouble={trouble}
         hasOtherWindow={hasOtherWindow}
+        hasLostContext={hasLostContext}
         onTryAgain={tryAgain}
       />
-      {hasLostContext && (
-        <p className="notice notice-warn" role="status">
-          The graphics driver was restarted; the images were painted again.
-        </p>
-      )}
       {stage && layout ? (
         <Wall
           stage={stage}
@@ -139,12 +135,14 @@ export function Room({ opened, username }: { opened: Opened; username: string })
       )}
       {state.save.kind === "conflict" && <ConflictDialog state={state} session={session} />}
       {isSignedOut && <SignInDialog username={username} onSignedIn={tryAgain} />}
-      {finish.isAllRead && <AllRead last={reading.id} />}
+      {finish.isAllRead && (
+        <AllRead last={reading.state === "complete" ? reading.id : opened.work.last_completed} />
+      )}
     </div>
   );
 }
 
-function AllRead({ last }: { last: string }) {
+function AllRead({ last }: { last: string | null }) {
   return (
     <div className="all-read" role="status" data-testid="all-read">
       <h1>All read</h1>
@@ -153,9 +151,7 @@ function AllRead({ last }: { last: string }) {
         <button type="button" className="room-button room-primary" onClick={() => navigate("/")}>
           First page
         </button>{" "}
-        <Link href={`/read/${last}`} onClick={() => window.location.reload()}>
-          Back to the exam just completed
-        </Link>
+        {last && <a href={`/read/${last}`}>Back to the exam just completed</a>}
       </p>
     </div>
   );

@@ -12,11 +12,13 @@ import type { ExamImage } from "../api/types";
 import { headerForViewer } from "./metadata";
 import { Pane } from "./pane";
 
-const ENGINE = "reading-room";
 /** Four full-field images of 3328 x 4084 at 2 bytes, the next four, and room for others. */
 const CACHE_BYTES = 1_500_000_000;
 
 let started = false;
+let engines = 0;
+
+const newEngine = (): RenderingEngine => new RenderingEngine(`reading-room-${++engines}`);
 
 function start(): void {
   if (started) return;
@@ -34,11 +36,12 @@ export class Stage {
   private readonly panes = new Set<Pane>();
   private readonly known = new Set<string>();
   private engine: RenderingEngine;
+  private isRestoring = false;
 
   /** `onContextLost` is told when the graphics driver dropped the pictures; they are painted again by themselves. */
   constructor(private readonly onContextLost: () => void) {
     start();
-    this.engine = new RenderingEngine(ENGINE);
+    this.engine = newEngine();
     eventTarget.addEventListener(Enums.Events.WEBGL_CONTEXT_LOST, this.restore);
   }
 
@@ -89,12 +92,19 @@ export class Stage {
     this.keepOnly([]);
   }
 
-  /** A lost context leaves black panes. A new engine paints the same images in the same places. */
+  /**
+   * A lost context leaves black panes. A new engine paints the same images in the same places. All contexts tend to go
+   * at once, each with its own event: the first one is acted on, when the others have been told too.
+   */
   private readonly restore = (): void => {
-    this.onContextLost();
-    const old = this.engine;
-    this.engine = new RenderingEngine(ENGINE);
-    for (const pane of this.panes) pane.moveTo(this.engine);
-    setTimeout(() => old.destroy());
+    if (this.isRestoring) return;
+    this.isRestoring = true;
+    setTimeout(() => {
+      this.engine.destroy();
+      this.engine = newEngine();
+      for (const pane of this.panes) pane.moveTo(this.engine);
+      this.isRestoring = false;
+      this.onContextLost();
+    }, 100);
   };
 }
