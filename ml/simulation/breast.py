@@ -77,7 +77,8 @@ def breast(woman: Woman, side: Side) -> Breast:
     x = ((np.arange(shape[0]) + 0.5) * VOXEL_MM)[:, None, None]
     y = ((np.arange(shape[1]) + 0.5) * VOXEL_MM - 120)[None, :, None]
     z = ((np.arange(shape[2]) + 0.5) * VOXEL_MM - 120)[None, None, :]
-    support = ((x / depth) ** 2.2 + (y / half) ** 2 + (z / (0.85 * half)) ** 2 < 1).astype(float)
+    inside = _ellipsoid(x / depth, y / half, z / (0.85 * half))
+    support = (inside < 1).astype(float)
     potential = _cone(x / depth, y / half, z / (0.85 * half)) + 1.15 * _texture(woman.seed, side, shape)
     inner = potential[support > 0]
     threshold = np.quantile(inner, 1 - woman.share)
@@ -85,13 +86,19 @@ def breast(woman: Woman, side: Side) -> Breast:
     return Breast(side, depth, half, gland, support)
 
 
+def _ellipsoid(x: Floats, y: Floats, z: Floats) -> Floats:
+    """Below 1 inside the breast, which reaches out further towards the armpit. Coordinates as shares of its size."""
+    tail, across = (y + z) * 2**-0.5, (y - z) * 2**-0.5
+    return x**2.2 + np.where(tail > 0, tail / 1.3, tail) ** 2 + across**2
+
+
 def _cone(x: Floats, y: Floats, z: Floats) -> Floats:
     """How likely tissue is fibroglandular: a cone with its tip behind the nipple, more in the upper outer quarter."""
     radius = np.interp(x, [0, 0.1, 0.35, 0.6, 0.85, 1.0], [0.5, 0.62, 0.78, 0.7, 0.36, 0.12])
     tail, across = (y + z) * 2**-0.5 - 0.1, (y - z) * 2**-0.5
-    reach = np.sqrt((tail / 1.2) ** 2 + across**2) / radius
+    reach = np.sqrt(np.where(tail > 0, tail / 1.4, tail) ** 2 + across**2) / radius
     behind = np.clip(0.3 - x, 0, None) ** 2 * 11.0
-    skin = np.clip(x**2.2 + y**2 + z**2 - 0.72, 0, None) * 9.0
+    skin = np.clip(_ellipsoid(x, y, z) - 0.72, 0, None) * 7.0
     return 1.7 * (1 - np.minimum(reach, 2.2)) + 0.5 * y + 0.3 * z - behind - skin
 
 

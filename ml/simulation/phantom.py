@@ -15,7 +15,7 @@ from ml.simulation.outline import Anatomy, anatomy
 from ml.simulation.placing import Taken, place, settled
 from ml.simulation.streams import stream
 
-NOISE = 14.0
+NOISE = 24.0
 #: How likely a finding is malignant, and its category if it is not and if it is.
 _MALIGNANT = {"spiculated": 0.95, "irregular": 0.7, "pleomorphic": 0.6, "linear": 0.85, "radiating": 0.5, "focal": 0.2}
 _CATEGORIES = {

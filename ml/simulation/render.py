@@ -53,8 +53,8 @@ def connective(anatomy: Anatomy, tiles: Sequence[Floats], seed: int) -> Floats:
     total = np.zeros((rows, cols))
     for tile, (_, _, stretch, weight) in zip(tiles, SEPTA, strict=True):
         first = generator.uniform(0, TILE, 2)
-        along = (radius + 5.0 * wander) / (TILE_MM * stretch) + first[0]
-        across = (angle * 62.0 + 4.0 * wander) / TILE_MM + first[1]
+        along = (radius + 3.0 * wander) / (TILE_MM * stretch) + first[0]
+        across = (angle * 62.0 + 3.0 * wander) / TILE_MM + first[1]
         total += weight * ndimage.map_coordinates(tile, np.stack([along, across]), order=1, mode="grid-wrap")
     if step > 1:
         total = ndimage.affine_transform(
