@@ -1,5 +1,7 @@
 """A reader at work, in a real browser: what was drawn is what is stored, and nothing is lost."""
 
+import itertools
+import math
 import os
 import re
 import signal
@@ -61,6 +63,16 @@ def stroke(page: Page, key: str, start: tuple[float, float]) -> list[tuple[float
     return places
 
 
+def off_path(point: list[float], path: list[tuple[float, float]]) -> float:
+    """How far a point is from a path of straight strokes, in image pixels."""
+    best = math.inf
+    for (x0, y0), (x1, y1) in itertools.pairwise(path):
+        dx, dy = x1 - x0, y1 - y0
+        along = min(1.0, max(0.0, ((point[0] - x0) * dx + (point[1] - y0) * dy) / (dx * dx + dy * dy)))
+        best = min(best, math.hypot(point[0] - x0 - along * dx, point[1] - y0 - along * dy))
+    return best
+
+
 def document_of(client: Client, reading: str) -> dict[str, Any]:
     body = client.get(f"/api/v1/readings/{reading}/")
     return body["document"]
@@ -87,8 +99,9 @@ def test_one_mark_of_each_tool_is_stored_where_it_was_drawn_and_found_again(
     (x0, y0), _, (x1, y1) = drawn["ellipse"]
     ellipse = [(x0 + x1) / 2, (y0 + y1) / 2, abs(x1 - x0) / 2, abs(y1 - y0) / 2]
     assert marks["ellipse"][:4] == pytest.approx(ellipse, abs=0.5)
-    for place in drawn["polygon"]:
-        assert min(abs(x - place[0]) + abs(y - place[1]) for x, y in marks["polygon"][0]) < 1.0
+    ring = marks["polygon"][0]
+    assert ring[0] == pytest.approx(drawn["polygon"][0], abs=0.5)
+    assert all(off_path(corner, drawn["polygon"]) < 0.75 for corner in ring)  # every corner is where the pointer was
     assert document["breasts"]["R"]["density"] == "c" and document["breasts"]["L"]["density"] == "b"
 
     page.reload()
