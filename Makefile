@@ -62,4 +62,4 @@ lock: ## resolve requirements/*.in again (needs uv)
 	    -o requirements/$$lock.lock; done
 
 screenshots: setup-dev ## make the README's pictures again
-	@$(PY) -m docs.screenshots
+	@$(PY) -m tests.screenshots
