@@ -15,14 +15,18 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
-from archive.errors import NotDicom, PixelDataTruncated
+from archive.errors import ImageTooLarge, NotDicom, PixelDataTruncated
+
+#: The largest file that is read into memory: twice the largest image at 16 bits.
+MOST_BYTES = 2**30
 
 #: What the reader library raises for bytes that are no DICOM, or broken DICOM.
 BROKEN = (
-    InvalidDicomError, EOFError, OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError,
+    InvalidDicomError, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError,
     NotImplementedError, struct.error, zlib.error, RecursionError,
 )  # fmt: skip
 
+_CHUNK = 2**20
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _END = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
 _PIXEL_TAGS = {(0x7FE0, 0x0008), (0x7FE0, 0x0009), (0x7FE0, 0x0010)}
@@ -38,9 +42,16 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """The header of a file. Raises NotDicom, and PixelDataTruncated where the pixel data element is cut."""
+    """The header of a file.
+
+    Raises NotDicom; PixelDataTruncated where the pixel data element is cut; ImageTooLarge for a deflated file that
+    would fill the memory.
+    """
     with path.open("rb") as file:
         try:
+            if _is_deflated(file):
+                _require_small_inflated(file)
+            file.seek(0)
             dataset = dcmread(file, stop_before_pixels=True, force=True)
             syntax = dataset.file_meta.get("TransferSyntaxUID")
             known = "SOPClassUID" in dataset or "Modality" in dataset or "MediaStorageSOPClassUID" in dataset.file_meta
@@ -54,7 +65,9 @@ def read_header(path: Path) -> Header:
 
 
 def read_whole(path: Path) -> Dataset:
-    """The whole dataset, pixels included. Raises PixelDataTruncated: the header was readable before."""
+    """The whole dataset, pixels included. Raises ImageTooLarge, PixelDataTruncated: the header was readable before."""
+    if path.stat().st_size > MOST_BYTES:
+        raise ImageTooLarge(bytes=path.stat().st_size)
     try:
         dataset = dcmread(path, force=True)
         if "SOPInstanceUID" not in dataset:
@@ -62,6 +75,25 @@ def read_whole(path: Path) -> Dataset:
         return dataset
     except BROKEN as error:
         raise PixelDataTruncated() from error
+
+
+def _is_deflated(file: BinaryIO) -> bool:
+    """Whether the meta header names the deflated syntax; the file is left where the dataset begins."""
+    head = file.read(144)
+    # (0002,0000) comes first and says how long the rest of the meta header is. Source: PS3.10 7.1.
+    if head[128:132] != b"DICM" or head[132:138] != b"\x02\x00\x00\x00UL":
+        return False
+    meta = file.read(min(struct.unpack("<I", head[140:144])[0], 2**16))
+    return DeflatedExplicitVRLittleEndian.encode() in meta
+
+
+def _require_small_inflated(file: BinaryIO) -> None:
+    """Inflate in pieces and count: the reader library would do it at once. Raises ImageTooLarge."""
+    inflate, total = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    while chunk := inflate.unconsumed_tail or file.read(_CHUNK):
+        total += len(inflate.decompress(chunk, _CHUNK))
+        if total > MOST_BYTES:
+            raise ImageTooLarge()
 
 
 def _deflated_has_pixels(path: Path) -> bool:

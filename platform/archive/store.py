@@ -1,5 +1,6 @@
 """Files by what they hold: the SHA-256 of an object is its name, so it never changes and is there once."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -32,13 +33,20 @@ def put(content: bytes) -> str:
 
 
 def write_atomically(target: Path, chunks: Iterable[bytes]) -> int:
-    """Write a file so that it is there whole or not at all, even through a power cut. How many bytes it has."""
+    """Write a file so that it is there whole or not at all, even through a power cut. How many bytes it has.
+
+    Raises DiskFull.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{uuid7()}.part")
     try:
         written = _write(part, chunks)
         part.replace(target)
         sync_folder(target.parent)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull() from error
+        raise
     finally:
         part.unlink(missing_ok=True)
     return written

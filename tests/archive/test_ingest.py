@@ -1,5 +1,7 @@
 """What becomes of files: accepted, duplicate, or rejected with the first reason that holds."""
 
+import errno
+
 import numpy as np
 import pytest
 from pydicom.uid import generate_uid
@@ -83,6 +85,37 @@ def test_what_is_no_dicom_is_said_to_be_none(project, content):
 def test_a_cut_file_is_rejected_though_the_reader_library_raises_nothing(project, syntax, kept):
     whole = file_of(a_mammogram(syntax=syntax, pixels=breast(256, 200)))
     assert outcomes(delivered(project, [whole[: int(len(whole) * kept)]])) == ["archive.pixel_data_truncated"]
+
+
+def test_a_header_without_what_pixels_need_is_refused(project):
+    assert outcomes(delivered(project, [a_mammogram(BitsAllocated=None)])) == ["archive.syntax_unreadable"]
+
+
+def test_a_deflated_bomb_is_refused_before_it_fills_the_memory(project, monkeypatch):
+    monkeypatch.setattr("archive.container.MOST_BYTES", 2**22)
+    bomb = a_mammogram(syntax="1.2.840.10008.1.2.1.99", pixels=np.zeros((2000, 2000), np.uint16))
+    assert len(file_of(bomb)) < 2**16
+    assert outcomes(delivered(project, [bomb])) == ["archive.image_too_large"]
+
+
+def test_a_full_disk_rejects_no_file(project, settings, monkeypatch):
+    """The disk fills while the job runs: what was acknowledged waits, and goes on when there is room."""
+    done = services.create_ingest(project, by=None)
+    services.receive_file(done, "", [file_of(a_mammogram())])
+    services.close_ingest(done, by=None)
+
+    def full(part, chunks):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "_write", full)
+        run_queued()
+    assert counts(done) == {"waiting": 1} and incoming.file_of(done.pk, 1).exists()
+    job = Job.objects.get(kind="archive.ingest")
+    assert job.state == "queued" and job.error["code"] == "archive.disk_full"
+    Job.objects.update(not_before=done.created_at)
+    run_queued()
+    assert counts(done) == {"accepted": 1}
 
 
 SYNTAXES = {

@@ -2,14 +2,14 @@
 
 import io
 import logging
+import traceback
 import warnings
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from django.db import transaction
+from django.db import OperationalError, transaction
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import (
@@ -21,7 +21,7 @@ from pydicom.uid import (
 )
 
 from archive import store
-from archive.container import Header, read_header, read_whole
+from archive.container import BROKEN, Header, read_header, read_whole
 from archive.deidentify import Identity, age_years, deidentify, exam_label, keyed_uid, pseudonym, shift_of
 from archive.errors import ItemFailed, NoPixelData, OtherPatient, PixelDataTruncated, SyntaxUnreadable
 from archive.header import columns_of
@@ -70,15 +70,19 @@ def accept_dataset(
         if error.transient:
             raise
         settle(item, ItemState.REJECTED, error=error)
-    except Exception as error:
-        # A file can break a parser in ways nobody has seen. Its message may quote the file, so only the kind is kept.
-        log.exception("item failed", exc_info=_without_message(error), extra={"ingest": str(ingest.pk), "n": item.n})
-        settle(item, ItemState.REJECTED, error=ItemFailed(kind=type(error).__name__))
+    except (OSError, OperationalError):
+        raise  # the disk or the database, not the file: it waits until they are back
+    except Exception as error:  # noqa: BLE001 - a file can break a parser in ways nobody has seen
+        # The error's message may quote the file: only its kind and place are kept.
+        kind = type(error).__name__
+        log.error("item failed", extra={"ingest": str(ingest.pk), "n": item.n, "kind": kind, "at": _place(error)})
+        settle(item, ItemState.REJECTED, error=ItemFailed(kind=kind))
     return None
 
 
-def _without_message(error: Exception) -> Any:
-    return type(error), type(error)(), error.__traceback__
+def _place(error: BaseException) -> list[str]:
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames[-6:]]
 
 
 def _accept(source: Path | Dataset, ingest: Ingest, item: IngestItem, origin: Origin | None) -> Image:
@@ -106,6 +110,8 @@ def _require_pixels(dataset: Dataset) -> None:
         values = stored_values(dataset)
     except PixelError as error:
         raise _PIXEL_ERRORS.get(error.code, SyntaxUnreadable)() from error
+    except BROKEN as error:  # the header lacks what the pixels need, or contradicts itself
+        raise SyntaxUnreadable(kind=type(error).__name__) from error
     if values.dtype.kind == "f" or values.dtype.itemsize > 2:
         raise SyntaxUnreadable("Pixels of more than 16 bits are not taken.", dtype=str(values.dtype))
 
