@@ -1,7 +1,7 @@
 """The closing table: what each round read, learned and took; as text and as JSON."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,28 +9,32 @@ SCHEMA = "mammoloop.loop/1.0"
 #: The figures that the table shows of a version, in this order, with what to call them.
 HEADLINES = (
     ("qwk", "kappa"),
-    ("quadratic_weighted_kappa", "kappa"),
     ("accuracy", "accuracy"),
     ("froc_sens@0.25", "sens@0.25"),
     ("froc_sens@0.5", "sens@0.5"),
     ("froc_sens@1", "sens@1"),
     ("froc_sens@2", "sens@2"),
 )
+_NAMES = frozenset(name for name, _ in HEADLINES)
 
 
 def test_metrics(model: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The metrics of a version on the test patients, over all of them: value or null with its reason, and interval."""
+    """The table's figures of a version on all test patients, each with its interval and the baselines beside it."""
     return [
         {key: metric.get(key) for key in ("name", "target", "level", "value", "reason", "ci", "n_patients", "n_pos")}
         for metric in model["metrics"]
-        if metric.get("split") == "test" and not metric.get("subgroup")
+        if metric.get("split") == "test" and not metric.get("subgroup") and _is_headline(metric["name"])
     ]
 
 
-def figure(metrics: Iterable[Mapping[str, Any]], names: Sequence[str]) -> Mapping[str, Any] | None:
-    """The first metric of one of these names."""
-    found = {metric["name"]: metric for metric in reversed(list(metrics))}
-    return next((found[name] for name in names if name in found), None)
+def _is_headline(name: str) -> bool:
+    """`qwk`, and `baseline:majority:qwk` and `difference:majority:qwk` beside it."""
+    return name.rpartition(":")[2] in _NAMES and (":" not in name or name.startswith(("baseline:", "difference:")))
+
+
+def figure(metrics: Iterable[Mapping[str, Any]], name: str) -> Mapping[str, Any] | None:
+    """The first metric of this name: over all findings, where there are several."""
+    return next((metric for metric in metrics if metric["name"] == name), None)
 
 
 def shown(metric: Mapping[str, Any] | None) -> str:
@@ -66,12 +70,8 @@ def _tasks(report: Mapping[str, Any]) -> list[str]:
 def _headline(model: Mapping[str, Any] | None) -> str:
     if model is None:
         return "-"
-    cells, used = [], set()
-    for name, word in HEADLINES:
-        metric = figure(model["metrics"], [name])
-        if metric is not None and word not in used:
-            used.add(word)
-            cells.append(f"{word} {shown(metric)}")
+    found = [(word, figure(model["metrics"], name)) for name, word in HEADLINES]
+    cells = [f"{word} {shown(metric)}" for word, metric in found if metric is not None]
     return "; ".join(cells) or "no figure"
 
 

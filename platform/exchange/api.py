@@ -13,15 +13,14 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
 from rest_framework.decorators import action
-from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.models import Project
 from accounts.permissions import SignedIn
-from accounts.queries import projects_of
+from archive.asking import asker
 from core.api import ApiViewSet, CursorPaging
 from exchange import queries, services
+from exchange.asking import project_of
 from exchange.errors import ExportLost, ExportNotReady
 from exchange.exporters import FORMATS
 from exchange.models import Export, Snapshot, SnapshotItem
@@ -92,11 +91,11 @@ class Snapshots(ApiViewSet):
     queryset = Snapshot.objects.none()
 
     def get_queryset(self) -> QuerySet[Snapshot]:
-        return queries.visible_to(self.request.user)
+        return queries.visible_to(asker(self.request))
 
     @extend_schema(parameters=[PROJECT], responses=SnapshotOut(many=True))
     def list(self, request: Request) -> Response:
-        rows = queries.snapshots_of(_project(request, request.query_params.get("project")).pk, request.user)
+        rows = queries.snapshots_of(project_of(request, request.query_params.get("project")).pk, asker(request))
         page = self.paginate_queryset(rows.order_by("-id"))
         return self.get_paginated_response(SnapshotOut(page, many=True).data)
 
@@ -106,10 +105,10 @@ class Snapshots(ApiViewSet):
         given = SnapshotIn(data=request.data)
         given.is_valid(raise_exception=True)
         snapshot = services.order_snapshot(
-            _project(request, given.validated_data["project"]),
+            project_of(request, given.validated_data["project"]),
             references=given.validated_data["policy"]["references"],
             note=given.validated_data["note"],
-            by=request.user,
+            by=asker(request),
         )
         return Response(SnapshotOut(snapshot).data, status=status.HTTP_201_CREATED)
 
@@ -119,9 +118,9 @@ class Snapshots(ApiViewSet):
         """What a snapshot taken now would hold; nothing is written."""
         given = DryRunIn(data=request.data)
         given.is_valid(raise_exception=True)
-        project = _project(request, given.validated_data["project"])
+        project = project_of(request, given.validated_data["project"])
         references = given.validated_data["policy"]["references"]
-        return Response(services.dry_run(project, references=references, by=request.user))
+        return Response(services.dry_run(project, references=references, by=asker(request)))
 
     @extend_schema(responses=SnapshotOut)
     def retrieve(self, request: Request, pk: UUID) -> Response:
@@ -171,14 +170,13 @@ class Exports(ApiViewSet):
     permission_classes = [SignedIn]
     serializer_class = ExportOut
     queryset = Export.objects.none()
-    pagination_class: type[BasePagination] = CursorPaging
 
     def get_queryset(self) -> QuerySet[Export]:
-        return queries.exports_visible_to(self.request.user).select_related("snapshot__project")
+        return queries.exports_visible_to(asker(self.request)).select_related("snapshot__project")
 
     @extend_schema(parameters=[PROJECT], responses=ExportOut(many=True))
     def list(self, request: Request) -> Response:
-        snapshots = queries.snapshots_of(_project(request, request.query_params.get("project")).pk, request.user)
+        snapshots = queries.snapshots_of(project_of(request, request.query_params.get("project")).pk, asker(request))
         page = self.paginate_queryset(self.get_queryset().filter(snapshot__in=snapshots).order_by("-id"))
         return self.get_paginated_response(ExportOut(page, many=True).data)
 
@@ -186,8 +184,8 @@ class Exports(ApiViewSet):
     def create(self, request: Request) -> Response:
         given = ExportIn(data=request.data)
         given.is_valid(raise_exception=True)
-        snapshot = get_object_or_404(queries.visible_to(request.user), pk=given.validated_data["snapshot"])
-        export = services.order_export(snapshot, format_name=given.validated_data["format"], by=request.user)
+        snapshot = get_object_or_404(queries.visible_to(asker(request)), pk=given.validated_data["snapshot"])
+        export = services.order_export(snapshot, format_name=given.validated_data["format"], by=asker(request))
         return Response(ExportOut(export).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(responses=ExportOut)
@@ -220,11 +218,3 @@ async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:
     with file:
         while chunk := await asyncio.to_thread(file.read, _CHUNK):
             yield chunk
-
-
-def _project(request: Request, project_id: Any) -> Project:
-    try:
-        wanted = UUID(str(project_id))
-    except ValueError:
-        raise serializers.ValidationError({"project": ["Name a project by its id."]}) from None
-    return get_object_or_404(projects_of(request.user), pk=wanted)

@@ -70,7 +70,7 @@ def _item(reading: Reading, split: str) -> dict[str, Any]:
         split=split,
         reading=reading,
         document=reading.completed_document,
-        revision=reading.completed_revision,
+        revision=reading.completed_revision or 0,  # a complete reading has one
     )
 
 

@@ -109,7 +109,8 @@ def counts_of(items: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     pathology: {benign: n, ..}, unmarked_findings, density: {a: n, .., unknown: n}, splits: {train: exams, ..},
     by_split: {train: {the same again}, ..}}`.
     """
-    whole, by_split = _tally(), {}
+    whole = _tally()
+    by_split: dict[str, dict[str, Any]] = {}
     for item in items:
         _add(whole, item)
         _add(by_split.setdefault(item["split"], _tally()), item)

@@ -46,7 +46,7 @@ def files_of(run_dir: Path) -> list[Path]:
 def zipped(run_dir: Path, top: str) -> Iterator[bytes]:
     """The folder as a zip, in chunks; inside, all names begin with `top/`."""
     sink = _Sink()
-    with zipfile.ZipFile(sink, "w") as archive:  # type: ignore[arg-type] # a raw stream is enough for writing
+    with zipfile.ZipFile(sink, "w") as archive:
         for path in files_of(run_dir):
             info = zipfile.ZipInfo.from_file(
                 path, f"{top}/{path.relative_to(run_dir).as_posix()}", strict_timestamps=False

@@ -117,7 +117,7 @@ def raise_for(code: int, failure: Mapping[str, Any] | None) -> None:
     """Turn an exit code into an error with a code and a cure; 0 is none. Codes of a signal mean: resume."""
     if code == Exit.FINISHED:
         return
-    detail = {"exit_code": code}
+    detail: dict[str, Any] = {"exit_code": code}
     if failure:
         detail |= {"code": failure.get("code"), "text": failure.get("text")}
     if code < 0 or code > 128:

@@ -11,6 +11,21 @@ METRICS = [
 ]
 
 
+def test_the_report_keeps_the_figures_of_the_table_with_their_baselines():
+    names = [
+        "qwk",
+        "baseline:majority:qwk",
+        "qwk:mark",
+        "froc_sens@1",
+        "froc_sens@1:complete",
+        "ece",
+        "difference:x:accuracy",
+    ]
+    model = {"metrics": [{"name": name, "split": "test", "value": 1.0} for name in names]}
+    kept = [metric["name"] for metric in report.test_metrics(model)]
+    assert kept == ["qwk", "baseline:majority:qwk", "froc_sens@1", "difference:x:accuracy"]
+
+
 def a_report(**more):
     model = {"id": "m", "number": 1, "metrics": report.test_metrics({"metrics": METRICS})}
     entry = {

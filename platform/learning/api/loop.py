@@ -9,9 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.permissions import SignedIn
+from archive.asking import asker
 from core.api import ApiView
+from exchange.asking import project_of
 from learning import loop
-from learning.api.common import project_of
 
 
 class LoopOut(serializers.Serializer[Any]):
@@ -32,4 +33,4 @@ class Loop(ApiView):
     @extend_schema(responses=LoopOut)
     def get(self, request: Request, pk: UUID) -> Response:
         project = project_of(request, pk)
-        return Response(loop.summary(project, request.user))
+        return Response(loop.summary(project, asker(request)))

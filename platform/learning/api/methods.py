@@ -10,10 +10,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.permissions import SignedIn
+from archive.asking import asker
 from core.api import ApiView
+from exchange.asking import uuid_of
 from exchange.queries import visible_to
 from learning import queries
-from learning.api.common import uuid_of
 
 
 class MethodOut(serializers.Serializer[Any]):
@@ -41,5 +42,5 @@ class Methods(ApiView):
         wanted = request.query_params.get("snapshot")
         counts = None
         if wanted:
-            counts = get_object_or_404(visible_to(request.user), pk=uuid_of(wanted, "snapshot")).counts
+            counts = get_object_or_404(visible_to(asker(request)), pk=uuid_of(wanted, "snapshot")).counts
         return Response(MethodOut(queries.methods_for(counts), many=True).data)

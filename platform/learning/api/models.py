@@ -13,10 +13,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.permissions import SignedIn
+from archive.asking import asker
 from core.api import ApiViewSet, CursorPaging
+from exchange.asking import project_of, uuid_of
 from exchange.queries import ROLES
 from learning import queries
-from learning.api.common import PROJECT, project_of, uuid_of
+from learning.api.common import PROJECT
 from learning.models import ModelVersion, Prediction, Promotion, Score
 from learning.services import versions
 
@@ -81,7 +83,7 @@ class Models(ApiViewSet):
     queryset = ModelVersion.objects.none()
 
     def get_queryset(self) -> QuerySet[ModelVersion]:
-        return queries.versions_visible_to(self.request.user)
+        return queries.versions_visible_to(asker(self.request))
 
     @extend_schema(parameters=[PROJECT], responses=VersionOut(many=True))
     def list(self, request: Request) -> Response:
@@ -97,7 +99,7 @@ class Models(ApiViewSet):
     @action(detail=True, methods=["post"])
     def promote(self, request: Request, pk: UUID) -> Response:
         """Let this version rank what is unread; the one before it of the same task retires."""
-        version, job = versions.promote(get_object_or_404(self.get_queryset(), pk=pk).pk, by=request.user)
+        version, job = versions.promote(get_object_or_404(self.get_queryset(), pk=pk).pk, by=asker(request))
         return Response({"version": VersionOut(version).data, "job": job.pk})
 
     @extend_schema(request=None, responses=VersionOut)
@@ -105,7 +107,7 @@ class Models(ApiViewSet):
     def retire(self, request: Request, pk: UUID) -> Response:
         """Take this version out of the ranking."""
         return Response(
-            VersionOut(versions.retire(get_object_or_404(self.get_queryset(), pk=pk).pk, by=request.user)).data
+            VersionOut(versions.retire(get_object_or_404(self.get_queryset(), pk=pk).pk, by=asker(request))).data
         )
 
     @extend_schema(
@@ -114,7 +116,7 @@ class Models(ApiViewSet):
     @action(detail=True, methods=["get"])
     def predictions(self, request: Request, pk: UUID) -> Response:
         """What the version predicts of an exam and its images; for administrators alone, so that readers read blind."""
-        version = get_object_or_404(queries.versions_administered_by(request.user), pk=pk)
+        version = get_object_or_404(queries.versions_administered_by(asker(request)), pk=pk)
         exam_id = uuid_of(request.query_params.get("exam"), "exam")
         return Response(PredictionOut(Prediction.objects.filter(version=version, exam_id=exam_id), many=True).data)
 
@@ -135,7 +137,7 @@ class Scores(mixins.ListModelMixin, ApiViewSet):
 
     def get_queryset(self) -> QuerySet[Score]:
         version_id = uuid_of(self.request.query_params.get("model"), "model")
-        version = get_object_or_404(queries.versions_administered_by(self.request.user), pk=version_id)
+        version = get_object_or_404(queries.versions_administered_by(asker(self.request)), pk=version_id)
         return Score.objects.filter(version=version)
 
     @extend_schema(parameters=[OpenApiParameter("model", OpenApiTypes.UUID, required=True)])

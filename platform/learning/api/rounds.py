@@ -13,9 +13,11 @@ from rest_framework.response import Response
 
 from accounts.models import Role
 from accounts.permissions import SignedIn
+from archive.asking import asker
 from core.api import ApiViewSet
+from exchange.asking import project_of
 from learning import queries
-from learning.api.common import PROJECT, project_of
+from learning.api.common import PROJECT
 from learning.models import Round, RoundItem
 from learning.services import rounds
 
@@ -79,7 +81,7 @@ class Rounds(ApiViewSet):
     queryset = Round.objects.none()
 
     def get_queryset(self) -> QuerySet[Round]:
-        return queries.rounds_visible_to(self.request.user).select_related("project")
+        return queries.rounds_visible_to(asker(self.request)).select_related("project")
 
     @extend_schema(parameters=[PROJECT], responses=RoundOut(many=True))
     def list(self, request: Request) -> Response:
@@ -92,7 +94,7 @@ class Rounds(ApiViewSet):
         """Score what the promoted versions have not scored yet, rank again, publish."""
         given = RoundIn(data=request.data)
         given.is_valid(raise_exception=True)
-        jobs = rounds.order_round(project_of(request, given.validated_data["project"], Role.ADMIN), by=request.user)
+        jobs = rounds.order_round(project_of(request, given.validated_data["project"], Role.ADMIN), by=asker(request))
         return Response({"job": jobs[-1].pk, "jobs": [job.pk for job in jobs]}, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(

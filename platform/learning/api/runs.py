@@ -22,12 +22,14 @@ from rest_framework.response import Response
 from accounts.models import Role
 from accounts.permissions import SignedIn
 from accounts.queries import require_role
+from archive.asking import asker
 from core.api import ApiViewSet
+from exchange.asking import project_of
 from exchange.queries import ROLES, visible_to
 from jobs.models import JobState
 from jobs.services import request_cancel, retry
 from learning import folder, queries
-from learning.api.common import PROJECT, project_of
+from learning.api.common import PROJECT
 from learning.errors import NoRunFolder
 from learning.models import ModelVersion, Run, RunEvent
 from learning.services import runs
@@ -130,7 +132,7 @@ class Runs(ApiViewSet):
     queryset = Run.objects.none()
 
     def get_queryset(self) -> QuerySet[Run]:
-        return queries.runs_visible_to(self.request.user)
+        return queries.runs_visible_to(asker(self.request))
 
     def _run(self, pk: UUID) -> Run:
         return get_object_or_404(self.get_queryset(), pk=pk)
@@ -147,11 +149,11 @@ class Runs(ApiViewSet):
         given = RunIn(data=request.data)
         given.is_valid(raise_exception=True)
         fields = dict(given.validated_data)
-        snapshot = get_object_or_404(visible_to(request.user), pk=fields.pop("snapshot"))
+        snapshot = get_object_or_404(visible_to(asker(request)), pk=fields.pop("snapshot"))
         version_id = fields.pop("init").get("version")
         if version_id:
-            fields["init"] = get_object_or_404(queries.versions_visible_to(request.user), pk=version_id)
-        run = runs.start_run(snapshot.project, snapshot, by=request.user, **fields)
+            fields["init"] = get_object_or_404(queries.versions_visible_to(asker(request)), pk=version_id)
+        run = runs.start_run(snapshot.project, snapshot, by=asker(request), **fields)
         return Response(RunDetail(run).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(responses=RunDetail)
@@ -163,9 +165,9 @@ class Runs(ApiViewSet):
     def cancel(self, request: Request, pk: UUID) -> Response:
         """Ask the training to leave a checkpoint and end."""
         run = self._run(pk)
-        require_role(request.user, run.project_id, Role.ADMIN)
+        require_role(asker(request), run.project_id, Role.ADMIN)
         assert run.job is not None
-        run.job = request_cancel(run.job, by=request.user)
+        run.job = request_cancel(run.job, by=asker(request))
         return Response(RunDetail(run).data)
 
     @extend_schema(request=None, responses=RunDetail)
@@ -173,9 +175,9 @@ class Runs(ApiViewSet):
     def resume(self, request: Request, pk: UUID) -> Response:
         """Go on from the last checkpoint of a run that failed or was cancelled."""
         run = self._run(pk)
-        require_role(request.user, run.project_id, Role.ADMIN)
+        require_role(asker(request), run.project_id, Role.ADMIN)
         assert run.job is not None
-        run.job = retry(run.job, by=request.user)
+        run.job = retry(run.job, by=asker(request))
         return Response(RunDetail(run).data)
 
     @extend_schema(
