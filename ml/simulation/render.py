@@ -64,8 +64,8 @@ def connective(anatomy: Anatomy, tiles: Sequence[Floats], seed: int) -> Floats:
 
 
 #: Layers of septa: size of the cells and width of the walls in mm, how drawn out towards the nipple, weight.
-SEPTA = ((13.0, 0.5, 2.0, 0.65), (8.0, 0.42, 1.9, 0.5), (5.0, 0.4, 1.8, 0.4), (9.0, 0.45, 1.1, 0.4))
-TILE_MM, TILE = 0.4, 360
+SEPTA = ((13.0, 0.42, 2.0, 0.7), (8.0, 0.36, 1.9, 0.5), (5.0, 0.34, 1.8, 0.4), (9.0, 0.38, 1.1, 0.42))
+TILE_MM, TILE = 0.35, 408
 
 
 def septa_tiles(seed: int) -> list[Floats]:

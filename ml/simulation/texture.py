@@ -56,11 +56,11 @@ def cell_walls(
     lead = near[..., 1] - near[..., 0]
     patchy = power_law(generator, shape, spacing_mm, beta=4.0, coarsest_mm=30.0, finest_mm=1.0)
     wall = 0.75 * np.exp(-((lead / wall_mm) ** 2)) + 0.25 * np.exp(-lead / (3.5 * wall_mm))
-    return wall * np.clip(0.45 + 0.6 * patchy, 0.03, 1.8)
+    return wall * np.clip(0.45 + 0.6 * patchy, 0.03, 1.4)
 
 
 def _scattered(generator: np.random.Generator, size: Floats, cell_mm: float) -> Floats:
     """(n, 2) places of about one in each square of that size, none very near to another."""
     counts = np.maximum(1, np.rint(size / cell_mm)).astype(int)
     corners = np.stack(np.meshgrid(*(np.arange(n) for n in counts), indexing="ij"), axis=-1).reshape(-1, 2)
-    return (corners + generator.uniform(0.05, 0.95, corners.shape)) * size / counts
+    return (corners + generator.uniform(0.15, 0.85, corners.shape)) * size / counts

@@ -12,8 +12,8 @@ from ml.simulation.lesions.shape import Canvas, Lesion, offsets
 from ml.simulation.model import Bools, Floats, Mark
 from ml.simulation.texture import power_law
 
-#: Attenuation of a mass beside glandular tissue, per mm, and how strongly a mass of 10 mm shows in fat.
-_CONTRAST_PER_MM = 0.034
+#: How strongly 10 mm of a mass show in fat, in glandular contrast; a large one is flattened by compression.
+_CONTRAST, _FLATTENED = 0.46, 0.75
 _DENSER_THAN_GLAND = 1.12
 _OUTLINE = 40
 _BLUR_MM = {"round": 0.35, "oval": 0.35, "lobulated": 0.5, "irregular": 1.1, "spiculated": 0.8}
@@ -47,12 +47,12 @@ class Mass(Lesion):
         window = frame.window(middle, self.reach_mm)
         chord = self._chords(frame, middle, window)
         body = chord > 0.15 * self.radius_mm
-        blurred = ndimage.gaussian_filter(chord, _BLUR_MM[self.subtype] / frame.spacing_mm)
+        blurred = ndimage.gaussian_filter((chord / 10) ** _FLATTENED, _BLUR_MM[self.subtype] / frame.spacing_mm)
         generator = np.random.Generator(np.random.PCG64([self.texture_seed, len(frame.view)]))
         mottle = power_law(generator, chord.shape, frame.spacing_mm, beta=2.6, coarsest_mm=8)
         blurred = blurred * (1 + 0.05 * mottle)
         # The mass takes the place of tissue that was there: little is gained where all is dense.
-        gain = _CONTRAST_PER_MM * (_DENSER_THAN_GLAND - 0.8 * np.clip(canvas.share[window], 0, 1))
+        gain = _CONTRAST * (_DENSER_THAN_GLAND - 0.8 * np.clip(canvas.share[window], 0, 1))
         canvas.added[window] += blurred * gain + self._rays(frame, middle, window)
         mask = np.zeros(frame.shape, dtype=bool)
         mask[window] = body
