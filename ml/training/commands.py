@@ -23,7 +23,7 @@ from ml.training.context import Run
 from ml.training.data import ImageLoader, Sample, of_splits
 from ml.training.environment import code_version, environment
 from ml.training.fit import Fitted, Job, fit
-from ml.training.images import StoredImages
+from ml.training.images import MAX_UNREADABLE, StoredImages
 from ml.training.model_folder import Model, ModelSpec, load_model, plain_config, save_model, settled_config, trained_on
 from ml.training.predicting import Predictor
 from ml.training.samples import build_samples
@@ -97,7 +97,7 @@ def evaluate_again(run: Run) -> None:
     except (OSError, ValueError) as error:
         raise invalid("predictions_unreadable", f"predictions.jsonl cannot be read: {error}") from None
     found = _evaluate(run, rows, run.method.labels(run.request.findings), None)
-    _finish(run, found.headline, [])
+    _finish(run, found.headline, [run.folder.model])
 
 
 COMMANDS: dict[str, Callable[[Run], None]] = {
@@ -122,7 +122,9 @@ def _images(run: Run, pixels: Any, augment: Any) -> StoredImages:
     return StoredImages.of(root, cache, {**pixels, **run.request.pixel_overrides}, augment, run.warn)
 
 
-def _readable(run: Run, images: StoredImages, rows: Sequence[ManifestRow]) -> list[ManifestRow]:
+def _readable(
+    run: Run, images: StoredImages, rows: Sequence[ManifestRow], most: float = MAX_UNREADABLE
+) -> list[ManifestRow]:
     """Prepare every image once, before anything is learned: a bad file is known now, not in the middle of the night."""
     run.watch.heartbeat.stage = "prepare"
     told = _teller(run, "prepare", len(rows))
@@ -131,7 +133,7 @@ def _readable(run: Run, images: StoredImages, rows: Sequence[ManifestRow]) -> li
         run.watch.stop.check()
         told(done)
 
-    return images.readable(rows, each)
+    return images.readable(rows, each, most)
 
 
 def _teller(run: Run, stage: str, total: int) -> Callable[[int], None]:
@@ -169,7 +171,8 @@ def _given_model(run: Run, rows: Sequence[ManifestRow], *splits: str) -> tuple[M
     model.networks = {name: run.machine.place(network).eval() for name, network in model.networks.items()}
     images = _images(run, model.spec.pixels, {})
     inputs = model.method.inputs_of(model.config)
-    wanted = _readable(run, images, [row for row in rows if row.split in splits])
+    # An exam that cannot be read stays unscored; it must not keep the others from being ranked.
+    wanted = _readable(run, images, [row for row in rows if row.split in splits], most=1.0)
     samples = _samples(run, inputs, wanted) if wanted else []
     return model, ImageLoader(images, model.method, model.config, model.spec.labels), samples
 

@@ -62,8 +62,8 @@ class StoredImages:
         """The prepared image of a manifest row as a dict, for the baselines."""
         return self.prepared(from_dict(ManifestRow, row))
 
-    def readable(self, rows: Sequence[ManifestRow], told: Callable[[int], None]) -> list[ManifestRow]:
-        """Prepare all rows; those that can be read. Raises RunRefused (exit 3) where more than 1 % cannot."""
+    def readable(self, rows: Sequence[ManifestRow], told: Callable[[int], None], most: float) -> list[ManifestRow]:
+        """Prepare all rows; those that can be read. Raises RunRefused (exit 3) where a share over `most` cannot."""
         good = []
         for n, row in enumerate(rows, 1):
             try:
@@ -73,7 +73,7 @@ class StoredImages:
                 self.warn("unreadable", f"an image cannot be read: {error.code}", row.image_id)
             told(n)
         lost = len(rows) - len(good)
-        if lost > MAX_UNREADABLE * len(rows):
+        if lost > most * len(rows):
             raise refused("unreadable_images", f"{lost} of {len(rows)} images cannot be read")
         return good
 

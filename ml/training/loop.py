@@ -230,9 +230,9 @@ class Loop:
         """Look at validation; keep the best weights. True when it has been long enough since."""
         assert self.validate is not None
         state = self.state
-        values = self.validate(state)
-        self.watch.events.write("metric", stage=self.stage.name, step=state.step, split="val", values=dict(values))
-        headline = values.get("headline")
+        values = dict(self.validate(state))
+        headline = values.pop("headline", None)  # one of the others once more: what stopping looks at
+        self.watch.events.write("metric", stage=self.stage.name, step=state.step, split="val", values=values)
         if not self.plan.early_stopping or headline is None:
             return False
         if state.best is None or headline > state.best + MIN_DELTA:

@@ -37,7 +37,8 @@ def run(run_dir: Path, *, command: str, supervised: bool = False) -> Exit:
         if request.command != command:
             raise invalid("command_differs", f"request.json asks for {request.command}, not {command}")
         with folder.locked():
-            if read_result(folder.path) is not None:
+            done = read_result(folder.path)
+            if done is not None and done.command == command:
                 return Exit.FINISHED  # complete already: nothing is computed twice
             return _held(folder, request, supervised)
     except RunRefused as error:

@@ -120,7 +120,7 @@ def test_validation_is_drawn_while_training_and_too_small_a_one_decides_nothing(
     fit(job)
     events, _ = read_events(job.run_dir / "events.jsonl")
     shown = [event for event in events if event["type"] == "metric" and event["split"] == "val"]
-    assert set(shown[-1]["values"]) == {"loss", "qwk", "accuracy", "headline"}
+    assert set(shown[-1]["values"]) == {"loss", "qwk", "accuracy"}
     assert any(event.get("code") == "val_too_small" for event in events)
 
 

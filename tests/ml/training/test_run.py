@@ -156,6 +156,27 @@ def test_a_finished_run_holds_all_that_a_caller_imports_and_is_not_computed_agai
     assert len(events_of(run)) == before
 
 
+def test_metrics_can_be_computed_again_from_what_was_predicted(a_folder):
+    run = a_folder("run")
+    assert ml(run) == Exit.FINISHED
+    first = json.loads((run / "metrics.json").read_text())["metrics"]
+    document = json.loads((run / "request.json").read_text())
+    (run / "request.json").write_text(json.dumps({**document, "command": "evaluate"}))
+    assert ml(run, "evaluate") == Exit.FINISHED
+    again = json.loads((run / "metrics.json").read_text())["metrics"]
+    assert [row for row in first if row["series"] == "model"] == [row for row in again if row["series"] == "model"]
+
+
+def unreadable(rows):
+    return [replace(row, pixel_path="gone.npy") if row.image_id == "i3" else row for row in rows]
+
+
+def test_one_image_in_eighteen_that_cannot_be_read_refuses_the_training(a_folder):
+    run = a_folder("run", change=unreadable)
+    assert ml(run) == Exit.DATA_REFUSED
+    assert events_of(run)[-1]["code"] == "unreadable_images"
+
+
 def test_a_version_goes_on_is_scored_and_predicts(a_folder):
     first = a_folder("first", "retinanet_mass", steps=4, batch=2)
     assert ml(first) == Exit.FINISHED
