@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels import apply_modality_lut
 
 from ml.pixels.errors import PixelError
-from ml.pixels.header import PixelInfo, read_info
+from ml.pixels.header import PixelInfo, element, number, read_info
 from ml.pixels.polarity import attenuation, exposure, inverted
 from ml.pixels.stored import open_dataset, stored_values
 
@@ -114,10 +114,12 @@ def _in_units(x: npt.NDArray[np.float32], stored: npt.NDArray[Any], header: Data
     """Modality LUT or rescale. Source: PS3.3 C.11.1."""
     if header is None:
         return x
-    if header.get("ModalityLUTSequence") and stored.dtype.kind != "f":
-        return apply_modality_lut(stored, header).astype(np.float32)
-    slope, intercept = header.get("RescaleSlope"), header.get("RescaleIntercept")
+    if element(header, "ModalityLUTSequence") and stored.dtype.kind != "f":
+        try:
+            return apply_modality_lut(stored, header).astype(np.float32)
+        except Exception as error:
+            raise PixelError("syntax_unreadable", "the modality LUT is damaged") from error
+    slope, offset = number(element(header, "RescaleSlope")), number(element(header, "RescaleIntercept")) or 0.0
     # A slope of 0 or a negative one would undo the polarity; no maker means it.
-    factor = float(slope) if slope is not None and float(slope) > 0 else 1.0
-    offset = float(intercept) if intercept is not None else 0.0
+    factor = slope if slope is not None and slope > 0 else 1.0
     return x if (factor, offset) == (1.0, 0.0) else x * np.float32(factor) + np.float32(offset)

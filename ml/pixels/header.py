@@ -89,10 +89,10 @@ def read_info(ds: Dataset) -> PixelInfo:
     flags = [name for name, value in (("laterality_unknown", side), ("view_unknown", view)) if value is None]
     flags += ["spacing_unknown"] if spacing is None else []
     return PixelInfo(
-        rows=int(ds.get("Rows") or 0),
-        cols=int(ds.get("Columns") or 0),
-        bits_stored=_whole(ds.get("BitsStored")),
-        photometric=_text(ds.get("PhotometricInterpretation")) or "MONOCHROME2",
+        rows=int(element(ds, "Rows") or 0),
+        cols=int(element(ds, "Columns") or 0),
+        bits_stored=whole(element(ds, "BitsStored")),
+        photometric=text(element(ds, "PhotometricInterpretation")) or "MONOCHROME2",
         presentation=presentation_of(ds),
         spacing_mm=spacing,
         spacing_source=source,
@@ -106,17 +106,28 @@ def read_info(ds: Dataset) -> PixelInfo:
         intensity_relation=_relation(ds),
         intensity_sign=_sign(ds),
         padding_range=padding_of(ds),
-        frames=_whole(ds.get("NumberOfFrames")) or 1,
-        manufacturer=_raw_text(ds.get("Manufacturer")) or None,
-        model=_raw_text(ds.get("ManufacturerModelName")) or None,
+        frames=whole(element(ds, "NumberOfFrames")) or 1,
+        manufacturer=raw_text(element(ds, "Manufacturer")) or None,
+        model=raw_text(element(ds, "ManufacturerModelName")) or None,
         flags=tuple(flags),
     )
+
+
+def element(ds: Dataset, name: str) -> Any:
+    """The value of an element; None where it is absent or damaged.
+
+    pydicom converts a value when it is asked for, so a damaged one fails here, in whatever way its bytes lead to.
+    """
+    try:
+        return ds.get(name)
+    except Exception:  # noqa: BLE001 - see above
+        return None
 
 
 def laterality_of(ds: Dataset) -> Laterality | None:
     """Side of the breast: Image Laterality, else Laterality, else the frame's; None for both sides or an odd value."""
     for holder, name in ((ds, "ImageLaterality"), (ds, "Laterality"), (_frame_anatomy(ds), "FrameLaterality")):
-        value = _text(holder.get(name)) if holder is not None else ""
+        value = text(element(holder, name)) if holder is not None else ""
         if value in ("R", "L"):
             return value  # type: ignore[return-value]
     return None
@@ -127,36 +138,36 @@ def view_of(ds: Dataset) -> str | None:
     coded = _first(ds, "ViewCodeSequence")
     if coded is not None and (view := _coded_view(coded)) is not None:
         return view
-    position = _text(ds.get("ViewPosition")).replace(" ", "")
+    position = text(element(ds, "ViewPosition")).replace(" ", "")
     # Some makers put the side in front: RCC, LMLO.
     return _VIEW_OF_POSITION.get(position) or (_VIEW_OF_POSITION.get(position[1:]) if position[:1] in "RL" else None)
 
 
 def _coded_view(coded: Dataset) -> str | None:
-    view = _VIEW_OF_CODE.get(_text(coded.get("CodeValue")))
+    view = _VIEW_OF_CODE.get(text(element(coded, "CodeValue")))
     if view is None:
         return None
-    for modifier in coded.get("ViewModifierCodeSequence") or ():
-        if special := _MODIFIER_OF_CODE.get(_text(modifier.get("CodeValue"))):
+    for modifier in element(coded, "ViewModifierCodeSequence") or ():
+        if special := _MODIFIER_OF_CODE.get(text(element(modifier, "CodeValue"))):
             return special
     return view
 
 
 def orientation_of(ds: Dataset) -> tuple[str, str] | None:
     """Patient Orientation as (row direction, column direction), or None."""
-    value = ds.get("PatientOrientation")
+    value = element(ds, "PatientOrientation")
     if value is None or isinstance(value, str) or len(value) != 2:
         return None
-    row, column = (_text(part) for part in value)
+    row, column = (text(part) for part in value)
     return (row, column) if row and column else None
 
 
 def presentation_of(ds: Dataset) -> Presentation:
     """For Processing, For Presentation, digitised film, or unknown. Film is asked first: it is neither as a sensor."""
-    if _text(ds.get("DetectorType")) == "FILM":
+    if text(element(ds, "DetectorType")) == "FILM":
         return "film"
-    intent = _text(ds.get("PresentationIntentType"))
-    sop_class = str(ds.get("SOPClassUID") or "")
+    intent = text(element(ds, "PresentationIntentType"))
+    sop_class = str(element(ds, "SOPClassUID") or "")
     if intent == "FOR PROCESSING" or (not intent and sop_class == FOR_PROCESSING):
         return "for_processing"
     if intent == "FOR PRESENTATION" or (not intent and sop_class == FOR_PRESENTATION):
@@ -170,10 +181,10 @@ def spacing_of(ds: Dataset) -> tuple[tuple[float, float] | None, SpacingSource, 
     A calibrated Pixel Spacing wins; else Imager Pixel Spacing, which is at the detector, divided by the magnification.
     An uncalibrated Pixel Spacing says nothing that the other does not, and often is a left-over.
     """
-    pixel = _pair(ds.get("PixelSpacing"))
-    if pixel and _text(ds.get("PixelSpacingCalibrationType")):
-        return pixel, "pixel", f"calibrated ({_text(ds.get('PixelSpacingCalibrationType')).lower()})"
-    imager = _pair(ds.get("ImagerPixelSpacing"))
+    pixel = _pair(element(ds, "PixelSpacing"))
+    if pixel and text(element(ds, "PixelSpacingCalibrationType")):
+        return pixel, "pixel", f"calibrated ({text(ds.get('PixelSpacingCalibrationType')).lower()})"
+    imager = _pair(element(ds, "ImagerPixelSpacing"))
     if imager:
         factor = magnification_of(ds)
         return (imager[0] / factor, imager[1] / factor), "imager", f"at the detector, divided by {factor:g}"
@@ -182,14 +193,14 @@ def spacing_of(ds: Dataset) -> tuple[tuple[float, float] | None, SpacingSource, 
 
 def magnification_of(ds: Dataset) -> float:
     """Estimated Radiographic Magnification Factor; 1 where it is absent or no magnification."""
-    factor = _number(ds.get("EstimatedRadiographicMagnificationFactor"))
+    factor = number(element(ds, "EstimatedRadiographicMagnificationFactor"))
     return factor if factor is not None and 1.0 <= factor <= 10.0 else 1.0
 
 
 def windows_of(ds: Dataset) -> tuple[Window, ...]:
     """Pairs of Window Center and Width in the header's order, with their names; one without a partner is left out."""
-    centers, widths = _numbers(ds.get("WindowCenter")), _numbers(ds.get("WindowWidth"))
-    names = [_raw_text(name) for name in _values(ds.get("WindowCenterWidthExplanation"))]
+    centers, widths = _numbers(element(ds, "WindowCenter")), _numbers(element(ds, "WindowWidth"))
+    names = [raw_text(name) for name in _values(element(ds, "WindowCenterWidthExplanation"))]
     names += [""] * len(centers)
     pairs = zip(centers, widths, names, strict=False)
     return tuple(Window(c, w, name) for c, w, name in pairs if c is not None and w is not None and w > 0)
@@ -197,26 +208,26 @@ def windows_of(ds: Dataset) -> tuple[Window, ...]:
 
 def voi_function_of(ds: Dataset) -> Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]:
     """How a window is applied; LINEAR where the header is silent or says something unknown."""
-    value = _text(ds.get("VOILUTFunction")).replace(" ", "_")
+    value = text(element(ds, "VOILUTFunction")).replace(" ", "_")
     return value if value in ("LINEAR", "LINEAR_EXACT", "SIGMOID") else "LINEAR"  # type: ignore[return-value]
 
 
 def padding_of(ds: Dataset) -> tuple[float, float] | None:
     """Stored values (low, high), both included, that mean "no image here"."""
-    value = _number(ds.get("PixelPaddingValue"))
+    value = number(element(ds, "PixelPaddingValue"))
     if value is None:
         return None
-    limit = _number(ds.get("PixelPaddingRangeLimit"))
+    limit = number(element(ds, "PixelPaddingRangeLimit"))
     return (value, value) if limit is None else (min(value, limit), max(value, limit))
 
 
 def _relation(ds: Dataset) -> Literal["LIN", "LOG"] | None:
-    value = _text(ds.get("PixelIntensityRelationship"))
+    value = text(element(ds, "PixelIntensityRelationship"))
     return value if value in ("LIN", "LOG") else None  # type: ignore[return-value]
 
 
 def _sign(ds: Dataset) -> int | None:
-    value = _whole(ds.get("PixelIntensityRelationshipSign"))
+    value = whole(element(ds, "PixelIntensityRelationshipSign"))
     return value if value in (1, -1) else None
 
 
@@ -226,7 +237,7 @@ def _frame_anatomy(ds: Dataset) -> Dataset | None:
 
 
 def _first(ds: Dataset, name: str) -> Dataset | None:
-    items = ds.get(name)
+    items = element(ds, name)
     return items[0] if items else None
 
 
@@ -236,29 +247,29 @@ def _values(value: Any) -> list[Any]:
     return [value] if isinstance(value, str | bytes | int | float) or not hasattr(value, "__iter__") else list(value)
 
 
-def _raw_text(value: Any) -> str:
+def raw_text(value: Any) -> str:
     return str(value).strip() if value is not None else ""
 
 
-def _text(value: Any) -> str:
-    return _raw_text(value).upper()
+def text(value: Any) -> str:
+    return raw_text(value).upper()
 
 
-def _number(value: Any) -> float | None:
+def number(value: Any) -> float | None:
     try:
-        number = float(value)
-    except (TypeError, ValueError):
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
         return None
-    return number if math.isfinite(number) else None
+    return found if math.isfinite(found) else None
 
 
 def _numbers(value: Any) -> list[float | None]:
-    return [_number(item) for item in _values(value)]
+    return [number(item) for item in _values(value)]
 
 
-def _whole(value: Any) -> int | None:
-    number = _number(value)
-    return None if number is None else int(number)
+def whole(value: Any) -> int | None:
+    found = number(value)
+    return None if found is None else int(found)
 
 
 def _pair(value: Any) -> tuple[float, float] | None:

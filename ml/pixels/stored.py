@@ -1,14 +1,15 @@
 """A file's first frame exactly as stored: pinned decoders, no display step, no rescale.
 
 Decoders are named per transfer syntax, because the same bytes must give the same pixels on every machine, whatever
-plug-ins it has. JPEG Extended of 12 bits and HTJ2K go to imagecodecs: the common plug-ins refuse the first and are
-slow on the second.
+plug-ins it has. JPEG Extended of 12 bits goes to imagecodecs, because the common plug-ins refuse it. HTJ2K does not:
+imagecodecs is twice as fast there, but gives a picture of what was left in memory for a damaged stream, and no error.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -21,16 +22,19 @@ from pydicom.pixels import get_decoder
 from pydicom.uid import UID
 
 from ml.pixels.errors import PixelError
+from ml.pixels.header import element, text, whole
 
 _JPEG = {"1.2.840.10008.1.2.4.50": "gdcm", "1.2.840.10008.1.2.4.57": "gdcm", "1.2.840.10008.1.2.4.70": "gdcm"}
 _JPEG_LS = {"1.2.840.10008.1.2.4.80": "pyjpegls", "1.2.840.10008.1.2.4.81": "pyjpegls"}
 _JPEG_2000 = {"1.2.840.10008.1.2.4.90": "pylibjpeg", "1.2.840.10008.1.2.4.91": "pylibjpeg"}
-_RLE = {"1.2.840.10008.1.2.5": "pylibjpeg"}
-_PLUGIN = {**_JPEG, **_JPEG_LS, **_JPEG_2000, **_RLE}
+# The compiled RLE decoder ends the process on damaged data: its panic is no Exception. pydicom's own raises one.
+_RLE = {"1.2.840.10008.1.2.5": "pydicom"}
+_HTJ2K = dict.fromkeys(("1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203"), "pylibjpeg")
+_PLUGIN = {**_JPEG, **_JPEG_LS, **_JPEG_2000, **_HTJ2K, **_RLE}
 _JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
-_HTJ2K = frozenset({"1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203"})
-_NATIVE = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"})
-READABLE = _NATIVE | set(_PLUGIN) | _HTJ2K | {_JPEG_EXTENDED}
+_BIG_ENDIAN = "1.2.840.10008.1.2.2"
+_NATIVE = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", _BIG_ENDIAN})
+READABLE = _NATIVE | set(_PLUGIN) | {_JPEG_EXTENDED}
 """Transfer syntaxes that can be decoded."""
 
 _END_OF_STREAM = b"\xff\xd9"
@@ -72,6 +76,22 @@ def _header_or_none(path: Path | str) -> Dataset | None:
         return None
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """How the values lie in the bytes."""
+
+    rows: int
+    cols: int
+    samples: int
+    allocated: int
+    stored: int
+    high: int
+    signed: bool
+    planar: bool
+    photometric: str
+    syntax: str
+
+
 def stored_values(ds: Dataset) -> npt.NDArray[Any]:
     """The first frame (H, W) as stored: unsigned or signed integers, or floats for float pixel data.
 
@@ -79,38 +99,56 @@ def stored_values(ds: Dataset) -> npt.NDArray[Any]:
 
     Raises PixelError: `no_pixel_data`, `multiframe_unsupported`, `syntax_unreadable`, `pixel_data_truncated`.
     """
-    require_one_readable_frame(ds)
-    values = _decoded(ds, str(ds.file_meta.TransferSyntaxUID))
-    values = _one_channel(values, ds)
-    if values.shape != (int(ds.Rows), int(ds.Columns)):
+    layout = _layout(ds)
+    values = _native(ds, layout) if layout.syntax in _NATIVE else _decompressed(ds, layout)
+    values = _one_channel(values, layout)
+    if values.shape != (layout.rows, layout.cols):
         raise PixelError("syntax_unreadable", "the frame has another size than the header says", shape=values.shape)
-    return values if values.dtype.kind == "f" else _without_overlays(values, ds)
+    return values if values.dtype.kind == "f" else _without_overlays(values, layout)
 
 
-def require_one_readable_frame(ds: Dataset) -> None:
-    """What the header alone can say against the pixels. Raises PixelError."""
-    if not any(ds.get(name) for name in PIXEL_ELEMENTS) or not (ds.get("Rows") and ds.get("Columns")):
+def _layout(ds: Dataset) -> _Layout:
+    """What the header alone says of the pixels. Raises PixelError where that rules them out."""
+    rows, cols = whole(element(ds, "Rows")) or 0, whole(element(ds, "Columns")) or 0
+    if not any(element(ds, name) for name in PIXEL_ELEMENTS) or rows <= 0 or cols <= 0:
         raise PixelError("no_pixel_data", "there is no image in the file")
-    if int(ds.get("NumberOfFrames") or 1) > 1:
-        raise PixelError("multiframe_unsupported", "the file holds several frames", frames=int(ds.NumberOfFrames))
+    frames = whole(element(ds, "NumberOfFrames")) or 1
+    if frames > 1:
+        raise PixelError("multiframe_unsupported", "the file holds several frames", frames=frames)
     syntax = str(getattr(getattr(ds, "file_meta", None), "TransferSyntaxUID", ""))
     if syntax not in READABLE:
         raise PixelError("syntax_unreadable", "the compression is not known", transfer_syntax=UID(syntax).name)
+    allocated = whole(element(ds, "BitsAllocated")) or 0
+    stored = whole(element(ds, "BitsStored")) or allocated
+    high = whole(element(ds, "HighBit"))
+    high = stored - 1 if high is None else high
+    if allocated not in (8, 16, 32, 64) or not stored <= high + 1 <= allocated or stored <= 0:
+        bits = {"bits_allocated": allocated, "bits_stored": stored, "high_bit": high}
+        raise PixelError("syntax_unreadable", "the number of bits is not one that can be read", **bits)
+    return _Layout(
+        rows=rows,
+        cols=cols,
+        samples=whole(element(ds, "SamplesPerPixel")) or 1,
+        allocated=allocated,
+        stored=stored,
+        high=high,
+        signed=bool(whole(element(ds, "PixelRepresentation"))),
+        planar=bool(whole(element(ds, "PlanarConfiguration"))),
+        photometric=text(element(ds, "PhotometricInterpretation")),
+        syntax=syntax,
+    )
 
 
-def _decoded(ds: Dataset, syntax: str) -> npt.NDArray[Any]:
-    if syntax in _NATIVE:
-        return _native(ds, syntax)
-    frame = _compressed_frame(ds, syntax)
+def _decompressed(ds: Dataset, layout: _Layout) -> npt.NDArray[Any]:
+    frame = _compressed_frame(ds, layout.syntax)
     try:
-        if syntax == _JPEG_EXTENDED:
+        if layout.syntax == _JPEG_EXTENDED:
             return np.asarray(imagecodecs.jpeg_decode(frame))
-        if syntax in _HTJ2K:
-            return np.asarray(imagecodecs.htj2k_decode(frame))
-        values, _ = get_decoder(UID(syntax)).as_array(ds, index=0, raw=True, decoding_plugin=_PLUGIN[syntax])
+        decoder = get_decoder(UID(layout.syntax))
+        values, _ = decoder.as_array(ds, index=0, raw=True, decoding_plugin=_PLUGIN[layout.syntax])
         return values
     except Exception as error:
-        name = UID(syntax).name
+        name = UID(layout.syntax).name
         raise PixelError("syntax_unreadable", "the decoder refuses the frame", transfer_syntax=name) from error
 
 
@@ -124,55 +162,45 @@ def _compressed_frame(ds: Dataset, syntax: str) -> bytes:
     return frame
 
 
-def _native(ds: Dataset, syntax: str) -> npt.NDArray[Any]:
+def _native(ds: Dataset, layout: _Layout) -> npt.NDArray[Any]:
     for name, kind in (("FloatPixelData", "f4"), ("DoubleFloatPixelData", "f8")):
-        if ds.get(name):
-            return _shaped(ds, ds[name].value, np.dtype(kind).newbyteorder(_order(syntax)))
-    bits = int(ds.BitsAllocated)
-    if bits not in (8, 16, 32):
-        raise PixelError("syntax_unreadable", "the number of bits is not one that can be read", bits_allocated=bits)
-    kind = "i" if int(ds.get("PixelRepresentation") or 0) else "u"
-    return _shaped(ds, ds.PixelData, np.dtype(f"{kind}{bits // 8}").newbyteorder(_order(syntax)))
+        if content := element(ds, name):
+            return _shaped(content, layout, kind)
+    return _shaped(ds.PixelData, layout, f"{'i' if layout.signed else 'u'}{layout.allocated // 8}")
 
 
-def _order(syntax: str) -> Literal["<", ">"]:
-    return ">" if syntax == "1.2.840.10008.1.2.2" else "<"
-
-
-def _shaped(ds: Dataset, content: bytes, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    samples = int(ds.get("SamplesPerPixel") or 1)
-    count = int(ds.Rows) * int(ds.Columns) * samples
-    if len(content) < count * dtype.itemsize:
-        wanted = count * dtype.itemsize
-        raise PixelError("pixel_data_truncated", "the frame is shorter than its header says", want=wanted,
-                         have=len(content))  # fmt: skip
+def _shaped(content: bytes, layout: _Layout, kind: str) -> npt.NDArray[Any]:
+    dtype = np.dtype(kind).newbyteorder(">" if layout.syntax == _BIG_ENDIAN else "<")
+    count = layout.rows * layout.cols * layout.samples
+    have, want = len(content), count * dtype.itemsize
+    if have < want:
+        raise PixelError("pixel_data_truncated", "the frame is shorter than its header says", want=want, have=have)
     values = np.frombuffer(content, dtype, count).astype(dtype.newbyteorder("="))
-    if samples == 1:
-        return values.reshape(int(ds.Rows), int(ds.Columns))
-    if int(ds.get("PlanarConfiguration") or 0):
-        return np.moveaxis(values.reshape(samples, int(ds.Rows), int(ds.Columns)), 0, -1)
-    return values.reshape(int(ds.Rows), int(ds.Columns), samples)
+    if layout.samples == 1:
+        return values.reshape(layout.rows, layout.cols)
+    if layout.planar:
+        return np.moveaxis(values.reshape(layout.samples, layout.rows, layout.cols), 0, -1)
+    return values.reshape(layout.rows, layout.cols, layout.samples)
 
 
-def _one_channel(values: npt.NDArray[Any], ds: Dataset) -> npt.NDArray[Any]:
+def _one_channel(values: npt.NDArray[Any], layout: _Layout) -> npt.NDArray[Any]:
     """Grey values; three equal channels are one. Raises PixelError on colour."""
-    photometric = str(ds.get("PhotometricInterpretation") or "")
-    if values.ndim == 2 and photometric in ("MONOCHROME1", "MONOCHROME2", ""):
+    if values.ndim == 2 and layout.photometric in ("MONOCHROME1", "MONOCHROME2", ""):
         return values
-    if values.ndim == 3 and photometric == "RGB" and (values == values[..., :1]).all():
+    if values.ndim == 3 and layout.photometric == "RGB" and (values == values[..., :1]).all():
         return np.ascontiguousarray(values[..., 0])
-    raise PixelError("syntax_unreadable", "the image is in colour", photometric=photometric)
+    raise PixelError("syntax_unreadable", "the image is in colour", photometric=layout.photometric)
 
 
-def _without_overlays(values: npt.NDArray[Any], ds: Dataset) -> npt.NDArray[Any]:
-    stored = int(ds.get("BitsStored") or values.dtype.itemsize * 8)
-    high = int(ds.HighBit) if ds.get("HighBit") is not None else stored - 1
+def _without_overlays(values: npt.NDArray[Any], layout: _Layout) -> npt.NDArray[Any]:
+    # A decoder may give fewer bytes a value than the header allocates.
     width = values.dtype.itemsize * 8
-    if stored >= width and high == stored - 1:
+    stored, high = min(layout.stored, width), min(layout.high, width - 1)
+    if stored == width:
         return values
-    shift = max(high - stored + 1, 0)
+    shift = high - stored + 1
     bits = (values.view(f"u{values.dtype.itemsize}") >> shift) & ((1 << stored) - 1)
-    if not int(ds.get("PixelRepresentation") or 0):
+    if not layout.signed:
         return bits
     # Sign-extend: the top stored bit to the top of the word and back.
     left = width - stored

@@ -1,3 +1,4 @@
+import contextlib
 from pathlib import Path
 
 import imagecodecs
@@ -6,7 +7,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRBigEndian, JPEG2000Lossless, JPEGLSLossless, RLELossless
 
-from ml.pixels.decode import open_dataset, stored_values
+from ml.pixels.decode import decode, open_dataset, stored_values
 from ml.pixels.errors import PixelError
 from tests.ml.pixels.files import JPEG_EXTENDED, JPEG_LOSSLESS, dicom_of, htj2k_of, wrapped
 
@@ -118,3 +119,32 @@ def test_what_is_no_dicom_file_is_said_to_be_none(tmp_path: Path, content: bytes
     with pytest.raises(PixelError) as caught:
         open_dataset(path)
     assert caught.value.code == "not_dicom"
+
+
+def damaged(whole: bytes, rng: np.random.Generator) -> bytes:
+    """A few bytes changed, most of them in the header, and every fifth time the end cut off."""
+    changed = bytearray(whole)
+    for _ in range(rng.integers(1, 6)):
+        last = 900 if rng.random() < 0.8 else len(changed)
+        changed[rng.integers(128, min(last, len(changed)))] = rng.integers(0, 256)
+    return bytes(changed[: rng.integers(100, len(changed))] if rng.random() < 0.2 else changed)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("syntax", [None, RLELossless, JPEG2000Lossless, "htj2k"])
+def test_a_damaged_file_has_a_code_and_never_another_error(tmp_path: Path, syntax: str | None) -> None:
+    header = {"PatientOrientation": ["A", "F"], "ImagerPixelSpacing": [0.1, 0.1], "RescaleSlope": 1}
+    header |= {"WindowCenter": [1, 2], "WindowWidth": [3, 4], "ViewPosition": "CC", "PixelPaddingValue": 0}
+    ds = htj2k_of(VALUES, **header) if syntax == "htj2k" else dicom_of(VALUES, **header)
+    if syntax and syntax != "htj2k":
+        ds.compress(syntax, generate_instance_uid=False)
+    path = tmp_path / "x.dcm"
+    ds.save_as(path, enforce_file_format=True)
+    whole, rng = path.read_bytes(), np.random.default_rng(5)
+    read = 0
+    for _ in range(120):
+        path.write_bytes(damaged(whole, rng))
+        with contextlib.suppress(PixelError):
+            assert decode(path).pixels.ndim == 2
+            read += 1
+    assert 10 < read < 115
