@@ -19,6 +19,7 @@ describe("figures", () => {
   it.each([
     [0.9412, ".941"],
     [-0.05, "-.050"],
+    [-0.0001, ".000"],
     [1, "1.000"],
     [3.25, "3.250"],
     [null, "—"],
@@ -27,6 +28,7 @@ describe("figures", () => {
 
   it("gives intervals with both ends, and a dash for none", () => {
     expect(interval([0.523, 1])).toBe(".52–1.00");
+    expect(interval([-0.5, 0.1])).toBe("-.50 to .10");
     expect(interval(null)).toBe("—");
   });
 

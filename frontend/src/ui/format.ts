@@ -19,13 +19,13 @@ export function counted(n: number, one: string, many = `${one}s`): string {
 /** A figure between -1 and 1 without its leading zero (`.941`), others with as many digits (`3.250`). */
 export function figure(value: number | null | undefined, digits = 3): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
-  const text = value.toFixed(digits);
+  const text = value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1"); // never "-.000"
   return Math.abs(value) < 1 ? text.replace(/^(-?)0\./, "$1.") : text;
 }
 
-/** An interval as `.52–.98`; an em dash where there is none. */
+/** An interval as `.52–.98`, `-.50 to .10` where a sign would be read as the dash; an em dash where there is none. */
 export function interval(ci: readonly [number, number] | null | undefined, digits = 2): string {
-  return ci ? `${figure(ci[0], digits)}–${figure(ci[1], digits)}` : NONE;
+  return ci ? ci.map((end) => figure(end, digits)).join(ci[0] < 0 || ci[1] < 0 ? " to " : "–") : NONE;
 }
 
 /** A learning rate or another number of any size, short: `0.0003`, `3e-7`, `12.5`. */

@@ -37,7 +37,9 @@ function Detail({ exam }: { exam: Exam }) {
         title={exam.label}
         about={
           <>
-            {[day(exam.date), exam.age_years ? `${exam.age_years} years` : null].filter(Boolean).join(" · ")}{" "}
+            {[exam.date && day(exam.date), exam.age_years ? `${exam.age_years} years` : null]
+              .filter(Boolean)
+              .join(" · ")}{" "}
             {exam.state && <State of={exam.state} />}
           </>
         }

@@ -11,6 +11,8 @@ export function Bought() {
   const models = useList<Model>("models/", { project: project.id });
   const snapshots = useList<Snapshot>("snapshots/", { project: project.id });
   const series = boughtSeries(models.rows ?? [], snapshots.rows ?? []);
+  const low = Math.min(0, ...series.flatMap((s) => s.points.map((p) => p.y)));
+  const most = Math.max(1, ...series.flatMap((s) => s.points.map((p) => p.x)));
   return (
     <Panel title="What reading has bought">
       {series.length === 0 ? (
@@ -22,8 +24,8 @@ export function Bought() {
         <Lines
           title="Figures on unseen patients against exams read"
           series={series.map((s, i) => ({ ...s, style: STYLES[i % STYLES.length] }))}
-          x={{ label: "exams in the snapshot" }}
-          y={{ label: "on unseen patients" }}
+          x={{ label: "exams in the snapshot", domain: [0, most] }}
+          y={{ label: "on unseen patients", domain: [low, 1] }}
           marks
           height={220}
         />

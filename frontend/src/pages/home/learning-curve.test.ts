@@ -16,7 +16,7 @@ it("draws each figure against the exams of the snapshot, the newest model of a s
   const series = boughtSeries([model(3, "b", 0.7), model(1, "a", 0.2), model(2, "a", 0.4)], snapshots);
   expect(series).toEqual([
     {
-      name: "density: qwk",
+      name: "density: kappa",
       points: [
         { x: 10, y: 0.4 },
         { x: 30, y: 0.7 },

@@ -3,13 +3,14 @@
 import type { Point } from "../../ui/charts/scale";
 import { words } from "../../ui/format";
 import type { Model, Snapshot } from "../contract";
+import { mainFigure } from "../models/headline";
 
 export interface NamedPoints {
   readonly name: string;
   readonly points: readonly Point[];
 }
 
-/** One series for each task and figure, in order of exams; of several models of one snapshot the newest counts. */
+/** One series for each task, by the figure that it is judged by, in order of exams; of several models of one snapshot the newest counts. */
 export function boughtSeries(
   models: readonly Pick<Model, "task" | "number" | "snapshot" | "headline">[],
   snapshots: readonly Pick<Snapshot, "id" | "counts">[],
@@ -19,12 +20,11 @@ export function boughtSeries(
   for (const model of [...models].sort((a, b) => a.number - b.number)) {
     const x = exams.get(model.snapshot);
     if (x === undefined) continue;
-    for (const [figure, y] of Object.entries(model.headline)) {
-      if (typeof y !== "number") continue;
-      const name = `${words(model.task)}: ${words(figure)}`;
-      const points = found.get(name) ?? new Map<number, number>();
-      found.set(name, points.set(x, y));
-    }
+    const main = mainFigure(model.headline);
+    if (!main) continue;
+    const name = `${words(model.task)}: ${main.name}`;
+    const points = found.get(name) ?? new Map<number, number>();
+    found.set(name, points.set(x, main.value));
   }
   return [...found].map(([name, points]) => ({
     name,

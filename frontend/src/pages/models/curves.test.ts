@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { confusionOf, frocSeries, reliabilitySeries, targetsOf } from "./curves";
+import { confusionOf, cut, frocSeries, reliabilitySeries, targetsOf } from "./curves";
 
 const froc = (series: string, fp_on: string) => ({
   split: "test",
@@ -50,4 +50,14 @@ it("finds no confusion matrix where there is none", () => {
     labels: ["A"],
     matrix: [[3]],
   });
+});
+
+it("cuts a curve where the drawing ends, and lets it hold its value until there", () => {
+  const points = [0, 1, 9].map((x) => ({ x, y: x / 10 }));
+  expect(cut(points, 4)).toEqual([
+    { x: 0, y: 0 },
+    { x: 1, y: 0.1 },
+    { x: 4, y: 0.1 },
+  ]);
+  expect(cut(points, 10)).toHaveLength(3);
 });

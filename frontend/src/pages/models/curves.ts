@@ -1,6 +1,7 @@
 /** The curves of a report as series to draw. The server sends plain arrays; what does not fit is left out. Pure. */
 
-import type { Series } from "../../ui/charts/lines";
+import { BASE_STYLES, type Series } from "../../ui/charts/lines";
+import type { Point } from "../../ui/charts/scale";
 import type { Metric } from "../contract";
 
 interface Curve {
@@ -42,21 +43,22 @@ export function frocSeries(
 ): Series[] {
   const all = curvesOfKind(curves, "froc", split, target);
   const on = all.some((c) => c.fp_on === "normal") ? "normal" : "complete";
-  return all
-    .filter((c) => c.fp_on === on)
-    .map((c) => {
-      const model = c.series === "model";
-      const drawn = points(c.fp_per_image, c.sensitivity);
-      return {
-        name: model
-          ? "this model, 95 % interval over patients"
-          : String(c.series).replace("baseline:", "").replaceAll("_", " "),
-        points: drawn,
-        stepped: true,
-        style: model ? ("one" as const) : ("base" as const),
-        ...(model ? { band: bandAtRates(metrics, split, target, on) } : {}),
-      };
-    });
+  const drawn = all.filter((c) => c.fp_on === on);
+  const baselines = drawn.filter((c) => c.series !== "model").map((c) => c.series);
+  return drawn.map((c) => {
+    const model = c.series === "model";
+    return {
+      name: model
+        ? "this model, 95 % interval over patients"
+        : String(c.series).replace("baseline:", "").replaceAll("_", " "),
+      points: points(c.fp_per_image, c.sensitivity),
+      stepped: true,
+      style: model
+        ? ("one" as const)
+        : (BASE_STYLES[baselines.indexOf(c.series) % BASE_STYLES.length] ?? "base"),
+      ...(model ? { band: bandAtRates(metrics, split, target, on) } : {}),
+    };
+  });
 }
 
 function bandAtRates(metrics: readonly Metric[], split: string, target: string, on: string) {
@@ -70,10 +72,17 @@ function bandAtRates(metrics: readonly Metric[], split: string, target: string, 
   });
 }
 
+/** A stepped curve up to `end`: what goes on behind it holds its value until there. */
+export function cut(points: readonly Point[], end: number): Point[] {
+  const kept = points.filter((p) => p.x <= end);
+  const last = kept.at(-1);
+  return last && kept.length < points.length ? [...kept, { x: end, y: last.y }] : kept;
+}
+
 /** The ROC curves of a split. */
 export function rocSeries(curves: Curves, split: string): Series[] {
   return curvesOfKind(curves, "roc", split).map((c) => ({
-    name: `dense against not dense`,
+    name: "dense against not dense",
     points: points(c.fpr, c.tpr),
     style: "one" as const,
   }));

@@ -51,18 +51,18 @@ function Detail({ model, onChanged }: { model: Model; onChanged: () => void }) {
       >
         <Steps model={model} onChanged={onChanged} />
       </PageHead>
+      <fieldset className="tabs">
+        <legend className="visually-hidden">Patients</legend>
+        {splits.map((name) => (
+          <label key={name}>
+            <input type="radio" name="split" checked={name === split} onChange={() => setChosen(name)} />
+            {SPLITS[name] ?? name}
+          </label>
+        ))}
+      </fieldset>
+      <Figures metrics={metrics} split={split} />
       <div className="with-side">
         <div>
-          <fieldset className="tabs">
-            <legend className="visually-hidden">Patients</legend>
-            {splits.map((name) => (
-              <label key={name}>
-                <input type="radio" name="split" checked={name === split} onChange={() => setChosen(name)} />
-                {SPLITS[name] ?? name}
-              </label>
-            ))}
-          </fieldset>
-          <Figures metrics={metrics} split={split} />
           <ModelPlots model={model} split={split} />
         </div>
         <div>

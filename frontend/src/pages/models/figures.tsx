@@ -2,7 +2,7 @@ import { count, figure, interval, words } from "../../ui/format";
 import { Panel } from "../../ui/panel";
 import { type Column, Table } from "../../ui/table/table";
 import type { Metric } from "../contract";
-import { type FigureLine, figureLines, figureName, reasonOfNull, verdict } from "./report";
+import { type FigureLine, figureLines, figureName, reasonOfNull, spoken, verdict } from "./report";
 
 /** A value with its 95 % interval; where there is none, why. */
 function Value({ of }: { of: Metric }) {
@@ -26,31 +26,35 @@ const base: readonly Column<FigureLine>[] = [
   },
 ];
 
-/** The columns of one baseline: its value, and what the paired difference says. */
-function columnsOf(name: string): Column<FigureLine>[] {
+/** The column of one baseline: its value, and what the paired difference says. */
+function columnOf(name: string): Column<FigureLine> {
   const of = (line: FigureLine) => line.beside.find((b) => b.name === name);
-  return [
-    {
-      key: name,
-      label: `${words(name)} [95 %]`,
-      number: true,
-      value: (line) => of(line)?.value.value,
-      cell: (line) => {
-        const found = of(line);
-        return found ? <Value of={found.value} /> : "—";
-      },
+  return {
+    key: name,
+    label: `${words(name)} [95 %]`,
+    number: true,
+    value: (line) => of(line)?.value.value,
+    cell: (line) => {
+      const found = of(line);
+      return found ? <Against value={found.value} difference={found.difference} /> : "—";
     },
-    {
-      key: `${name}-difference`,
-      label: "Difference",
-      number: true,
-      value: (line) => of(line)?.difference?.value,
-      cell: (line) => {
-        const difference = of(line)?.difference ?? null;
-        return difference?.value == null ? "—" : `${figure(difference.value)} · ${verdict(difference)}`;
-      },
-    },
-  ];
+  };
+}
+
+/** A baseline's value; below it the paired difference with its interval, and whether it is evidence. */
+function Against({ value, difference }: { value: Metric; difference: Metric | null }) {
+  return (
+    <>
+      <Value of={value} />
+      {difference?.value != null && (
+        <div className={verdict(difference) === "better" ? "verdict is-better" : "verdict"}>
+          model {difference.value >= 0 ? "+" : ""}
+          {figure(difference.value)} {difference.ci ? `[${interval(difference.ci)}]` : ""} ·{" "}
+          {verdict(difference)}
+        </div>
+      )}
+    </>
+  );
 }
 
 const counts: readonly Column<FigureLine>[] = [
@@ -76,8 +80,9 @@ export function Figures({ metrics, split }: { metrics: readonly Metric[]; split:
   const main = lines.filter((line) => line.headline);
   const rest = lines.filter((line) => !line.headline && !line.model.subgroup);
   const groups = lines.filter((line) => line.model.subgroup);
+  const { told, silent } = spoken(main);
   const names = [...new Set(main.flatMap((line) => line.beside.map((b) => b.name)))];
-  const columns = [...base, ...names.flatMap(columnsOf), ...counts];
+  const columns = [...base, ...names.map(columnOf), ...counts];
   const group: Column<FigureLine> = {
     key: "group",
     label: "Group",
@@ -90,11 +95,21 @@ export function Figures({ metrics, split }: { metrics: readonly Metric[]; split:
     <Panel title="Figures">
       <Table
         name="Figures"
-        rows={main}
+        rows={told}
         columns={columns}
         rowKey={(line) => line.key}
         empty={<p className="quiet">No patient of this kind has been read, so nothing can be measured.</p>}
       />
+      {told.some((line) => line.model.params?.wide) && (
+        <p className="warn">
+          Fewer than ten patients with a positive: the intervals are wide, and evidence is weak.
+        </p>
+      )}
+      {silent.length > 0 && (
+        <p className="quiet">
+          Not measured: {silent.map(({ target, reason }) => `${words(target)} (${reason})`).join(", ")}.
+        </p>
+      )}
       {rest.length > 0 && (
         <details>
           <summary>{count(rest.length)} more figures</summary>

@@ -7,7 +7,7 @@ import { words } from "../../ui/format";
 import { Empty, PageHead, State } from "../../ui/panel";
 import { type Column, Table } from "../../ui/table/table";
 import type { Model } from "../contract";
-import { headlineText } from "../runs/page";
+import { headlineText } from "./headline";
 
 const columns: readonly Column<Model>[] = [
   { key: "number", label: "Model", value: (row) => row.number, cell: (row) => `Model ${row.number}` },

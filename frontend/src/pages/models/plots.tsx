@@ -5,7 +5,7 @@ import { SelectField } from "../../ui/field";
 import { words } from "../../ui/format";
 import { Panel } from "../../ui/panel";
 import type { Model } from "../contract";
-import { confusionOf, frocSeries, reliabilitySeries, rocSeries, targetsOf } from "./curves";
+import { confusionOf, cut, frocSeries, reliabilitySeries, rocSeries, targetsOf } from "./curves";
 
 /** The curves of the report, whichever it has. */
 export function ModelPlots({ model, split }: { model: Model; split: string }) {
@@ -64,7 +64,7 @@ function Froc({ model, split }: { model: Model; split: string }) {
   if (target === undefined) return null;
   const series = frocSeries(model.curves ?? {}, model.metrics ?? [], split, target).map((s) => ({
     ...s,
-    points: s.points.filter((p) => p.x <= MOST_RATE),
+    points: cut(s.points, MOST_RATE),
   }));
   return (
     <Panel title="FROC: sensitivity against false positives an image">

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Metric } from "../contract";
-import { figureLines, figureName, reasonOfNull, splitsOf, verdict } from "./report";
+import { figureLines, figureName, reasonOfNull, splitsOf, spoken, verdict } from "./report";
 
 function row(name: string, fields: Partial<Metric> = {}): Metric {
   return {
@@ -62,4 +62,12 @@ it("calls a model better only where the whole interval is", () => {
   expect(verdict(row("d", { ci: [-0.1, 0.5] }))).toBe("no evidence");
   expect(verdict(row("d", { ci: [-0.4, -0.1] }))).toBe("worse");
   expect(verdict(null)).toBe("");
+});
+
+it("says once why nothing can be said of a finding", () => {
+  const none = { target: "calcification", value: null, ci: null, reason: "no_marks" };
+  const lines = figureLines([row("cpm", { target: "mass" }), row("cpm", none), row("froc_sens@1", none)]);
+  const { told, silent } = spoken(lines);
+  expect(told.map((line) => line.model.target)).toEqual(["mass"]);
+  expect(silent).toEqual([{ target: "calcification", reason: "no marked finding among these patients" }]);
 });

@@ -107,3 +107,20 @@ export function verdict(difference: Metric | null): string {
   if (difference.ci[0] > 0) return "better";
   return difference.ci[1] < 0 ? "worse" : "no evidence";
 }
+
+/** Lines that say something, and the targets of which nothing can be said, each with its one reason. */
+export function spoken(lines: readonly FigureLine[]): {
+  told: FigureLine[];
+  silent: { target: string; reason: string }[];
+} {
+  const targets = [...new Set(lines.map((line) => line.model.target ?? ""))];
+  const silent = targets.filter((target) =>
+    lines.every((l) => (l.model.target ?? "") !== target || l.model.value === null),
+  );
+  const reasonOf = (target: string) =>
+    lines.find((line) => (line.model.target ?? "") === target)?.model.reason;
+  return {
+    told: lines.filter((line) => !silent.includes(line.model.target ?? "")),
+    silent: silent.map((target) => ({ target, reason: reasonOfNull(reasonOf(target)) })),
+  };
+}

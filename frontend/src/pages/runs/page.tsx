@@ -5,23 +5,15 @@ import { useHere } from "../../shell/project";
 import { Action } from "../../ui/action";
 import { useAddress } from "../../ui/address";
 import { Ago } from "../../ui/ago";
-import { duration, figure, secondsBetween, words } from "../../ui/format";
+import { duration, secondsBetween } from "../../ui/format";
 import { Empty, PageHead, State } from "../../ui/panel";
 import { type Column, Table } from "../../ui/table/table";
 import type { Run } from "../contract";
+import { headlineText } from "../models/headline";
 import { Retrain } from "./retrain";
 import { RunSparkline } from "./sparkline";
 
 const SPARKLINES = 12;
-
-/** A headline as text: `qwk .612, accuracy .733`. */
-export function headlineText(headline: Run["headline"]): string {
-  return Object.entries(headline)
-    .filter(([, value]) => typeof value === "number")
-    .slice(0, 3)
-    .map(([name, value]) => `${words(name)} ${figure(value)}`)
-    .join(", ");
-}
 
 const columns = (drawn: ReadonlySet<string>): readonly Column<Run>[] => [
   { key: "number", label: "Run", value: (row) => row.number, cell: (row) => `Run ${row.number}` },

@@ -58,7 +58,6 @@ export function ValidationPlot({ curves }: { curves: Curves }) {
           marks
         />
       )}
-      {series.length === 1 && <p className="hint">{series[0]?.name}</p>}
     </Panel>
   );
 }

@@ -9,7 +9,7 @@ export interface Axis {
   readonly format?: (value: number) => string;
 }
 
-export const SIZE = { width: 640, height: 260, left: 48, right: 16, top: 14, bottom: 38 } as const;
+export const SIZE = { width: 640, height: 260, left: 48, right: 16, top: 28, bottom: 38 } as const;
 
 interface Props {
   readonly title: string;
@@ -44,7 +44,7 @@ export function Frame({ title, x, y, width = SIZE.width, height = SIZE.height, c
       <text className="axis-label" x={width - SIZE.right} y={height - 6} textAnchor="end">
         {x.label}
       </text>
-      <text className="axis-label" x={0} y={SIZE.top - 3}>
+      <text className="axis-label" x={0} y={12}>
         {y.label}
       </text>
       {children(sx, sy)}

@@ -5,11 +5,13 @@ export interface Series {
   readonly name: string;
   readonly points: readonly Point[];
   /** Which of the few line styles: colour and dash go together, so that colour never carries alone. */
-  readonly style?: "one" | "two" | "three" | "four" | "base";
+  readonly style?: "one" | "two" | "three" | "four" | "base" | "base-2";
   readonly stepped?: boolean;
   readonly band?: readonly { x: number; low: number; high: number }[];
 }
 
+/** Styles of what a model is compared with. */
+export const BASE_STYLES = ["base", "base-2"] as const;
 export const STYLES = ["one", "two", "three", "four"] as const;
 
 interface Props {
@@ -60,7 +62,6 @@ export function Lines({ title, series, x, y, diagonal = false, marks = false, wi
 }
 
 function Legend({ series }: { series: readonly Series[] }) {
-  if (series.length < 2) return null;
   return (
     <figcaption className="legend">
       {series.map((s) => (
