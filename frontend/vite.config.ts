@@ -3,17 +3,23 @@ import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 /**
- * Vite leaves a Node module that the browser lacks empty and only warns. For `fs` and `path` inside the codecs that
- * is harmless; an empty `events` breaks the viewer's library at its first class, and the page stays black.
+ * Vite leaves a Node module that the browser lacks empty and only warns. For `fs` and `path` inside the codecs that is
+ * harmless; an empty `events` breaks the viewer's library at its first class, and the page stays black.
  */
-function failOnMissingEvents(): Plugin {
+function failOnMissingModules(): Plugin {
+  const harmless = new Set(["fs", "path"]);
+  const missing = new Set<string>();
   return {
-    name: "fail-on-missing-events",
+    name: "fail-on-missing-modules",
     apply: "build",
     onLog(_level, log) {
-      if (/Module "events" has been externalized/.test(log.message)) {
-        this.error('The module "events" was left out of the bundle: is the package `events` installed?');
-      }
+      const name = /Module "([^"]+)" has been externalized/.exec(log.message)?.[1];
+      if (name && !harmless.has(name)) missing.add(name);
+    },
+    // An error thrown while a message is logged would only be one message more.
+    generateBundle() {
+      if (!missing.size) return;
+      this.error(`Left out of the bundle: ${[...missing].join(", ")}. Is a package of that name missing?`);
     },
   };
 }
@@ -22,7 +28,7 @@ const SERVER = "http://127.0.0.1:8000";
 
 export default defineConfig(({ command }) => ({
   base: command === "build" ? "/static/app/" : "/",
-  plugins: [react(), failOnMissingEvents()],
+  plugins: [react(), failOnMissingModules()],
   worker: { format: "es" as const },
   build: {
     target: "es2022",

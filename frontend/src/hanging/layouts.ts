@@ -83,8 +83,13 @@ function pagesOf(images: readonly HungImage[], isPortrait: boolean): Layout[] {
   for (let start = 0; start < sorted.length; start += PER_PAGE) {
     const cells = sorted.slice(start, start + PER_PAGE).map((image) => cellOf(viewName(image), image));
     const half = Math.ceil(cells.length / 2);
-    const rows = isPortrait && cells.length > 1 ? [cells.slice(0, half), cells.slice(half)] : [cells];
-    pages.push({ name: cells.length === 1 ? (cells[0] as Cell).view : `more ${pages.length + 1}`, rows });
+    const [only] = cells;
+    if (cells.length === 1 && only) {
+      pages.push({ name: only.view, rows: [[{ ...only, edge: "middle" }]] });
+      continue;
+    }
+    const rows = isPortrait ? [cells.slice(0, half), cells.slice(half)] : [cells];
+    pages.push({ name: `more ${pages.length + 1}`, rows });
   }
   return pages;
 }

@@ -22,10 +22,11 @@ export default function RoomPage({ params }: PageProps) {
     if (me === undefined) loadSession().catch(fail);
   }, [me, fail]);
 
-  const isSignedIn = Boolean(me);
+  // Once open, a session that ends closes nothing: the room keeps the work and asks to sign in again.
+  const canOpen = Boolean(me) || opened !== null;
   useEffect(() => {
-    if (!isSignedIn) return;
-    let gone: boolean = false;
+    if (!canOpen) return;
+    let gone = false;
     let mine: Opened | null = null;
     openReading(id)
       .then((next) => {
@@ -38,12 +39,9 @@ export default function RoomPage({ params }: PageProps) {
       gone = true;
       mine?.session.close();
     };
-  }, [id, isSignedIn, fail]);
+  }, [id, canOpen, fail]);
 
-  // Somebody whose session ends in the middle of a reading keeps the room and signs in there.
-  if (me && opened && opened.reading.id === id)
-    return <Room key={id} opened={opened} username={me.username} />;
-  if (opened && opened.reading.id === id) return <Room key={id} opened={opened} username="" />;
+  if (opened?.reading.id === id) return <Room key={id} opened={opened} username={me?.username ?? ""} />;
   if (me === null) return <SignIn />;
   return (
     <main className="room-empty dark">

@@ -5,6 +5,8 @@ type Pixels = ArrayLike<number>;
 const STEP = 8;
 /** Of a row or a column of the picture, what must be breast for it to count; letters and scratches are less. */
 const LEAST_SHARE = 0.04;
+/** A breast that takes less than this of the image is none: a test pattern, a detail, a marker. */
+const LEAST_EXTENT = 0.2;
 
 /**
  * The box round what is not background, in image px: the breast without the black beside it.
@@ -24,7 +26,8 @@ export function contentBox(pixels: Pixels, size: ImageSize, isBreast: (value: nu
     }
   }
   const [x, y] = [longestRun(inColumn), longestRun(inRow)];
-  if (!x || !y) return [0, 0, cols, rows];
+  const isWhole = !x || !y || x[1] - x[0] < LEAST_EXTENT * across || y[1] - y[0] < LEAST_EXTENT * down;
+  if (isWhole) return [0, 0, cols, rows];
   return [x[0] * STEP, y[0] * STEP, Math.min(x[1] * STEP, cols), Math.min(y[1] * STEP, rows)];
 }
 

@@ -80,6 +80,12 @@ describe("the breast in its image", () => {
     expect(contentBox(marked, size, (value) => value > 100)).toEqual([80, 40, 160, 200]);
   });
 
+  test("a picture with too little of a breast in it is shown whole", () => {
+    const pattern = new Uint16Array(pixels.length);
+    for (let y = 40; y < 60; y++) for (let x = 80; x < 100; x++) pattern[y * size.cols + x] = 1000;
+    expect(contentBox(pattern, size, (value) => value > 100)).toEqual([0, 0, 160, 240]);
+  });
+
   test("a picture of nothing is shown whole", () => {
     expect(contentBox(new Uint16Array(pixels.length), size, (value) => value > 100)).toEqual([
       0, 0, 160, 240,
