@@ -15,15 +15,12 @@ def pairwise_iou(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
 
     Two boxes without area overlap by 0, also with themselves.
     """
-    both, areas_a, areas_b = _overlap(a, b)
-    union = areas_a[:, None] + areas_b[None] - both
+    first, second = np.asarray(a, np.float64).reshape(-1, 4), np.asarray(b, np.float64).reshape(-1, 4)
+    low = np.maximum(first[:, None, :2], second[None, :, :2])
+    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    both = np.prod(np.maximum(high - low, 0.0), axis=-1)
+    union = _areas(first)[:, None] + _areas(second)[None] - both
     return np.divide(both, union, out=np.zeros_like(both), where=union > 0)
-
-
-def pairwise_share(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
-    """Share of every box of a (N, 4) that every box of b (M, 4) covers: (N, M) in [0, 1]."""
-    both, areas_a, _ = _overlap(a, b)
-    return np.divide(both, areas_a[:, None], out=np.zeros_like(both), where=areas_a[:, None] > 0)
 
 
 def iou(a: Sequence[float], b: Sequence[float]) -> float:
@@ -35,14 +32,6 @@ def dice(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> float:
     """Dice overlap of two masks of one shape; two empty masks agree, 1.0."""
     total = int(a.sum()) + int(b.sum())
     return 1.0 if total == 0 else 2.0 * int((a & b).sum()) / total
-
-
-def _overlap(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[Floats, Floats, Floats]:
-    first, second = np.asarray(a, np.float64).reshape(-1, 4), np.asarray(b, np.float64).reshape(-1, 4)
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    both = np.prod(np.maximum(high - low, 0.0), axis=-1)
-    return both, _areas(first), _areas(second)
 
 
 def _areas(boxes: Floats) -> Floats:

@@ -70,14 +70,3 @@ def framed(
         return Frame(whole, shape)
     top = (size[0] - shape[0]) // 2
     return Frame(affine.compose(whole, affine.shift(0.0, float(top))), size)
-
-
-def roi_box(
-    box: tuple[float, float, float, float], rows: int, cols: int, *, min_side: float, grow: float = 1.5
-) -> tuple[float, float, float, float]:
-    """A square around a mark's box: 1.5 times its longest side, at least `min_side`, moved inside the image."""
-    side = min(max(grow * max(box[2] - box[0], box[3] - box[1]), min_side), float(min(rows, cols)))
-    cx, cy = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    x0 = min(max(cx - side / 2, 0.0), cols - side)
-    y0 = min(max(cy - side / 2, 0.0), rows - side)
-    return x0, y0, x0 + side, y0 + side

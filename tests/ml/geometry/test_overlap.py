@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.geometry.overlap import dice, iou, pairwise_iou, pairwise_share
+from ml.geometry.overlap import dice, iou, pairwise_iou
 
 
 def test_overlap_never_adds_one() -> None:
@@ -16,11 +16,6 @@ def test_every_box_meets_every_other() -> None:
     found = pairwise_iou([[0, 0, 4, 4], [10, 10, 12, 12]], [[0, 0, 4, 4], [0, 0, 2, 4], [50, 50, 60, 60]])
     assert found.tolist() == [[1.0, 0.5, 0.0], [0.0, 0.0, 0.0]]
     assert pairwise_iou([], [[0, 0, 1, 1]]).shape == (0, 1)
-
-
-def test_the_share_is_of_the_first_box() -> None:
-    assert pairwise_share([[0, 0, 2, 2]], [[0, 0, 10, 10]])[0, 0] == 1
-    assert pairwise_share([[0, 0, 10, 10]], [[0, 0, 5, 10]])[0, 0] == 0.5
 
 
 def test_dice_of_masks() -> None:

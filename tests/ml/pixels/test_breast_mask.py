@@ -1,11 +1,14 @@
 """The breast is found again on drawn films and digital images whose truth is known (methods.md 2.2: Dice 0.97)."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from ml.geometry.overlap import dice
 from ml.pixels.breast_mask import breast_mask, otsu
+from ml.simulation.phantom import exam
 from tests.ml.pixels.files import a_breast
 
 SHAPE = (1200, 900)
@@ -52,6 +55,13 @@ def test_a_film_is_found_between_its_label_its_bright_edge_and_its_padding() -> 
 def test_the_mask_does_not_depend_on_scale_or_offset_of_the_values() -> None:
     pixels, _ = digital()
     assert dice(breast_mask(pixels).mask, breast_mask(pixels * 0.1 + 77).mask) > 0.999
+
+
+@pytest.mark.parametrize("density", ["a", "d"])
+def test_phantom_breasts_are_found_in_every_view(density: Literal["a", "d"]) -> None:
+    for view, image in exam(3, density=density, spacing_mm=0.6).images.items():
+        found = breast_mask(image.pixels.astype(np.float32))
+        assert found.flags == () and dice(found.mask, image.breast) > 0.97, view
 
 
 @pytest.mark.parametrize("pixels", [np.zeros(SHAPE), np.full(SHAPE, 7.0), np.tile(np.arange(900.0), (1200, 1)) * 0 + 3])

@@ -1,7 +1,7 @@
 import numpy as np
 
 from ml.geometry.affine import apply_points
-from ml.pixels.crop import framed, mask_box, roi_box, with_margin
+from ml.pixels.crop import framed, mask_box, with_margin
 
 
 def test_the_box_of_a_mask_is_half_open() -> None:
@@ -36,9 +36,3 @@ def test_padding_is_at_the_right_and_shared_above_and_below() -> None:
 def test_only_squashing_changes_the_shape() -> None:
     frame = framed((0, 0, 50, 200), (1, 1), size=(100, 100), fit="squash", max_long_px=None)
     assert frame.matrix[0, 0] == 2 and frame.matrix[1, 1] == 0.5
-
-
-def test_a_patch_is_square_and_inside_the_image() -> None:
-    assert roi_box((10, 10, 30, 20), 100, 100, min_side=10) == (5, 0, 35, 30)
-    assert roi_box((90, 90, 99, 99), 100, 100, min_side=40) == (60, 60, 100, 100)
-    assert roi_box((0, 0, 100, 100), 100, 300, min_side=40) == (0, 0, 100, 100)

@@ -1,7 +1,7 @@
 import pytest
 
 from ml.pixels.header import PixelInfo
-from ml.pixels.spacing import known_or_assumed, of_data_set
+from ml.pixels.spacing import known_or_assumed
 
 
 @pytest.mark.trap(6)
@@ -13,8 +13,3 @@ def test_what_nobody_knows_is_assumed_and_flagged() -> None:
 
 def test_the_header_wins_over_the_row() -> None:
     assert known_or_assumed(PixelInfo(rows=9, cols=9, spacing_mm=(0.07, 0.07)), [1, 1])[0] == (0.07, 0.07)
-
-
-def test_public_sets_have_their_spacing() -> None:
-    assert of_data_set("mini-mias") == (0.2, 0.2) and of_data_set("ddsm", "lumisys") == (0.05, 0.05)
-    assert of_data_set("ddsm") is None and of_data_set("cbis-ddsm") is None
