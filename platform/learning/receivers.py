@@ -1,10 +1,16 @@
 """What this floor does when a lower one speaks."""
 
+import shutil
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
+from django.db.models.signals import post_delete
+
 from jobs.models import Job, JobState
 from jobs.signals import job_ended
+from learning.models import Run
+from learning.queries import run_folder
 from learning.services.scores import scoring_gone
 
 
@@ -14,6 +20,13 @@ def forget_scoring(sender: type[Job], job_id: UUID, state: JobState, **kwargs: A
         scoring_gone(job_id)
 
 
+def remove_folder(sender: type[Run], instance: Run, **kwargs: Any) -> None:
+    """A run went with its project: its folder goes when that is certain."""
+    folder = run_folder(instance.pk)
+    transaction.on_commit(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
 def connect() -> None:
     """Listen; a second call changes nothing."""
+    post_delete.connect(remove_folder, sender=Run, dispatch_uid="learning.remove_folder")
     job_ended.connect(forget_scoring, sender=Job, dispatch_uid="learning.forget_scoring")

@@ -1,5 +1,6 @@
 """The two things that a child process does for us, from the job's side: train a run, score with a version."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,9 @@ def score_version(ctx: JobContext, version_id: UUID | str, *, patience: Patience
     watch = JobWatch(ctx, None)
     code = _run_child("score", folder, watch, size=version.size, patience=patience)
     raise_for(code, watch.last_failure)
-    return scores.import_scores(version, folder)
+    stored = scores.import_scores(version, folder)
+    shutil.rmtree(folder, ignore_errors=True)  # a copy of the model, and what is in the database by now
+    return stored
 
 
 def _run_child(command: str, folder: Path, watch: JobWatch, *, size: str, patience: Patience) -> int:
