@@ -7,12 +7,13 @@ from django.contrib.auth import authenticate, login, logout, update_session_auth
 from django.db.models import QuerySet
 from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import queries, services
+from accounts.asking import asker
 from accounts.errors import SignInFailed
 from accounts.models import Membership, Project, Role, Scope, Token, User
 from accounts.permissions import Anyone, SignedIn, SiteAdmin
@@ -34,7 +35,7 @@ class ProjectOut(serializers.ModelSerializer[Project]):
         read_only_fields = ["id", "slug", "kind", "seed", "created_at"]
 
     def get_role(self, project: Project) -> str | None:
-        return queries.role_of(self.context["request"].user, project)
+        return queries.role_of(asker(self.context["request"]), project)
 
 
 class MemberProject(serializers.ModelSerializer[Project]):
@@ -58,16 +59,13 @@ class MeOut(serializers.ModelSerializer[User]):
         model = User
         fields = ["id", "username", "is_site_admin", "memberships"]
 
+    @extend_schema_field(MembershipOfMe(many=True))
     def get_memberships(self, user: User) -> list[dict[str, Any]]:
-        rows = [
-            {"project": MemberProject(row.project).data, "role": row.role}
-            for row in user.memberships.select_related("project")
-        ]
+        """The account's roles; a site administrator counts as admin of every project."""
+        roles = {row.project: row.role for row in user.memberships.select_related("project")}
         if user.is_site_admin:
-            known = {row["project"]["id"] for row in rows}
-            others = (project for project in Project.objects.all() if str(project.pk) not in known)
-            rows += [{"project": MemberProject(project).data, "role": Role.ADMIN.value} for project in others]
-        return rows
+            roles = {project: roles.get(project, Role.ADMIN.value) for project in Project.objects.all()}
+        return [{"project": MemberProject(project).data, "role": role} for project, role in roles.items()]
 
 
 class SignInIn(serializers.Serializer[Any]):
@@ -130,7 +128,7 @@ class Projects(ApiViewSet):
     queryset = Project.objects.none()
 
     def get_queryset(self) -> QuerySet[Project]:
-        return queries.projects_of(self.request.user).order_by("-id")
+        return queries.projects_of(asker(self.request)).order_by("-id")
 
     @extend_schema(responses=ProjectOut(many=True))
     def list(self, request: Request) -> Response:
@@ -143,11 +141,11 @@ class Projects(ApiViewSet):
 
     @extend_schema(request=ProjectIn, responses={201: ProjectOut})
     def create(self, request: Request) -> Response:
-        if not request.user.is_site_admin:
+        if not asker(request).is_site_admin:
             raise Forbidden("Only a site administrator makes projects.")
         given = ProjectIn(data=request.data)
         given.is_valid(raise_exception=True)
-        project = services.create_project(by=request.user, **given.validated_data)
+        project = services.create_project(by=asker(request), **given.validated_data)
         return Response(self.get_serializer(project).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=ProjectChange, responses=ProjectOut)
@@ -156,13 +154,13 @@ class Projects(ApiViewSet):
         given = ProjectChange(data=request.data)
         given.is_valid(raise_exception=True)
         return Response(
-            self.get_serializer(services.change_project(project, by=request.user, **given.validated_data)).data
+            self.get_serializer(services.change_project(project, by=asker(request), **given.validated_data)).data
         )
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: UUID) -> Response:
         """Remove the demo project with everything in it."""
-        services.delete_demo_project(get_object_or_404(self.get_queryset(), pk=pk), by=request.user)
+        services.delete_demo_project(get_object_or_404(self.get_queryset(), pk=pk), by=asker(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -191,7 +189,7 @@ class UsersView(mixins.ListModelMixin, ApiViewSet):
     queryset = User.objects.none()
 
     def get_queryset(self) -> QuerySet[User]:
-        return queries.users_visible_to(self.request.user)
+        return queries.users_visible_to(asker(self.request))
 
     def get_permissions(self) -> list[Any]:
         return [SiteAdmin()] if self.action == "create" else [SignedIn()]
@@ -204,25 +202,25 @@ class UsersView(mixins.ListModelMixin, ApiViewSet):
     def create(self, request: Request) -> Response:
         given = UserIn(data=request.data)
         given.is_valid(raise_exception=True)
-        user = services.create_user(by=request.user, **{"password": None, **given.validated_data})
+        user = services.create_user(by=asker(request), **{"password": None, **given.validated_data})
         return Response(UserOut(user).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=UserChange, responses=UserOut)
     def partial_update(self, request: Request, pk: UUID) -> Response:
         """Change one's own password; a site administrator changes any account."""
-        if not request.user.is_site_admin and str(pk) != str(request.user.pk):
+        if not asker(request).is_site_admin and str(pk) != str(asker(request).pk):
             raise Forbidden()
         given = UserChange(data=request.data)
         given.is_valid(raise_exception=True)
         user = get_object_or_404(self.get_queryset(), pk=pk)
         if "password" in given.validated_data:
-            services.set_password(user, password=given.validated_data["password"], by=request.user)
-            if user.pk == request.user.pk and request.auth is None:
+            services.set_password(user, password=given.validated_data["password"], by=asker(request))
+            if user.pk == asker(request).pk and request.auth is None:
                 update_session_auth_hash(request._request, user)
         if "is_active" in given.validated_data:
-            if not request.user.is_site_admin:
+            if not asker(request).is_site_admin:
                 raise Forbidden()
-            services.set_active(user, active=given.validated_data["is_active"], by=request.user)
+            services.set_active(user, active=given.validated_data["is_active"], by=asker(request))
         return Response(UserOut(user).data)
 
 
@@ -249,21 +247,21 @@ class Memberships(mixins.ListModelMixin, ApiViewSet):
     filterset_fields = ["project", "user", "role"]
 
     def get_queryset(self) -> QuerySet[Membership]:
-        return queries.memberships_visible_to(self.request.user)
+        return queries.memberships_visible_to(asker(self.request))
 
     @extend_schema(request=MembershipIn, responses={201: MembershipOut})
     def create(self, request: Request) -> Response:
         given = MembershipIn(data=request.data)
         given.is_valid(raise_exception=True)
-        project = get_object_or_404(queries.projects_of(request.user), pk=given.validated_data["project"])
+        project = get_object_or_404(queries.projects_of(asker(request)), pk=given.validated_data["project"])
         user = get_object_or_404(User, pk=given.validated_data["user"])
         role = Role(given.validated_data["role"])
-        row = services.set_membership(project=project, user=user, role=role, by=request.user)
+        row = services.set_membership(project=project, user=user, role=role, by=asker(request))
         return Response(MembershipOut(row).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: UUID) -> Response:
-        services.end_membership(get_object_or_404(self.get_queryset(), pk=pk), by=request.user)
+        services.end_membership(get_object_or_404(self.get_queryset(), pk=pk), by=asker(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -298,7 +296,7 @@ class Tokens(mixins.ListModelMixin, ApiViewSet):
 
     def get_queryset(self) -> QuerySet[Token]:
         rows = Token.objects.select_related("user")
-        return rows if self.request.user.is_site_admin else rows.filter(user=self.request.user)
+        return rows if asker(self.request).is_site_admin else rows.filter(user=asker(self.request))
 
     @extend_schema(request=TokenIn, responses={201: TokenMade})
     def create(self, request: Request) -> Response:
@@ -306,20 +304,20 @@ class Tokens(mixins.ListModelMixin, ApiViewSet):
         given.is_valid(raise_exception=True)
         fields = dict(given.validated_data)
         user = self._owner(request, fields.pop("user", None))
-        row, secret = services.issue_token(user=user, by=request.user, **fields)
+        row, secret = services.issue_token(user=user, by=asker(request), **fields)
         return Response({**TokenOut(row).data, "secret": secret}, status=status.HTTP_201_CREATED)
 
     @staticmethod
     def _owner(request: Request, user_id: UUID | None) -> User:
-        if user_id is None or user_id == request.user.pk:
-            return request.user
-        if not request.user.is_site_admin:
+        if user_id is None or user_id == asker(request).pk:
+            return asker(request)
+        if not asker(request).is_site_admin:
             raise Forbidden("Only a site administrator makes tokens for others.")
         return get_object_or_404(User, pk=user_id)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: UUID) -> Response:
-        services.revoke_token(pk, by=request.user)
+        services.revoke_token(pk, by=asker(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -339,8 +337,8 @@ class Audit(mixins.ListModelMixin, ApiViewSet):
     def get_queryset(self) -> QuerySet[AuditEvent]:
         project = self.request.query_params.get("project")
         if project is None:
-            if not self.request.user.is_site_admin:
+            if not asker(self.request).is_site_admin:
                 raise Missing()
             return AuditEvent.objects.all()
-        queries.require_role(self.request.user, project, Role.ADMIN)
+        queries.require_role(asker(self.request), project, Role.ADMIN)
         return AuditEvent.objects.filter(project_id=project)

@@ -55,7 +55,7 @@ def as_mammo_error(exc: Exception) -> MammoError | None:
         case DjangoValidationError():
             return Invalid(fields=exc.messages)
         case exceptions.Throttled():
-            return TooMany(retry_after_seconds=exc.wait)
+            return TooMany(retry_after_seconds=_wait(exc))
         case exceptions.APIException() if exc.status_code == status.HTTP_413_REQUEST_ENTITY_TOO_LARGE:
             return TooLarge()
         case RecursionError():
@@ -64,6 +64,11 @@ def as_mammo_error(exc: Exception) -> MammoError | None:
         case exceptions.APIException() if 400 <= exc.status_code < 500:
             return BadRequest(str(exc.detail))
     return None
+
+
+def _wait(throttled: exceptions.Throttled) -> int:
+    """Whole seconds until the next try may succeed."""
+    return int(getattr(throttled, "wait", None) or 0) + 1
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
@@ -75,6 +80,6 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     headers = {}
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(exc, exceptions.Throttled) and exc.wait:
-        headers["Retry-After"] = str(int(exc.wait) + 1)
+    if isinstance(exc, exceptions.Throttled):
+        headers["Retry-After"] = str(_wait(exc))
     return Response(problem(error), status=error.status, headers=headers, content_type="application/problem+json")

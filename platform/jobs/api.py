@@ -15,6 +15,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.asking import asker
 from accounts.models import Role, User
 from accounts.permissions import SignedIn
 from accounts.queries import require_role
@@ -66,7 +67,7 @@ class Jobs(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     filterset_fields = ["project", "state", "kind"]
 
     def get_queryset(self) -> Any:
-        return queries.visible_to(self.request.user)
+        return queries.visible_to(asker(self.request))
 
     def get_serializer_class(self) -> type[JobOut]:
         return JobOut if self.action == "list" else JobDetail
@@ -74,21 +75,21 @@ class Jobs(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     @extend_schema(request=None, responses=JobDetail)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: UUID) -> Response:
-        return Response(JobDetail(services.request_cancel(self._own(request, pk), by=request.user)).data)
+        return Response(JobDetail(services.request_cancel(self._own(request, pk), by=asker(request))).data)
 
     @extend_schema(request=None, responses=JobDetail)
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, pk: UUID) -> Response:
-        return Response(JobDetail(services.retry(self._own(request, pk), by=request.user)).data)
+        return Response(JobDetail(services.retry(self._own(request, pk), by=asker(request))).data)
 
     def _own(self, request: Request, pk: UUID) -> Job:
         """A job that this account may steer: its own, or one of a project that it administers."""
         job = get_object_or_404(self.get_queryset(), pk=pk)
-        if job.created_by_id != request.user.pk:
-            if job.project_id is None and not request.user.is_site_admin:
+        if job.created_by_id != asker(request).pk:
+            if job.project_id is None and not asker(request).is_site_admin:
                 raise Forbidden()
             if job.project_id is not None:
-                require_role(request.user, job.project_id, Role.ADMIN)
+                require_role(asker(request), job.project_id, Role.ADMIN)
         return job
 
 
@@ -104,7 +105,7 @@ class JobEvents(ApiView):
     )
     def get(self, request: Request, pk: UUID | None = None) -> StreamingHttpResponse:
         wanted = {"project_id": request.query_params.get("project"), "pk": pk}
-        stream = _events(request.user, {name: str(value) for name, value in wanted.items() if value})
+        stream = _events(asker(request), {name: str(value) for name, value in wanted.items() if value})
         return event_stream(stream)
 
 

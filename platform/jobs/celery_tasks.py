@@ -25,7 +25,7 @@ def beat(name: str) -> None:
 
 
 def _deliver(job: Job) -> None:
-    run_job.apply_async(args=[str(job.pk)], queue=job.queue, retry=False)
+    run_job.apply_async(args=(str(job.pk),), queue=job.queue, retry=False)
 
 
 services.deliver = _deliver

@@ -6,7 +6,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from mammoloop import health, pages
 from mammoloop.schema import Schema
 
-api = [
+api: list[URLPattern | URLResolver] = [
     path("schema/", Schema.as_view(), name="schema"),
     path(
         "docs/",

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from django.utils.text import slugify
-from ml.simulation.cohort import DEMO_EXAMS, demo_exam
 
 from accounts.models import Project, ProjectKind, User
 from accounts.services import create_project
@@ -25,6 +24,7 @@ from jobs.handlers import JobContext
 from jobs.models import Job, JobState
 from jobs.testing import run_queued
 from mammoloop.demo import logins
+from ml.simulation.cohort import DEMO_EXAMS, demo_exam
 
 SEED = 2026
 READY_EXAMS = 2

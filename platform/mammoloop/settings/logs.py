@@ -19,7 +19,7 @@ class NoHeaderValues(logging.Filter):
 
 
 def logging_config(level: str) -> dict[str, Any]:
-    shared = [
+    shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

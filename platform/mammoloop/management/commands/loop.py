@@ -35,6 +35,10 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0)
             logins.ensure()
 
+        def stop_after(child: subprocess.Popen[bytes]) -> None:
+            ended.append(child.wait())
+            os.kill(os.getpid(), signal.SIGTERM)  # our own supervisor, in the way that Ctrl-C tells it
+
         def when_ready() -> None:
             admin = User.objects.get(username="admin")
             _, secret = issue_token(user=admin, by=None, days=1, name="loop")
@@ -42,18 +46,13 @@ class Command(BaseCommand):
             child = subprocess.Popen(  # noqa: S603 - our own client
                 [*argv, "--url", f"http://127.0.0.1:{port}"], env={**os.environ, TOKEN_VARIABLE: secret}
             )
-            threading.Thread(target=lambda: (ended.append(child.wait()), _stop()), daemon=True).start()
+            threading.Thread(target=stop_after, args=[child], daemon=True).start()
 
         try:
             running.run(bind="127.0.0.1", port=port, prepare=prepare, when_ready=when_ready)
         except running.CannotStart as error:
             sys.exit(running.refuse(error))
         sys.exit(ended[0] if ended else 130)
-
-
-def _stop() -> None:
-    """Tell our own supervisor, in the way that Ctrl-C does."""
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _free_port() -> int:
