@@ -3,8 +3,9 @@ import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 /**
- * Vite leaves a Node module that the browser lacks empty and only warns. For `fs` and `path` inside the codecs and `url` in an XML library that is
- * harmless; an empty `events` breaks the viewer's library at its first class, and the page stays black.
+ * Vite leaves a Node module that the browser lacks empty and only warns. For `fs` and `path` in the codecs and `url` in
+ * an XML library that is harmless; an empty `events` breaks the viewer's library at its first class, and the page stays
+ * black.
  */
 function failOnMissingModules(): Plugin {
   const harmless = new Set(["fs", "path", "url"]);
