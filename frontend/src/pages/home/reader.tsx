@@ -1,4 +1,5 @@
-import { Link } from "../../router";
+import { type RefObject, useEffect, useRef } from "react";
+import { Link, navigate } from "../../router";
 import { useAnswer } from "../../shell/data";
 import { Problem } from "../../shell/problem";
 import { useHere } from "../../shell/project";
@@ -19,8 +20,23 @@ export function ReaderHome() {
   );
 }
 
+/** The large key has the focus when the page opens; Enter presses it also after a click beside it. */
+function useEnterToStart(box: RefObject<HTMLElement | null>, waits: boolean): void {
+  useEffect(() => {
+    if (!waits) return;
+    box.current?.querySelector<HTMLElement>(".primary")?.focus();
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key === "Enter" && event.target === document.body) navigate("/read");
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, [box, waits]);
+}
+
 /** What waits for one reader; also on the page of the worklist. */
 export function Waiting({ work }: { work: Worklist }) {
+  const box = useRef<HTMLElement>(null);
+  useEnterToStart(box, work.left > 0);
   if (work.left === 0) {
     return (
       <Empty title="Nothing waits for you.">
@@ -33,7 +49,7 @@ export function Waiting({ work }: { work: Worklist }) {
     );
   }
   return (
-    <section className="start" aria-label="Reading">
+    <section className="start" aria-label="Reading" ref={box}>
       <p className="start-count">
         {counted(work.left, "exam")} {work.left === 1 ? "waits" : "wait"}
       </p>
@@ -42,7 +58,7 @@ export function Waiting({ work }: { work: Worklist }) {
         {work.mine_held > 0 ? "the exam that you began; your work in it is kept" : "the first in the order"}.
         You have read {counted(work.done, "exam")} here.
       </p>
-      <Link href="/read" className="button primary large" autoFocus>
+      <Link href="/read" className="button primary large">
         Start reading <kbd>Enter</kbd>
       </Link>
       <LastCompleted work={work} />
