@@ -53,7 +53,7 @@ def environment(machine: Machine, *, seed: int, deterministic: bool, extra: dict
         "cpu": platform.processor() or platform.machine(),
         "cpus": os.cpu_count(),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
-        "torch_build": torch.__config__.show().splitlines()[0],
+        "torch_build": torch.__version__,
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version() if machine.cuda else None,
         "gpu": gpu.name if gpu else None,
