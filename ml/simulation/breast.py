@@ -13,6 +13,9 @@ from ml.simulation.streams import stream
 from ml.simulation.texture import power_law
 
 VOXEL_MM = 2.0
+HALF_GRID_MM = 120.0
+_SHAPE = (60, 120, 120)
+SIDES: tuple[Side, Side] = ("L", "R")
 #: Share of the breast's inner volume that is fibroglandular, by class. BI-RADS gives words; these ranges keep them
 #: apart in per cent dense area as readers see it.
 VOLUME_SHARE: dict[str, tuple[float, float]] = {
@@ -68,18 +71,21 @@ class Breast:
         return total / np.maximum(weight, 4.0)
 
 
-def breast(woman: Woman, side: Side) -> Breast:
-    """The breast of one side."""
+def breasts(woman: Woman) -> dict[Side, Breast]:
+    """Both breasts."""
+    common = _field(woman.seed, "both")
+    return {side: _breast(woman, side, common) for side in SIDES}
+
+
+def _breast(woman: Woman, side: Side, common: Floats) -> Breast:
     generator = stream(woman.seed, "breast", side)
     depth = woman.depth * float(generator.uniform(0.97, 1.03))
     half = woman.half_width * float(generator.uniform(0.97, 1.03))
-    shape = (int(120 / VOXEL_MM), int(2 * 120 / VOXEL_MM), int(2 * 120 / VOXEL_MM))
-    x = ((np.arange(shape[0]) + 0.5) * VOXEL_MM)[:, None, None]
-    y = ((np.arange(shape[1]) + 0.5) * VOXEL_MM - 120)[None, :, None]
-    z = ((np.arange(shape[2]) + 0.5) * VOXEL_MM - 120)[None, None, :]
+    x, y, z = (_middles(axis) for axis in range(3))
     inside = _ellipsoid(x / depth, y / half, z / (0.85 * half))
     support = (inside < 1).astype(float)
-    potential = _cone(x / depth, y / half, z / (0.85 * half)) + 1.15 * _texture(woman.seed, side, shape)
+    texture = SHARED**0.5 * common + (1 - SHARED) ** 0.5 * _field(woman.seed, side)
+    potential = _cone(x / depth, y / half, z / (0.85 * half)) + 1.15 * texture
     inner = potential[support > 0]
     threshold = np.quantile(inner, 1 - woman.share)
     gland = support / (1 + np.exp(-np.clip((potential - threshold) / 0.2, -30, 30)))
@@ -102,12 +108,19 @@ def _cone(x: Floats, y: Floats, z: Floats) -> Floats:
     return 1.7 * (1 - np.minimum(reach, 2.2)) + 0.5 * y + 0.3 * z - behind - skin
 
 
-def _texture(seed: int, side: Side, shape: tuple[int, int, int]) -> Floats:
+def _field(seed: int, name: str) -> Floats:
+    """A texture that is drawn out towards the nipple."""
     spacing = (0.6 * VOXEL_MM, VOXEL_MM, VOXEL_MM)
-    common, own = (
-        power_law(stream(seed, "tissue", name), shape, spacing, beta=4.0, coarsest_mm=60) for name in ("both", side)
-    )
-    return SHARED**0.5 * common + (1 - SHARED) ** 0.5 * own
+    return power_law(stream(seed, "tissue", name), _SHAPE, spacing, beta=4.0, coarsest_mm=60)
+
+
+def _middles(axis: int) -> Floats:
+    """Middles of the voxels along an axis in mm, shaped to broadcast; y and z are 0 at the nipple."""
+    shape = [1, 1, 1]
+    shape[axis] = _SHAPE[axis]
+    start = 0.0 if axis == 0 else -HALF_GRID_MM
+    middles: Floats = ((np.arange(_SHAPE[axis], dtype=np.float64) + 0.5) * VOXEL_MM + start).reshape(shape)
+    return middles
 
 
 def _turned(part: Floats) -> Floats:

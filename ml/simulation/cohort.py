@@ -20,7 +20,7 @@ class Plan:
     findings: tuple[FindingSpec, ...] = ()
 
 
-_PLANS = (
+DEMO_PLANS = (
     Plan("train", "b", (FindingSpec("mass", "L", "spiculated", 16.0),)),
     Plan("train", "c", (FindingSpec("calcification", "R", "pleomorphic", 12.0),)),
     Plan("train", "a", (FindingSpec("mass", "R", "oval"), FindingSpec("calcification", "L", "punctate"))),
@@ -34,12 +34,12 @@ _PLANS = (
     Plan("test", "a", (FindingSpec("mass", "L", "irregular"), FindingSpec("calcification", "R", "coarse"))),
     Plan("test", "c", (FindingSpec("asymmetry", "L"), FindingSpec("architectural_distortion", "R"))),
 )
-DEMO_EXAMS = len(_PLANS)
+DEMO_EXAMS = len(DEMO_PLANS)
 
 
 def demo_exam(number: int, *, seed: int, folder: Path, spacing_mm: float = 0.2) -> tuple[Exam, list[Path]]:
     """Write exam `number` of the demo (0 to 11), four views and `truth.json`, into a folder."""
-    plan = _PLANS[number]
+    plan = DEMO_PLANS[number]
     made = exam(seed * 1000 + number, density=plan.density, findings=plan.findings, spacing_mm=spacing_mm)
     return made, write_exam(made, folder, split=plan.split)
 

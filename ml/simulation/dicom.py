@@ -11,7 +11,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from ml.pixels.header import FOR_PRESENTATION
 from ml.simulation.model import Exam, ViewImage
@@ -22,15 +22,15 @@ MANUFACTURER, MODEL = "MammoLoop", "Phantom"
 _VERSION = "1.0"
 ORIENTATION = {"R-CC": ["P", "L"], "L-CC": ["A", "R"], "R-MLO": ["P", "FL"], "L-MLO": ["A", "FR"]}
 _VIEW_CODES = {"CC": ("399162004", "cranio-caudal"), "MLO": ("399368009", "medio-lateral oblique")}
-_IMPLEMENTATION = "2.25.98274651920384756192837465019283746501"
+_IMPLEMENTATION = UID("2.25.98274651920384756192837465019283746501")
 
 
-def uid_of(seed: int, *names: str) -> str:
+def uid_of(seed: int, *names: str) -> UID:
     """A legal UID of the 2.25 root (PS3.5 B.2) for these names: the 128 bits of a UUID made from their digest."""
     bits = int.from_bytes(digest(seed, *names)[:16], "big")
     bits = bits & ~(0xF << 76) | (0x8 << 76)  # version 8: made of what one likes
     bits = bits & ~(0x3 << 62) | (0x2 << 62)
-    return f"2.25.{bits}"
+    return UID(f"2.25.{bits}")
 
 
 def patient_id_of(seed: int) -> str:
@@ -81,11 +81,11 @@ def truth_of(exam: Exam, patient: str, split: str | None) -> dict[str, Any]:
     }
 
 
-def study_uid_of(exam: Exam) -> str:
+def study_uid_of(exam: Exam) -> UID:
     return uid_of(exam.seed, "study", _identity(exam))
 
 
-def sop_uid_of(exam: Exam, view: str) -> str:
+def sop_uid_of(exam: Exam, view: str) -> UID:
     return uid_of(exam.seed, "instance", _identity(exam), view)
 
 
@@ -99,7 +99,7 @@ def dataset(exam: Exam, image: ViewImage, patient: str, number: int) -> Dataset:
     """One view as a whole file's data set."""
     ds = Dataset()
     ds.file_meta = FileMetaDataset()
-    ds.file_meta.MediaStorageSOPClassUID = FOR_PRESENTATION
+    ds.file_meta.MediaStorageSOPClassUID = UID(FOR_PRESENTATION)
     ds.file_meta.MediaStorageSOPInstanceUID = sop_uid_of(exam, image.view)
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     ds.file_meta.ImplementationClassUID = _IMPLEMENTATION

@@ -50,12 +50,12 @@ class Frame:
     @property
     def u(self) -> Floats:
         """(1, cols): u of pixel centres, chest wall at the left whatever the side."""
-        return ((np.arange(self.shape[1]) + 0.5) * self.spacing_mm)[None, :]
+        return ((np.arange(self.shape[1], dtype=np.float64) + 0.5) * self.spacing_mm)[None, :]
 
     @property
     def v(self) -> Floats:
         """(rows, 1): v of pixel centres."""
-        return ((np.arange(self.shape[0]) + 0.5) * self.spacing_mm)[:, None]
+        return ((np.arange(self.shape[0], dtype=np.float64) + 0.5) * self.spacing_mm)[:, None]
 
     def project(self, points: Floats) -> Floats:
         """(..., 3) in the breast to (..., 2) as (u, v)."""

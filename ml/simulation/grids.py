@@ -14,7 +14,8 @@ def enlarged(coarse: Floats, *, step: float, first: tuple[float, float], shape: 
     Along each axis it is a product with a small matrix, which is far faster than a general resampling.
     """
     rows, cols = (
-        _matrix(size, begin + step * np.arange(n)) for size, begin, n in zip(coarse.shape, first, shape, strict=True)
+        _matrix(size, begin + step * np.arange(n, dtype=np.float64))
+        for size, begin, n in zip(coarse.shape, first, shape, strict=True)
     )
     return rows @ coarse @ cols.T
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml.simulation import distractors, render
-from ml.simulation.breast import Breast, Woman, breast
+from ml.simulation.breast import Breast, Woman
+from ml.simulation.breast import breasts as both_breasts
 from ml.simulation.lesions.shape import Canvas, Lesion
 from ml.simulation.model import VIEWS, Bools, Density, Exam, Finding, FindingSpec, Floats, Mark, ViewImage
 from ml.simulation.outline import Anatomy, anatomy
@@ -54,11 +55,11 @@ def exam(
     if unknown:
         raise ValueError(f"no such view: {', '.join(sorted(unknown))}")
     woman = Woman.draw(seed, density)
-    breasts = {side: breast(woman, side) for side in sorted({view[0] for view in VIEWS})}
+    breasts = {str(side): made for side, made in both_breasts(woman).items()}
     # All views are laid out, also those that are not wanted: a finding lies where every view can show it.
     frames = {view: anatomy(woman, breasts[view[0]], view, spacing_mm) for view in VIEWS}
     placed = _placed(seed, findings, breasts, frames)
-    tiles = render.septa_tiles(seed)
+    tiles = render.septa_tiles(seed, spacing_mm)
     images, marks = {}, [dict[str, Mark]() for _ in placed]
     for view in views:
         images[view], seen = _view(woman, breasts[view[0]], frames[view], tiles, placed, noise, extras)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
-from ml.simulation.breast import VOXEL_MM, Breast
+from ml.simulation.breast import HALF_GRID_MM, VOXEL_MM, Breast
 from ml.simulation.frame import Frame
 from ml.simulation.grids import enlarged
 from ml.simulation.model import Floats
@@ -29,7 +29,7 @@ def glandular_share(breast: Breast, anatomy: Anatomy, threads: Floats, seed: int
     frame = anatomy.frame
     coarse = breast.projected(frame.projection)
     scale = frame.spacing_mm / VOXEL_MM
-    offset_v = (frame.spacing_mm / 2 - frame.nipple_v_mm + 120) / VOXEL_MM - 0.5
+    offset_v = (frame.spacing_mm / 2 - frame.nipple_v_mm + HALF_GRID_MM) / VOXEL_MM - 0.5
     offset_u = (frame.spacing_mm / 2 - frame.shift_u_mm) / VOXEL_MM - 0.5
     share = np.clip(enlarged(coarse.T, step=scale, first=(offset_v, offset_u), shape=frame.shape), 0, 1)
     fine = power_law(stream(seed, "fine", frame.view), frame.shape, frame.spacing_mm, beta=3.0, coarsest_mm=9.0)
@@ -52,9 +52,9 @@ def connective(anatomy: Anatomy, tiles: Sequence[Floats], seed: int) -> Floats:
     wander = power_law(generator, (rows, cols), spacing, beta=4.5, coarsest_mm=40, finest_mm=5.0)
     total = np.zeros((rows, cols))
     for tile, (_, _, stretch, weight) in zip(tiles, SEPTA, strict=True):
-        first = generator.uniform(0, TILE, 2)
-        along = (radius + 3.0 * wander) / (TILE_MM * stretch) + first[0]
-        across = (angle * 62.0 + 3.0 * wander) / TILE_MM + first[1]
+        first, per_mm = generator.uniform(0, len(tile), 2), len(tile) / TILE_MM
+        along = (radius + 3.0 * wander) * per_mm / stretch + first[0]
+        across = (angle * 62.0 + 3.0 * wander) * per_mm + first[1]
         total += weight * ndimage.map_coordinates(tile, np.stack([along, across]), order=1, mode="grid-wrap")
     if step > 1:
         total = ndimage.affine_transform(
@@ -65,13 +65,15 @@ def connective(anatomy: Anatomy, tiles: Sequence[Floats], seed: int) -> Floats:
 
 #: Layers of septa: size of the cells and width of the walls in mm, how drawn out towards the nipple, weight.
 SEPTA = ((13.0, 0.42, 2.0, 0.7), (8.0, 0.36, 1.9, 0.5), (5.0, 0.34, 1.8, 0.4), (9.0, 0.38, 1.1, 0.42))
-TILE_MM, TILE = 0.35, 408
+TILE_MM = 143.0
+_TILE_STEP_MM = 0.35
 
 
-def septa_tiles(seed: int) -> list[Floats]:
-    """A periodic tile for each layer of septa; each view takes another part of it."""
+def septa_tiles(seed: int, spacing_mm: float) -> list[Floats]:
+    """A periodic tile of 143 mm for each layer of septa; each view takes another part of it."""
+    size = round(TILE_MM / max(_TILE_STEP_MM, spacing_mm))
     return [
-        cell_walls(stream(seed, "septa", str(layer)), (TILE, TILE), TILE_MM, cell_mm=cell, wall_mm=wall)
+        cell_walls(stream(seed, "septa", str(layer)), (size, size), TILE_MM / size, cell_mm=cell, wall_mm=wall)
         for layer, (cell, wall, _, _) in enumerate(SEPTA)
     ]
 

@@ -41,7 +41,7 @@ class Cluster(Lesion):
         along, across = _SPREAD.get(subtype, (1.0, 1.0))
         spread = np.array([along, across, across]) * size_mm / 2
         middles = _in_a_ball(generator, number) * spread
-        sizes = np.exp(generator.uniform(*np.log(size), number))
+        sizes = np.exp(generator.uniform(np.log(size[0]), np.log(size[1]), number))
         points, diameters = [], []
         for middle, diameter in zip(middles, sizes, strict=True):
             points.append(middle + _grain(generator, subtype, parts) * diameter)
