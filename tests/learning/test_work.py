@@ -45,9 +45,8 @@ def films(tmp_path):
     for number, split in enumerate(SPLITS):
         level = 40 + 60 * (number % 3)
         noise = np.random.default_rng(number).integers(level, level + 60, (128, 128), np.uint8)
-        header = Film(
-            "noise", f"n{number}", f"noise:{number}", "L", "MLO", ("P", "F"), (0.8, 0.8), "none", "us", "noise"
-        )
+        patient = f"noise:{number}"
+        header = Film("noise", f"n{number}", patient, "L", "MLO", ("P", "F"), (0.8, 0.8), "none", "us", "noise")
         dataset = wrap(header, noise)
         dataset.save_as(folder / f"n{number}.dcm", enforce_file_format=True)
         exams.append({"study_instance_uid": str(dataset.StudyInstanceUID), "patient_id": patient,
