@@ -15,6 +15,8 @@ from ml.pixels.header import PixelInfo
 
 OUTER = 0.02
 TIE = 0.05
+CLEAR = 0.6
+"""The breast touches one border clearly if it touches the other at most so much; 0.33 at most on 150 films of 152."""
 _OBLIQUE = frozenset({"MLO", "ML", "LM"})
 _FROM_ABOVE = frozenset({"CC", "XCCL"})
 _MEDIAL = {"R": "L", "L": "R"}
@@ -45,35 +47,37 @@ class Turn:
 def canonical_turn(mask: npt.NDArray[np.bool_], info: PixelInfo, *, trust_mask: bool = True) -> Turn:
     """How to turn an image whose breast is `mask` (H, W).
 
-    Pixels decide where the chest wall is, and a header that says otherwise is flagged `orientation_conflict`; without
-    a mask to trust the header decides.
+    Clear pixels decide where the chest wall is, and a header that says otherwise is flagged `orientation_conflict`.
+    Where the breast touches both borders alike (a large breast that fills its film), or there is no mask to trust, the
+    header decides.
     """
     row, column = info.patient_orientation or ("", "")
     transposed = row[:1] not in ("A", "P") and column[:1] in ("A", "P")
     if transposed:
         row, column, mask = column, row, mask.T
     said = {"A": "left", "P": "right"}.get(row[:1])
-    seen = chest_wall_side(mask) if trust_mask else None
-    side = seen or said or "left"
-    flags = ("orientation_conflict",) if said and seen and said != seen else ()
+    seen, clear = chest_wall_side(mask) if trust_mask else (None, False)
+    side = (seen if clear else said or seen) or "left"
+    flags = ("orientation_conflict",) if said and said != side else ()
     return Turn(transposed, side == "right", _upside_down(column, info), flags)
 
 
-def chest_wall_side(mask: npt.NDArray[np.bool_]) -> str | None:
-    """left or right: where the breast is cut off straight; None where there is no breast.
+def chest_wall_side(mask: npt.NDArray[np.bool_]) -> tuple[str | None, bool]:
+    """left or right: where the breast is cut off straight; None where there is no breast. And whether that is clear.
 
     Measured in the columns that the breast spans, since films have black padding beyond the chest wall.
     """
     if not mask.any():
-        return None
+        return None, False
     used = np.flatnonzero(mask.any(axis=0))
     mask = mask[:, used[0] : used[-1] + 1]
     width = max(1, round(mask.shape[1] * OUTER))
     left, right = int(mask[:, :width].sum()), int(mask[:, -width:].sum())
+    clear = min(left, right) <= CLEAR * max(left, right)
     if abs(left - right) <= TIE * max(left, right):
         half = mask.shape[1] // 2
         left, right = int(mask[:, :half].sum()), int(mask[:, -half:].sum())
-    return "left" if left >= right else "right"
+    return ("left" if left >= right else "right"), clear
 
 
 def _upside_down(column: str, info: PixelInfo) -> bool:

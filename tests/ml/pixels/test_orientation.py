@@ -56,6 +56,15 @@ def test_an_image_on_its_side_is_turned_upright() -> None:
 
 
 def test_the_straight_side_is_the_chest_wall_also_with_padding_beyond_it() -> None:
-    assert chest_wall_side(np.pad(a_breast(), ((0, 0), (40, 90)))) == "left"
-    assert chest_wall_side(np.pad(a_breast(side="right"), ((0, 0), (90, 40)))) == "right"
-    assert chest_wall_side(np.zeros((5, 5), bool)) is None
+    assert chest_wall_side(np.pad(a_breast(), ((0, 0), (40, 90)))) == ("left", True)
+    assert chest_wall_side(np.pad(a_breast(side="right"), ((0, 0), (90, 40)))) == ("right", True)
+    assert chest_wall_side(np.zeros((5, 5), bool)) == (None, False)
+
+
+def test_a_breast_that_fills_its_film_is_turned_by_its_header() -> None:
+    filling = np.ones((300, 220), bool)
+    filling[:40, :110] = False
+    filling[-42:, 110:] = False
+    for orientation, flipped in ((("A", "F"), False), (("P", "F"), True)):
+        found = canonical_turn(filling, info("L", "MLO", orientation))
+        assert found.flip_x == flipped and found.flags == ()
