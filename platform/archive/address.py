@@ -36,8 +36,8 @@ def require_networks(networks: Sequence[str]) -> list[str]:
 def allowed(address: Address, networks: Sequence[str]) -> bool:
     """Whether the server may connect to an address.
 
-    Where the administrator listed networks, it must lie in one. Else any will do but this machine's own and its
-    link's: those lead to services that trust whoever is inside (cloud metadata, a database without a password).
+    Where the administrator listed networks, it must lie in one. Else only public addresses will do: local ones lead to
+    services that trust whoever is inside (cloud metadata, a database without a password).
     """
     mapped = getattr(address, "ipv4_mapped", None)
     address = mapped or address
@@ -46,7 +46,7 @@ def allowed(address: Address, networks: Sequence[str]) -> bool:
         return any(address.version == net.version and address in net for net in nets)
     if address.is_multicast or address.is_unspecified or (address.is_reserved and address.version == 4):
         return False
-    return settings.PACS_ALLOW_PRIVATE or not (address.is_loopback or address.is_link_local)
+    return settings.PACS_ALLOW_PRIVATE or address.is_global
 
 
 def resolved(host: str, port: int, networks: Sequence[str]) -> str:

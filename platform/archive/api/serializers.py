@@ -25,7 +25,7 @@ class ImageBrief(serializers.ModelSerializer[Image]):
 
     class Meta:
         model = Image
-        fields = ["id", "laterality", "view", "thumbnail_url"]
+        fields = ["id", "laterality", "view", "patient_orientation", "thumbnail_url"]
 
     def get_thumbnail_url(self, image: Image) -> str:
         return f"{API}/images/{image.pk}/thumbnail/"
