@@ -93,20 +93,31 @@ class Jobs(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
         return job
 
 
-class JobEvents(ApiView):
+class ProjectEvents(ApiView):
     """Server-Sent Events: the jobs that run, whenever one of them changes."""
 
     permission_classes = [SignedIn]
     renderer_classes = [EventStream]
 
     @extend_schema(
+        operation_id="jobs_events",
         parameters=[OpenApiParameter("project", OpenApiTypes.UUID)],
         responses={(200, MEDIA_TYPE): OpenApiTypes.STR},
     )
-    def get(self, request: Request, pk: UUID | None = None) -> StreamingHttpResponse:
-        wanted = {"project_id": request.query_params.get("project"), "pk": pk}
-        stream = _events(asker(request), {name: str(value) for name, value in wanted.items() if value})
-        return event_stream(stream)
+    def get(self, request: Request) -> StreamingHttpResponse:
+        project = request.query_params.get("project")
+        return event_stream(_events(asker(request), {"project_id": project} if project else {}))
+
+
+class JobEvents(ApiView):
+    """Server-Sent Events: one job, whenever it changes, until it has ended."""
+
+    permission_classes = [SignedIn]
+    renderer_classes = [EventStream]
+
+    @extend_schema(operation_id="job_events", responses={(200, MEDIA_TYPE): OpenApiTypes.STR})
+    def get(self, request: Request, pk: UUID) -> StreamingHttpResponse:
+        return event_stream(_events(asker(request), {"pk": str(pk)}))
 
 
 def _state(user: User, wanted: dict[str, str]) -> list[Any]:

@@ -7,7 +7,7 @@ router = SimpleRouter()
 router.register("jobs", api.Jobs, basename="job")
 
 urlpatterns = [
-    path("jobs/events/", api.JobEvents.as_view(), name="jobs-events"),
+    path("jobs/events/", api.ProjectEvents.as_view(), name="jobs-events"),
     path("jobs/<uuid:pk>/events/", api.JobEvents.as_view(), name="job-events"),
     *router.urls,
 ]

@@ -45,12 +45,15 @@ def settings_page() -> str:
 
 
 def _tables_of_moves() -> Mapping[str, Mapping[Any, frozenset[Any]]]:
-    """Every table named `..._MOVES` beside a model."""
+    """Every table of moves: `..._MOVES` beside a model, or `MOVES` in it."""
     found = {}
     for config in apps.get_app_configs():
-        for name, value in vars(config.models_module or object()).items() if config.models_module else ():
+        for name, value in vars(config.models_module).items() if config.models_module else ():
             if name.endswith("_MOVES"):
                 found[name.removesuffix("_MOVES").replace("_", " ").capitalize()] = value
+        for model in config.get_models():
+            if hasattr(model, "MOVES"):
+                found[str(model._meta.verbose_name).capitalize()] = model.MOVES
     return dict(sorted(found.items()))
 
 

@@ -153,6 +153,15 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "JobState": "jobs.models.JobState",
+        "IngestState": "archive.models.IngestState",
+        "ItemState": "archive.models.ItemState",
+        "ReadingState": "annotations.models.ReadingState",
+        "SnapshotState": "exchange.models.Snapshot.State",
+        "ModelVersionState": "learning.models.ModelVersion.State",
+        "RoundState": "learning.models.Round.State",
+    },
 }
 
 LOGGING = logging_config(ENV["LOG_LEVEL"])
