@@ -19,6 +19,7 @@ from pydicom.uid import HTJ2KLosslessRPCL
 
 from archive import queries, store
 from archive.models import Image
+from ml.pixels.decode import stored_values
 
 FRAME, DISPLAY, THUMBNAIL, METADATA = "frame.jph", "display.jph", "thumbnail.jpg", "metadata.json"
 #: Long side of the level that four panes show at once on one screen.
@@ -67,8 +68,6 @@ def _write(image: Image, name: str, content: bytes) -> None:
 
 
 def _stored(dataset: Dataset) -> npt.NDArray[Any]:
-    from ml.pixels.decode import stored_values
-
     values = np.ascontiguousarray(stored_values(dataset))
     if values.dtype.itemsize > 2 or values.dtype.kind == "f":
         raise AssertionError("only 8 and 16 bits are taken in")
