@@ -30,7 +30,8 @@ export function Room({ opened, username }: { opened: Opened; username: string })
   const finish = useFinish({ reading, session, onReading: setReading });
   const isPortrait = useIsPortrait();
   const layouts = useMemo(() => layoutsFor(exam.images, isPortrait), [exam, isPortrait]);
-  const isLocked = !isHeld || trouble === "lost";
+  const isLost = trouble === "lost" || state.save.kind === "lost" || state.save.kind === "closed";
+  const isLocked = !isHeld || isLost;
   const room = useRoom({ session, state, layouts, isLocked, onComplete: finish.complete });
   const [stage, hasLostContext] = useStage(opened);
 
