@@ -15,17 +15,21 @@ import { Pane } from "./pane";
 /** Four full-field images of 3328 x 4084 at 2 bytes, the next four, and room for others. */
 const CACHE_BYTES = 1_500_000_000;
 
-let started = false;
+/**
+ * One engine for the life of the page. A destroyed engine keeps its graphics contexts until the browser cleans up, and
+ * beyond sixteen of them the browser takes the oldest away: an engine for each exam would go black after four exams.
+ */
+let engine: RenderingEngine | null = null;
 let engines = 0;
 
-const newEngine = (): RenderingEngine => new RenderingEngine(`reading-room-${++engines}`);
-
-function start(): void {
-  if (started) return;
-  initCore({ rendering: { webGlContextCount: 4 } } as Parameters<typeof initCore>[0]);
-  initLoader({ maxWebWorkers: Math.min(4, Math.max(1, (navigator.hardwareConcurrency ?? 2) - 1)) });
-  cache.setMaxCacheSize(CACHE_BYTES);
-  started = true;
+function engineInUse(): RenderingEngine {
+  if (!engines) {
+    initCore({ rendering: { webGlContextCount: 4 } } as Parameters<typeof initCore>[0]);
+    initLoader({ maxWebWorkers: Math.min(4, Math.max(1, (navigator.hardwareConcurrency ?? 2) - 1)) });
+    cache.setMaxCacheSize(CACHE_BYTES);
+  }
+  engine ??= new RenderingEngine(`reading-room-${++engines}`);
+  return engine;
 }
 
 const addressOf = (image: ExamImage): string =>
@@ -35,18 +39,16 @@ const addressOf = (image: ExamImage): string =>
 export class Stage {
   private readonly panes = new Set<Pane>();
   private readonly known = new Set<string>();
-  private engine: RenderingEngine;
   private isRestoring = false;
 
   /** `onContextLost` is told when the graphics driver dropped the pictures; they are painted again by themselves. */
   constructor(private readonly onContextLost: () => void) {
-    start();
-    this.engine = newEngine();
+    engineInUse();
     eventTarget.addEventListener(Enums.Events.WEBGL_CONTEXT_LOST, this.restore);
   }
 
   pane(element: HTMLDivElement): Pane {
-    const pane = new Pane(element, this.engine, (gone) => this.panes.delete(gone));
+    const pane = new Pane(element, engineInUse(), (gone) => this.panes.delete(gone));
     this.panes.add(pane);
     return pane;
   }
@@ -88,7 +90,6 @@ export class Stage {
   close(): void {
     eventTarget.removeEventListener(Enums.Events.WEBGL_CONTEXT_LOST, this.restore);
     for (const pane of [...this.panes]) pane.close();
-    this.engine.destroy();
     this.keepOnly([]);
   }
 
@@ -96,13 +97,14 @@ export class Stage {
    * A lost context leaves black panes. A new engine paints the same images in the same places. All contexts tend to go
    * at once, each with its own event: the first one is acted on, when the others have been told too.
    */
-  private readonly restore = (): void => {
-    if (this.isRestoring) return;
+  private readonly restore = (event: Event): void => {
+    const { renderingEngineId } = (event as CustomEvent<{ renderingEngineId: string }>).detail;
+    if (this.isRestoring || renderingEngineId !== engine?.id) return;
     this.isRestoring = true;
     setTimeout(() => {
-      this.engine.destroy();
-      this.engine = newEngine();
-      for (const pane of this.panes) pane.moveTo(this.engine);
+      engine?.destroy();
+      engine = null;
+      for (const pane of this.panes) pane.moveTo(engineInUse());
       this.isRestoring = false;
       this.onContextLost();
     }, 100);
