@@ -5,6 +5,7 @@ Source: PS3.3 A.26 (the object), C.8.11.1 to C.8.11.7 (DX and mammography module
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -86,11 +87,13 @@ def study_uid_of(exam: Exam) -> UID:
 
 
 def sop_uid_of(exam: Exam, view: str) -> UID:
-    return uid_of(exam.seed, "instance", _identity(exam), view)
+    """Of the pixels too: with other noise or distractors it is another object."""
+    pixels = hashlib.sha256(exam.images[view].pixels.tobytes()).hexdigest()
+    return uid_of(exam.seed, "instance", _identity(exam), view, pixels)
 
 
 def _identity(exam: Exam) -> str:
-    """What sets exams of one seed apart: other pixels are another object."""
+    """What sets exams of one seed apart."""
     findings = ",".join(f"{f.type}/{f.subtype}/{f.laterality}/{f.size_mm}" for f in exam.findings)
     return f"{exam.density}|{exam.spacing_mm:g}|{findings}"
 

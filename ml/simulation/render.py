@@ -53,8 +53,8 @@ def connective(anatomy: Anatomy, tiles: Sequence[Floats], seed: int) -> Floats:
     total = np.zeros((rows, cols))
     for tile, (_, _, stretch, weight) in zip(tiles, SEPTA, strict=True):
         first, per_mm = generator.uniform(0, len(tile), 2), len(tile) / TILE_MM
-        along = (radius + 3.0 * wander) * per_mm / stretch + first[0]
-        across = (angle * 62.0 + 3.0 * wander) * per_mm + first[1]
+        along = (radius + 2.0 * wander) * per_mm / stretch + first[0]
+        across = (angle * 62.0 + 2.0 * wander) * per_mm + first[1]
         total += weight * ndimage.map_coordinates(tile, np.stack([along, across]), order=1, mode="grid-wrap")
     if step > 1:
         total = ndimage.affine_transform(

@@ -51,7 +51,7 @@ def cell_walls(
     seeds = _scattered(generator, size, cell_mm)
     grid = np.stack(np.meshgrid(*((np.arange(n) + 0.5) * spacing_mm for n in shape), indexing="ij"), axis=-1)
     bent = power_law(generator, (2, *shape), (1e-6, spacing_mm, spacing_mm), beta=4.5, coarsest_mm=30, finest_mm=4.0)
-    bent = np.moveaxis(bent, 0, -1) * 0.11 * cell_mm
+    bent = np.moveaxis(bent, 0, -1) * 0.07 * cell_mm
     near, _ = cKDTree(seeds, boxsize=size).query((grid + bent) % size, k=2)
     lead = near[..., 1] - near[..., 0]
     patchy = power_law(generator, shape, spacing_mm, beta=4.0, coarsest_mm=30.0, finest_mm=1.0)
