@@ -94,7 +94,14 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "io"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 14 * 24 * 3600}  # above the longest run: see jobs/models.py
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 14 * 24 * 3600,  # above the longest run: see jobs/models.py
+    # Whoever submits a job does not wait for a broker that is down: the row is there, and beat delivers it.
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.1,
+    "interval_max": 0.1,
+}
 CELERY_TIMEZONE = "UTC"
 CELERY_TASK_PROTOCOL = 2
 

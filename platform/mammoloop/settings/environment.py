@@ -54,7 +54,7 @@ SETTINGS = (
     Setting("UPLOAD_LIMIT_GB", gigabytes, "50", "Largest single upload."),
     Setting("DISK_RESERVE_GB", gigabytes, "1", "Free space that an upload may not use."),
     Setting("LEASE_MINUTES", int, "10", "How long a reading stays with its reader without a sign of life."),
-    Setting("PACS_ALLOW_PRIVATE", boolean, "0", "1: archives may be at loopback and link-local addresses too."),
+    Setting("PACS_ALLOW_PRIVATE", boolean, "0", "1: archives may be at local (not public) addresses without being listed."),
     Setting("LOG_LEVEL", str.upper, "INFO", "DEBUG, INFO, WARNING or ERROR."),
 )  # fmt: skip
 
