@@ -53,7 +53,7 @@ function Detail({ exam }: { exam: Exam }) {
             aria-pressed={image === chosen}
             onClick={() => change({ image: image.id })}
           >
-            <Picture image={image} />
+            <Picture image={image} named={false} />
             <span>{viewName(image)}</span>
           </button>
         ))}

@@ -3,8 +3,15 @@ import type { ThumbImage } from "../contract";
 import "./exams.css";
 import { viewName } from "./hanging";
 
+interface Props {
+  readonly image: ThumbImage;
+  readonly className?: string;
+  /** False where its name stands beside it in words. */
+  readonly named?: boolean;
+}
+
 /** The small picture of an image as it hangs: the file is never mirrored, the picture is where the header says so. */
-export function Picture({ image, className = "" }: { image: ThumbImage; className?: string }) {
+export function Picture({ image, className = "", named = true }: Props) {
   const mirror = mirrorOf({
     ...image,
     patient_orientation: image.patient_orientation ?? null,
@@ -12,5 +19,7 @@ export function Picture({ image, className = "" }: { image: ThumbImage; classNam
   });
   const turned = [className, mirror.x && "mirror-x", mirror.y && "mirror-y"].filter(Boolean).join(" ");
   const name = viewName(image);
-  return <img className={turned} src={image.thumbnail_url} alt={name} title={name} loading="lazy" />;
+  return (
+    <img className={turned} src={image.thumbnail_url} alt={named ? name : ""} title={name} loading="lazy" />
+  );
 }

@@ -10,6 +10,7 @@ import { Progress, progressText } from "../../ui/progress";
 import { Filters } from "../../ui/table/filters";
 import { type Column, Table } from "../../ui/table/table";
 import type { Ingest, IngestItem, Job } from "../contract";
+import { sentNames } from "./names";
 
 const POLL_SECONDS = 2;
 
@@ -84,7 +85,7 @@ function Reasons({ ingest }: { ingest: Ingest }) {
   return (
     <Panel title="Rejected, by reason">
       {reasons.map((reason) => (
-        <div key={reason.code} className="reason-group">
+        <div key={reason.code}>
           <p>
             <strong>
               {count(reason.count)} × {reason.sentence}
@@ -101,8 +102,11 @@ function Reasons({ ingest }: { ingest: Ingest }) {
 const options = (values: readonly string[]) =>
   values.map((value) => ({ value, label: value.replaceAll("_", " ") }));
 
-const columns: readonly Column<IngestItem>[] = [
+const columns = (names: ReadonlyMap<number, string>): readonly Column<IngestItem>[] => [
   { key: "n", label: "File", number: true, value: (row) => row.n },
+  ...(names.size
+    ? [{ key: "name", label: "Name, known to this tab alone", value: (row: IngestItem) => names.get(row.n) }]
+    : []),
   { key: "state", label: "State", value: (row) => row.state, cell: (row) => <State of={row.state} /> },
   { key: "why", label: "Why", value: (row) => row.sentence || null },
   { key: "code", label: "Code", value: (row) => row.code || null },
@@ -134,7 +138,7 @@ function Items({ ingest }: { ingest: Ingest }) {
         <Table
           name="Files of the import"
           rows={list.rows}
-          columns={columns}
+          columns={columns(sentNames(ingest.id))}
           rowKey={(row) => String(row.n)}
           more={list.more}
         />

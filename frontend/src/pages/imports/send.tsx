@@ -11,9 +11,10 @@ import { Progress } from "../../ui/progress";
 import type { Ingest } from "../contract";
 import { bytesOf, type Chosen, fromDrop, fromInput, meant } from "./choose";
 import { DatasetChoice } from "./dataset-choice";
+import { keepNames } from "./names";
 import { type Sent, send } from "./upload";
 
-const NOTHING: Sent = { files: 0, bytes: 0, failed: [] };
+const NOTHING: Sent = { files: 0, bytes: 0, names: new Map(), failed: [] };
 
 /** Drop or choose, send, close: the server looks at the files after that. */
 export function Upload() {
@@ -29,6 +30,7 @@ export function Upload() {
     const ingest = await post<Ingest>("ingests/", { project: project.id, dataset });
     const end = await send(ingest.id, chosen, stop.current.signal, setSent);
     if (end.files === 0) throw new Error(`No file arrived: ${end.failed[0]?.why ?? "nothing was sent"}`);
+    keepNames(ingest.id, end.names);
     await post(`ingests/${ingest.id}/close/`);
     if (end.failed.length === 0) navigate(`/import/${ingest.id}`);
     setChosen(chosen.filter((c) => end.failed.some((f) => f.path === c.path)));

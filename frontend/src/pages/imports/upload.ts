@@ -5,6 +5,8 @@ import type { Chosen } from "./choose";
 export interface Sent {
   readonly files: number;
   readonly bytes: number;
+  /** What was sent, by the number that the server gave it. */
+  readonly names: ReadonlyMap<number, string>;
   readonly failed: readonly { readonly path: string; readonly why: string }[];
 }
 
@@ -15,13 +17,13 @@ function csrfToken(): string {
   return decodeURIComponent(/(?:^|; )csrftoken=([^;]*)/.exec(document.cookie)?.[1] ?? "");
 }
 
-/** Send one file as it is. XMLHttpRequest, because fetch does not tell how much of a file has left. */
+/** Send one file as it is; the number that the server gave it. XMLHttpRequest, because fetch does not tell how much of a file has left. */
 function put(
   ingest: string,
   { path, file }: Chosen,
   signal: AbortSignal,
   onBytes: (n: number) => void,
-): Promise<void> {
+): Promise<number> {
   return new Promise((done, refuse) => {
     const call = new XMLHttpRequest();
     call.open("PUT", apiAddress(`ingests/${ingest}/files/`, { name: path }));
@@ -30,7 +32,7 @@ function put(
     call.setRequestHeader("X-CSRFToken", csrfToken());
     call.upload.onprogress = (event) => onBytes(event.loaded);
     call.onload = () => {
-      if (call.status < 300) done();
+      if (call.status < 300) done((JSON.parse(call.responseText) as { item: { n: number } }).item.n);
       else refuse(problemOf(call));
     };
     call.onerror = () => refuse(new NetworkError(new Error(`sending ${path}`)));
@@ -90,7 +92,8 @@ export async function send(
 ): Promise<Sent> {
   const waiting = [...all];
   const under = new Map<Chosen, number>();
-  let sent: Sent = { files: 0, bytes: 0, failed: [] };
+  const names = new Map<number, string>();
+  let sent: Sent = { files: 0, bytes: 0, names, failed: [] };
   let whole = 0;
   const tell = (change: Partial<Sent>) => {
     sent = { ...sent, ...change, bytes: whole + [...under.values()].reduce((sum, n) => sum + n, 0) };
@@ -100,12 +103,13 @@ export async function send(
     for (let next = waiting.shift(); next && !signal.aborted; next = waiting.shift()) {
       const chosen = next;
       try {
-        await putPatiently(ingest, chosen, signal, (n) => {
+        const n = await putPatiently(ingest, chosen, signal, (n) => {
           under.set(chosen, n);
           tell({});
         });
         whole += chosen.file.size;
         under.delete(chosen);
+        names.set(n, chosen.path);
         tell({ files: sent.files + 1 });
       } catch (error) {
         if (signal.aborted) throw error;

@@ -30,7 +30,7 @@ export function Accounts() {
     },
     {
       key: "deed",
-      label: "",
+      label: "Close",
       bare: true,
       value: () => null,
       cell: (row) => (

@@ -37,7 +37,7 @@ export function Members() {
     },
     {
       key: "end",
-      label: "",
+      label: "Leaves",
       bare: true,
       value: () => null,
       cell: (row) => (

@@ -32,7 +32,7 @@ export function Tokens() {
     { key: "ends", label: "Ends", value: (row) => row.ends_at, cell: (row) => <Ago at={row.ends_at} /> },
     {
       key: "revoke",
-      label: "",
+      label: "Ends early",
       bare: true,
       value: () => null,
       cell: (row) =>

@@ -51,7 +51,7 @@ function Detail({ run, onChanged }: { run: Run; onChanged: () => void }) {
       <div className="with-side">
         <div>
           <LossPlot curves={curves} live={isLive(run)} />
-          <ValidationPlot curves={curves} />
+          <ValidationPlot curves={curves} live={isLive(run)} />
         </div>
         <div>
           <RunSide run={run} events={events} curves={curves} />

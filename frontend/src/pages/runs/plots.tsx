@@ -34,7 +34,7 @@ function stepText(curves: Curves): string {
 }
 
 /** Figures on validation patients while it trains; without intervals, those come with the model. */
-export function ValidationPlot({ curves }: { curves: Curves }) {
+export function ValidationPlot({ curves, live }: { curves: Curves; live: boolean }) {
   const series = curves.validation
     .filter((s) => s.points.length > 0)
     .map(
@@ -48,7 +48,9 @@ export function ValidationPlot({ curves }: { curves: Curves }) {
   return (
     <Panel title="Validation patients, while it trains">
       {series.length === 0 ? (
-        <p className="quiet">No figure yet: it is looked at eight times in a training.</p>
+        <p className="quiet">
+          {live ? "No figure yet: it is looked at eight times in a training." : "This run told no figure."}
+        </p>
       ) : (
         <Lines
           title="Validation figures against steps"
