@@ -1,6 +1,7 @@
 import { createContext, type ReactNode, useContext, useEffect } from "react";
 import { useSession } from "../api/session";
 import type { Me, ProjectRef, Role } from "../api/types";
+import { Link } from "../router";
 import { useAddress } from "../ui/address";
 
 export interface Here {
@@ -39,18 +40,25 @@ export function ProjectProvider({ me, children, none }: { me: Me; children: Reac
     if (slug && named === null) change({ project: slug });
   }, [slug, named, change]);
   if (!found) return <>{none}</>;
-  if (namesStranger(me, named)) return <Stranger slug={named ?? ""} />;
+  if (namesStranger(me, named)) return <Stranger me={me} slug={named ?? ""} />;
   return <Context value={{ me, project: found.project, role: found.role }}>{children}</Context>;
 }
 
-function Stranger({ slug }: { slug: string }) {
+function Stranger({ me, slug }: { me: Me; slug: string }) {
   return (
     <main className="page">
       <h1>This belongs to a project that you are not a member of</h1>
       <p>
-        The address names the project <code>{slug}</code>. Ask its administrator for a role in it, or open one
-        of yours in the bar above.
+        The address names the project <code>{slug}</code>, and you are signed in as {me.username}. Ask an
+        administrator of that project for a role in it, or open one of yours:
       </p>
+      <ul>
+        {me.memberships.map(({ project, role }) => (
+          <li key={project.id}>
+            <Link href={`/?project=${encodeURIComponent(project.slug)}`}>{project.name}</Link>, as {role}
+          </li>
+        ))}
+      </ul>
     </main>
   );
 }
