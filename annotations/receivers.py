@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from archive.signals import exam_changed, exams_admitted
 from django.db.models.signals import post_delete, pre_delete
 
 from accounts.models import Project
 from annotations import services
 from annotations.models import Removal
+from archive.signals import exam_changed, exams_admitted
 
 
 def put_on_worklist(sender: Any, *, project_id: UUID, exam_ids: Iterable[UUID], **kwargs: Any) -> None:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from archive.models import Exam
 from django.db import transaction
 
 from accounts.models import Project, User
@@ -11,6 +10,7 @@ from annotations.lexicon import empty_document
 from annotations.models import Purpose, Reading, ReadingState
 from annotations.readings import sign
 from annotations.rules import validate_document
+from archive.models import Exam
 from core.audit import record
 from core.clock import now
 

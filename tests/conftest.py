@@ -132,3 +132,27 @@ def api(db: object) -> Callable[..., object]:
         return made
 
     return client
+
+
+@pytest.fixture
+def real_transactions(transactional_db: None) -> Iterator[None]:
+    """A database that other threads and servers see.
+
+    On SQLite it is emptied row by row afterwards, which append-only tables refuse: their triggers are put aside for
+    that moment.
+    """
+    from django.core.management import call_command
+    from django.db import connection
+
+    yield
+    if connection.vendor != "sqlite":
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        triggers = cursor.fetchall()
+        for name, _ in triggers:
+            cursor.execute(f"DROP TRIGGER {name}")
+    call_command("flush", verbosity=0, interactive=False)
+    with connection.cursor() as cursor:
+        for _, sql in triggers:
+            cursor.execute(sql)

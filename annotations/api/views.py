@@ -8,7 +8,8 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.models import Project, Role, User
+from accounts.asking import asker
+from accounts.models import Project, Role
 from accounts.permissions import SignedIn
 from accounts.queries import require_role
 from annotations import lexicon, queries, services
@@ -40,21 +41,15 @@ EDIT_CONFLICTS = {
 }
 
 
-def caller(request: Request) -> User:
-    """The account that asks; `SignedIn` has made sure that there is one."""
-    assert isinstance(request.user, User)
-    return request.user
-
-
 def shown(reading: Reading, request: Request) -> Response:
     """A reading with its revision as ETag."""
-    body = ReadingOut(reading, context={"viewer": caller(request)}).data
+    body = ReadingOut(reading, context={"viewer": asker(request)}).data
     return Response(body, headers={"ETag": f'"{body["revision"]}"'})
 
 
 def visible(reading_id: UUID, request: Request) -> Reading:
     """A reading that the caller may see. Raises Missing."""
-    reading = queries.visible_to(caller(request)).select_related("reader").filter(pk=reading_id).first()
+    reading = queries.visible_to(asker(request)).select_related("reader").filter(pk=reading_id).first()
     if reading is None:
         raise Missing()
     return reading
@@ -78,9 +73,9 @@ class WorklistView(ApiView):
     def get(self, request: Request) -> Response:
         given = NextIn(data=request.query_params)
         given.is_valid(raise_exception=True)
-        role = require_role(caller(request), given.validated_data["project"])
+        role = require_role(asker(request), given.validated_data["project"])
         project = Project.objects.get(pk=given.validated_data["project"])
-        body = queries.worklist_for(project, caller(request))
+        body = queries.worklist_for(project, asker(request))
         if role == Role.ADMIN:
             body |= self._entries(project, request)
         return Response(body)
@@ -107,9 +102,9 @@ class NextView(ApiView):
     def post(self, request: Request) -> Response:
         given = NextIn(data=request.data)
         given.is_valid(raise_exception=True)
-        require_role(caller(request), given.validated_data["project"])
+        require_role(asker(request), given.validated_data["project"])
         project = Project.objects.get(pk=given.validated_data["project"])
-        reading = services.lease_next(project, reader=caller(request))
+        reading = services.lease_next(project, reader=asker(request))
         if reading is None:
             return Response(status=status.HTTP_204_NO_CONTENT)
         return shown(reading, request)
@@ -125,13 +120,11 @@ class ReadingsView(ApiView):
     def get(self, request: Request) -> Response:
         given = ReadingFilter(data=request.query_params)
         given.is_valid(raise_exception=True)
-        require_role(caller(request), given.validated_data["project"])
-        rows = given.narrowed(
-            queries.visible_to(caller(request)).select_related("reader"), viewer_id=caller(request).pk
-        )
+        require_role(asker(request), given.validated_data["project"])
+        rows = given.narrowed(queries.visible_to(asker(request)).select_related("reader"), viewer_id=asker(request).pk)
         paging = self.pagination_class()
         page: Any = paging.paginate_queryset(rows, request, view=self)
-        return paging.get_paginated_response(ReadingOut(page, many=True, context={"viewer": caller(request)}).data)
+        return paging.get_paginated_response(ReadingOut(page, many=True, context={"viewer": asker(request)}).data)
 
 
 class ReadingView(ApiView):
@@ -149,7 +142,7 @@ class ReadingView(ApiView):
         revision = if_match(request)
         given = EditIn(data=request.data)
         given.is_valid(raise_exception=True)
-        edit = services.apply_edit(reading_id, by=caller(request), revision=revision, **given.validated_data)
+        edit = services.apply_edit(reading_id, by=asker(request), revision=revision, **given.validated_data)
         return Response(saved(edit), headers={"ETag": f'"{edit.revision}"'})
 
 
@@ -162,8 +155,8 @@ class EditsView(ApiView):
     @extend_schema(responses=EditOut(many=True))
     def get(self, request: Request, reading_id: UUID) -> Response:
         reading = visible(reading_id, request)
-        if reading.reader_id != caller(request).pk:
-            require_role(caller(request), reading.project_id, Role.ADMIN)
+        if reading.reader_id != asker(request).pk:
+            require_role(asker(request), reading.project_id, Role.ADMIN)
         paging = self.pagination_class()
         page = paging.paginate_queryset(reading.edits.all(), request, view=self)
         return paging.get_paginated_response(EditOut(page, many=True).data)
@@ -176,7 +169,7 @@ class LeaseView(ApiView):
 
     @extend_schema(request=None, responses=ReadingOut)
     def post(self, request: Request, reading_id: UUID) -> Response:
-        return shown(services.renew_lease(reading_id, by=caller(request)), request)
+        return shown(services.renew_lease(reading_id, by=asker(request)), request)
 
 
 class CompleteView(ApiView):
@@ -187,7 +180,7 @@ class CompleteView(ApiView):
     @extend_schema(request=None, parameters=[IF_MATCH], responses={200: ReadingOut, **EDIT_CONFLICTS})
     def post(self, request: Request, reading_id: UUID) -> Response:
         visible(reading_id, request)
-        return shown(services.complete_reading(reading_id, by=caller(request), revision=if_match(request)), request)
+        return shown(services.complete_reading(reading_id, by=asker(request), revision=if_match(request)), request)
 
 
 class AmendView(ApiView):
@@ -197,7 +190,7 @@ class AmendView(ApiView):
 
     @extend_schema(request=None, responses=ReadingOut)
     def post(self, request: Request, reading_id: UUID) -> Response:
-        return shown(services.amend_reading(reading_id, by=caller(request)), request)
+        return shown(services.amend_reading(reading_id, by=asker(request)), request)
 
 
 class DiscardView(ApiView):
@@ -207,7 +200,7 @@ class DiscardView(ApiView):
 
     @extend_schema(request=None, responses=ReadingOut)
     def post(self, request: Request, reading_id: UUID) -> Response:
-        return shown(services.discard_amendment(reading_id, by=caller(request)), request)
+        return shown(services.discard_amendment(reading_id, by=asker(request)), request)
 
 
 class ReleaseView(ApiView):
@@ -217,7 +210,7 @@ class ReleaseView(ApiView):
 
     @extend_schema(request=None, responses=ReadingOut)
     def post(self, request: Request, reading_id: UUID) -> Response:
-        return shown(services.release_reading(reading_id, by=caller(request)), request)
+        return shown(services.release_reading(reading_id, by=asker(request)), request)
 
 
 class SkipView(ApiView):
@@ -228,7 +221,7 @@ class SkipView(ApiView):
     @extend_schema(request=ReasonIn, responses=ReadingOut)
     def post(self, request: Request, reading_id: UUID) -> Response:
         visible(reading_id, request)
-        return shown(services.skip_reading(reading_id, by=caller(request), reason=_reason(request)), request)
+        return shown(services.skip_reading(reading_id, by=asker(request), reason=_reason(request)), request)
 
 
 class FlagView(ApiView):
@@ -239,7 +232,7 @@ class FlagView(ApiView):
     @extend_schema(request=ReasonIn, responses=ReadingOut)
     def post(self, request: Request, reading_id: UUID) -> Response:
         visible(reading_id, request)
-        return shown(services.flag_reading(reading_id, by=caller(request), reason=_reason(request)), request)
+        return shown(services.flag_reading(reading_id, by=asker(request), reason=_reason(request)), request)
 
 
 def _reason(request: Request) -> str:

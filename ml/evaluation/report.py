@@ -60,6 +60,7 @@ def _headline(metrics: Sequence[dict[str, Any]], splits: Sequence[str]) -> dict[
         row["name"] if row["target"] == density.TARGET else f"{row['target']}:{row['name']}": row["value"]
         for row in metrics
         if row["split"] == shown
+        and not row["subgroup"]
         and row["series"] == "model"
         and row["metric"] in HEADLINES
         and row["name"] == row["metric"]

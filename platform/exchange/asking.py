@@ -7,9 +7,9 @@ from django.shortcuts import get_object_or_404
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from accounts.asking import asker
 from accounts.models import Project, Role
 from accounts.queries import projects_of, require_role
-from archive.asking import asker
 
 
 def uuid_of(value: Any, field: str) -> UUID:

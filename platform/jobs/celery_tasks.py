@@ -7,7 +7,7 @@ from uuid import UUID
 from celery import shared_task
 from celery.signals import worker_init, worker_process_init, worker_shutdown, worker_shutting_down
 
-from jobs import execution, services
+from jobs import execution
 from jobs.kinds import CHORES
 from jobs.models import Job
 
@@ -24,11 +24,9 @@ def beat(name: str) -> None:
     CHORES[name]()
 
 
-def _deliver(job: Job) -> None:
+def deliver(job: Job) -> None:
+    """Put a message for a job into its queue."""
     run_job.apply_async(args=(str(job.pk),), queue=job.queue, retry=False)
-
-
-services.deliver = _deliver
 
 
 @worker_init.connect

@@ -24,7 +24,7 @@ LEASE = timedelta(seconds=60)
 REDELIVER_AFTER = timedelta(seconds=120)
 BACKOFF_SECONDS = (5, 30, 120)
 
-#: Puts a message for a job into its queue. `celery_tasks` sets it, so that this file knows no broker.
+#: Puts a message for a job into its queue. `mammoloop` sets it, so that this floor's services know no broker.
 deliver: Callable[[Job], None] | None = None
 
 

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from archive.queries import hung_images
 from django.conf import settings
 from django.db.models import QuerySet
 
 from accounts.models import Membership, Project, Role, User
 from annotations.queries import unread_pool
 from archive.models import Exam
+from archive.queries import hung_images
 from exchange.items import image_of
 from exchange.queries import ROLES
 from jobs.models import Job, JobState

@@ -6,5 +6,9 @@ class MammoloopConfig(AppConfig):
     label = "mammoloop"
 
     def ready(self) -> None:
-        # Whoever submits a job wakes a worker: every process needs the Celery application and the one that delivers.
-        import mammoloop.celery  # noqa: F401
+        from jobs import celery_tasks, services
+        from mammoloop.celery import app
+
+        # Whoever submits a job wakes a worker, the web process above all. Tasks are of the default application.
+        app.set_default()
+        services.deliver = celery_tasks.deliver

@@ -159,3 +159,16 @@ def test_a_done_job_is_not_retried(kind: Any, site_admin: User) -> None:
 
 def test_the_table_of_moves_names_every_state() -> None:
     assert set(JOB_MOVES) == set(JobState) and all(moves <= set(JobState) for moves in JOB_MOVES.values())
+
+
+def test_whoever_submits_a_job_puts_a_message_into_its_queue(
+    kind: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    def nothing(ctx: JobContext) -> None:
+        return None
+
+    name = kind(nothing)
+    with django_capture_on_commit_callbacks(execute=True):
+        job = _submitted(name)
+    job.refresh_from_db()
+    assert job.delivered_at is not None  # the broker of the tests took it

@@ -11,10 +11,10 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.asking import asker
 from accounts.permissions import SignedIn
 from archive import columns, derive, queries, streaming
 from archive.api.serializers import ExamOut, ExamRow, ImageOut
-from archive.asking import asker
 from archive.errors import NotDerived
 from archive.models import Admission, Image, Split
 from core.api import ApiView, ApiViewSet

@@ -13,6 +13,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.asking import asker
 from accounts.models import Project, Role
 from accounts.permissions import SignedIn
 from accounts.queries import require_role
@@ -27,7 +28,6 @@ from archive.api.serializers import (
     ReceivedMany,
     ReceivedOut,
 )
-from archive.asking import asker
 from archive.models import Ingest, IngestItem, ItemState
 from core.api import ApiView, ApiViewSet, CursorPaging
 from core.errors import BadRequest, Missing

@@ -10,11 +10,11 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.asking import asker
 from accounts.models import Project
 from accounts.permissions import SiteAdmin
 from archive import services
 from archive.api.serializers import ArchiveIn, ArchiveOut, EchoOut, JobRef, PullIn, PullOut, SearchOut
-from archive.asking import asker
 from archive.models import Archive
 from archive.pacs import client
 from core.api import ApiViewSet

@@ -9,9 +9,9 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
+from accounts.asking import asker
 from accounts.permissions import SignedIn
 from archive import derive, queries, streaming
-from archive.asking import asker
 from archive.dicomweb import rows
 from archive.errors import NotDerived
 from archive.models import Image

@@ -8,8 +8,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.asking import asker
 from accounts.permissions import SignedIn
-from archive.asking import asker
 from core.api import ApiView
 from exchange.asking import project_of
 from learning import loop

@@ -9,8 +9,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.asking import asker
 from accounts.permissions import SignedIn
-from archive.asking import asker
 from core.api import ApiView
 from exchange.asking import uuid_of
 from exchange.queries import visible_to

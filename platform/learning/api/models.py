@@ -12,8 +12,8 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.asking import asker
 from accounts.permissions import SignedIn
-from archive.asking import asker
 from core.api import ApiViewSet, CursorPaging
 from exchange.asking import project_of, uuid_of
 from exchange.queries import ROLES

@@ -11,9 +11,9 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.asking import asker
 from accounts.models import Role
 from accounts.permissions import SignedIn
-from archive.asking import asker
 from core.api import ApiViewSet
 from exchange.asking import project_of
 from learning import queries

@@ -19,10 +19,10 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.asking import asker
 from accounts.models import Role
 from accounts.permissions import SignedIn
 from accounts.queries import require_role
-from archive.asking import asker
 from core.api import ApiViewSet
 from exchange.asking import project_of
 from exchange.queries import ROLES, visible_to
