@@ -1,6 +1,5 @@
 """A backup of a running platform brings everything back somewhere else."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -19,7 +18,7 @@ def test_what_was_backed_up_is_there_after_the_restore(tmp_path: Path) -> None:
         first.manage("backup", str(tmp_path / "all.backup"))
     finally:
         first.stop()
-    assert os.stat(tmp_path / "all.backup").st_mode & 0o077 == 0
+    assert (tmp_path / "all.backup").stat().st_mode & 0o077 == 0
     second = Platform(tmp_path / "second", ("--empty",))
     second.manage("restore", str(tmp_path / "all.backup"))
     second.start()
