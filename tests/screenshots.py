@@ -20,7 +20,7 @@ def signed_in(browser: Browser, platform: Platform, name: str) -> Page:
     page.get_by_label("User name").fill(name)
     page.get_by_label("Password").fill(platform.password(name))
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("button", name="Sign in").wait_for(state="detached")
+    page.locator("header").get_by_text(name).first.wait_for()
     return page
 
 

@@ -67,6 +67,6 @@ def sign_in(page: Page, platform_running: Platform) -> Callable[[str], None]:
         page.get_by_label("User name").fill(name)
         page.get_by_label("Password").fill(platform_running.password(name))
         page.get_by_role("button", name="Sign in").click()
-        page.get_by_role("button", name="Sign in").wait_for(state="detached")
+        page.locator("header").get_by_text(name).first.wait_for()
 
     return go

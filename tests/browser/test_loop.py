@@ -15,7 +15,7 @@ def waiting_train_exams(platform: Platform, project: str) -> list[str]:
     """The exams that a model may rank, in the order in which they wait."""
     body = platform.client("admin").get(f"/api/v1/worklist/?project={project}&page_size=100")
     entries = body["entries"]["results"] if isinstance(body["entries"], dict) else body["entries"]
-    return [entry["exam"]["id"] for entry in entries if entry["tier"] == 1 and entry["state"] == "waiting"]
+    return [entry["exam"] for entry in entries if entry["tier"] == 1 and entry["state"] == "waiting"]
 
 
 def test_freeze_retrain_promote_and_the_order_changes(
