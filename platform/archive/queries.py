@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from accounts.models import Membership, Project, Role, User
-from accounts.queries import require_role
+from accounts.queries import projects_of, require_role
 from archive import incoming, store
 from archive.errors import ObjectMissing
 from archive.header import PROCESSING
@@ -32,10 +32,15 @@ def images_visible_to(user: User) -> QuerySet[Image]:
     return Image.objects.filter(exam__in=exams_visible_to(user)).select_related("exam")
 
 
-def visible_exams(user: User, project: Project | UUID | str) -> QuerySet[Admission]:
-    """The admissions of a project, with exam and patient. Raises Missing for a stranger."""
+def visible_exams(user: User, project: Project | UUID | str | None) -> QuerySet[Admission]:
+    """The admissions of a project, or of all that the account is a member of, with exam and patient.
+
+    Raises Missing for a stranger to the project that is named.
+    """
+    rows = Admission.objects.select_related("exam__patient", "patient")
+    if project is None:
+        return rows.filter(project__in=projects_of(user))
     require_role(user, project)
-    rows = Admission.objects.select_related("exam__patient")
     return rows.filter(project_id=project.pk if isinstance(project, Project) else UUID(str(project)))
 
 

@@ -172,8 +172,15 @@ def test_a_filter_over_other_tables_is_not_a_filter(api, people, ingest, project
         assert len(client.get(f"/api/v1/exams/?project={project.pk}&{probe}").json()["results"]) == 1
 
 
-def test_a_list_without_a_project_is_a_clear_error(api, people):
-    answer = api(people["reader"]).get("/api/v1/exams/")
+def test_without_a_project_the_list_holds_the_exams_of_all_ones_projects_and_no_others(api, people, ingest, project):
+    of_all = api(people["reader"]).get("/api/v1/exams/").json()["results"]
+    of_one = api(people["reader"]).get(f"/api/v1/exams/?project={project.pk}").json()["results"]
+    assert of_all == of_one and of_all[0]["project"] == str(project.pk)
+    assert api(people["outsider"]).get("/api/v1/exams/").json()["results"] == []
+
+
+def test_imports_without_a_project_are_a_clear_error(api, people):
+    answer = api(people["admin"]).get("/api/v1/ingests/")
     assert answer.status_code == 400 and "project" in answer.json()["detail"]
 
 

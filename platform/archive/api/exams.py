@@ -20,7 +20,7 @@ from archive.models import Admission, Image, Split
 from core.api import ApiView, ApiViewSet
 from core.errors import BadRequest, Missing
 
-_PROJECT = OpenApiParameter("project", OpenApiTypes.UUID, description="the project whose exams are meant")
+_PROJECT = OpenApiParameter("project", OpenApiTypes.UUID, description="the project whose exams are meant; default: all")
 
 
 def project_of(request: Request) -> str:
@@ -33,7 +33,7 @@ def project_of(request: Request) -> str:
 
 
 class Exams(ApiViewSet):
-    """The exams of a project."""
+    """The exams of a project, or of all projects of the account: an exam in two of them comes twice."""
 
     permission_classes = [SignedIn]
     serializer_class = ExamRow
@@ -42,7 +42,7 @@ class Exams(ApiViewSet):
 
     def get_queryset(self) -> QuerySet[Admission]:
         user = asker(self.request)
-        rows = queries.visible_exams(user, project_of(self.request)).prefetch_related("exam__images")
+        rows = queries.visible_exams(user, self._project()).prefetch_related("exam__images")
         asked = self.request.query_params
         if asked.get("split") in Split.values:
             rows = rows.filter(split=asked["split"])
@@ -64,15 +64,14 @@ class Exams(ApiViewSet):
 
     @extend_schema(parameters=[_PROJECT], responses=ExamOut)
     def retrieve(self, request: Request, pk: UUID) -> Response:
-        named = project_of(request) if "project" in request.query_params else None
-        admission = queries.admission_of(asker(request), pk, named)
+        admission = queries.admission_of(asker(request), pk, self._project())
         return Response(ExamOut(admission, context=self._context([admission])).data)
 
+    def _project(self) -> str | None:
+        return project_of(self.request) if "project" in self.request.query_params else None
+
     def _context(self, rows: Sequence[Admission]) -> dict[str, Any]:
-        if not rows:
-            return {}
-        values = columns.values_of(asker(self.request), rows[0].project_id, [row.exam_id for row in rows])
-        return {"columns": values}
+        return {"columns": columns.values_of(asker(self.request), rows)}
 
 
 def image_or_missing(request: Request, pk: UUID) -> Image:

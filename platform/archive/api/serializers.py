@@ -99,10 +99,11 @@ class ExamRow(serializers.ModelSerializer[Admission]):
     split = serializers.ChoiceField(choices=Split.choices)
     state = serializers.SerializerMethodField()
     images = serializers.SerializerMethodField()
+    project = serializers.UUIDField(source="project_id")
 
     class Meta:
         model = Admission
-        fields = ["id", "label", "date", "age_years", "source", "patient_label", "split", "state", "images"]
+        fields = ["id", "project", "label", "date", "age_years", "source", "patient_label", "split", "state", "images"]
 
     def hung(self, admission: Admission) -> list[Image]:
         return queries.hung_images(admission.exam)
@@ -117,16 +118,11 @@ class ExamRow(serializers.ModelSerializer[Admission]):
 
     def to_representation(self, admission: Admission) -> dict[str, Any]:
         row = super().to_representation(admission)
-        return row | self.context.get("columns", {}).get(admission.exam_id, {})
+        return row | self.context.get("columns", {}).get(admission.pk, {})
 
 
 class ExamOut(ExamRow):
     """An exam with its images in full."""
-
-    project = serializers.UUIDField(source="project_id")
-
-    class Meta(ExamRow.Meta):
-        fields = [*ExamRow.Meta.fields, "project"]
 
     @extend_schema_field(ImageOut(many=True))
     def get_images(self, admission: Admission) -> Any:
