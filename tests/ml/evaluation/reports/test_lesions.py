@@ -215,3 +215,11 @@ def test_two_thousand_draws_of_three_hundred_images_take_seconds():
     start = time.perf_counter()
     run(rows, predictions, bootstrap=2000)
     assert time.perf_counter() - start < 15
+
+
+def test_the_headline_is_of_all_test_patients_and_not_of_a_subgroup(study):
+    rows, _ = study
+    found = run(rows, right(rows))
+    whole = {row["name"]: row["value"] for row in found.metrics if row["target"] == "mass" and not row["subgroup"]}
+    for name in ("froc_sens@0.25", "froc_sens@1", "cpm"):
+        assert found.headline[f"mass:{name}"] == whole[name] == 1.0
