@@ -24,7 +24,7 @@ from mammoloop_client.reading import Reader
 ROUNDS = 3
 READERS = 2
 #: A fixed number of steps, so that a round takes the same time whatever came before.
-METHODS = {"dcse_resnet50": 150, "retinanet_mass": 120}
+METHODS = {"dcse_resnet50": 150, "retinanet_mass": 300}
 
 
 @dataclass
