@@ -15,7 +15,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
 from rest_framework.decorators import action
-from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -24,6 +24,7 @@ from accounts.models import Role
 from accounts.permissions import SignedIn
 from accounts.queries import require_role
 from core.api import ApiViewSet
+from core.streams import MEDIA_TYPE, EventStream, event_stream
 from exchange.asking import project_of
 from exchange.queries import ROLES, visible_to
 from jobs.models import JobState
@@ -114,20 +115,10 @@ def _version(run: Run) -> ModelVersion | None:
     return getattr(run, "version", None)
 
 
-class AnyAccept(DefaultContentNegotiation):
-    """Events come as JSON or as a stream: the view decides, so `Accept: text/event-stream` is not a 406."""
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
-        if "text/event-stream" in request.META.get("HTTP_ACCEPT", ""):
-            return renderers[0], renderers[0].media_type
-        return super().select_renderer(request, renderers, format_suffix)
-
-
 class Runs(ApiViewSet):
     """Trainings, newest first."""
 
     permission_classes = [SignedIn]
-    content_negotiation_class = AnyAccept
     serializer_class = RunOut
     queryset = Run.objects.none()
 
@@ -184,17 +175,14 @@ class Runs(ApiViewSet):
         parameters=[OpenApiParameter("after", OpenApiTypes.INT, description="events with a larger seq")],
         responses=EventOut(many=True),
     )
-    @action(detail=True, methods=["get"])
+    @action(detail=True, methods=["get"], renderer_classes=[JSONRenderer, EventStream])
     def events(self, request: Request, pk: UUID) -> HttpResponseBase:
         """What the training said, oldest first: JSON, or Server-Sent Events with `Accept: text/event-stream`."""
         run = self._run(pk)
         after = _number(request.headers.get("Last-Event-ID") or request.query_params.get("after"))
-        if "text/event-stream" not in request.headers.get("Accept", ""):
-            return Response(_events_after(run.pk, after)[0])
-        response = StreamingHttpResponse(_stream(run.pk, after), content_type="text/event-stream")
-        response["Cache-Control"] = "no-cache"
-        response["X-Accel-Buffering"] = "no"
-        return response
+        if getattr(request.accepted_renderer, "media_type", None) == MEDIA_TYPE:
+            return event_stream(_stream(run.pk, after))
+        return Response(_events_after(run.pk, after)[0])
 
     @extend_schema(responses={(200, "application/zip"): OpenApiTypes.BINARY})
     @action(detail=True, methods=["get"], url_path="folder")
