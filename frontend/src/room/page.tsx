@@ -6,6 +6,9 @@ import { SignIn } from "../shell/sign-in";
 import { Room } from "./room";
 import { type Opened, openReading } from "./server";
 import "./room.css";
+import "./wall.css";
+import "./answers.css";
+import "./tools.css";
 
 /** `/read/<id>`: one reading, or why it cannot be shown. */
 export default function RoomPage({ params }: PageProps) {
