@@ -94,40 +94,72 @@ def _read_by(reader: User, prefix: str = "") -> Exists:
     return Exists(mine)
 
 
-def _served(project: Project, reader: User, *, tier: int, wait: bool) -> QuerySet[WorkItem]:
-    """Exams of a tier that want a reading and have none of this reader's, in keyed order, to be locked.
-
-    Rows that another transaction has locked are passed over unless `wait`.
-    """
-    items = WorkItem.objects.filter(_WANTING, ~_read_by(reader), project=project, tier=tier)
-    return items.select_for_update(of=("self",), skip_locked=not wait).order_by("keyed")
+def _locked(rows: QuerySet[Any], of: str, *, wait: bool) -> QuerySet[Any]:
+    """Rows to be locked; those that another transaction has locked are passed over unless `wait`."""
+    return rows.select_for_update(of=(of,), skip_locked=not wait)
 
 
-def best_of_first_tier(project: Project, reader: User, *, wait: bool) -> WorkItem | None:
-    """The first validation, test or audit exam that this reader can be given."""
-    return _served(project, reader, tier=0, wait=wait).first()
+def _served(project: Project, reader: User, *, tier: int) -> QuerySet[WorkItem]:
+    """Exams of a tier that want a reading and have none of this reader's, in keyed order."""
+    return WorkItem.objects.filter(_WANTING, ~_read_by(reader), project=project, tier=tier).order_by("keyed")
 
 
-def best_ranked(project: Project, reader: User, *, wait: bool) -> OrderEntry | None:
-    """The first place of the current ranking that this reader can be given; walks from the ranking's head on."""
+def _ranked(project: Project, reader: User) -> QuerySet[OrderEntry]:
+    """Places of the current ranking that this reader can be given; walks from the ranking's head on."""
     current = CurrentOrder.objects.filter(project=project).first()
     if current is None:
-        return None
+        return OrderEntry.objects.none()
     wanting = Q(item__tier=1, item__wanted__gt=F("item__held") + F("item__done"))
     ahead = OrderEntry.objects.filter(order_id=current.order_id, position__gt=current.head)
     rows = ahead.filter(wanting, ~_read_by(reader, "item__")).select_related("item")
-    return rows.select_for_update(of=("item",), skip_locked=not wait).order_by("position").first()
+    return rows.order_by("position")
+
+
+def _unranked(project: Project, reader: User) -> QuerySet[WorkItem]:
+    """Training exams that the current ranking does not name: they came since, or nothing has ranked yet."""
+    current = CurrentOrder.objects.filter(project=project).values("order_id")
+    ranked = OrderEntry.objects.filter(order__in=current, item=OuterRef("pk"))
+    return _served(project, reader, tier=1).filter(~Exists(ranked))
+
+
+def best_of_first_tier(project: Project, reader: User, *, wait: bool) -> WorkItem | None:
+    """The first validation, test or audit exam that this reader can be given, locked."""
+    return _locked(_served(project, reader, tier=0), "self", wait=wait).first()
+
+
+def best_ranked(project: Project, reader: User, *, wait: bool) -> OrderEntry | None:
+    """The first place of the current ranking that this reader can be given, its item locked."""
+    return _locked(_ranked(project, reader), "item", wait=wait).first()
 
 
 def best_unranked(project: Project, reader: User, *, wait: bool) -> WorkItem | None:
-    """The first training exam that the current ranking does not name: it came since, or nothing has ranked yet."""
-    current = CurrentOrder.objects.filter(project=project).values("order_id")
-    ranked = OrderEntry.objects.filter(order__in=current, item=OuterRef("pk"))
-    return _served(project, reader, tier=1, wait=wait).filter(~Exists(ranked)).first()
+    """The first training exam outside the ranking, locked."""
+    return _locked(_unranked(project, reader), "self", wait=wait).first()
+
+
+def upcoming(project: Project, reader: User) -> UUID | None:
+    """The exam that a reader would be given after the one in hand, as things stand; None when nothing waits.
+
+    A guess for the page to fetch its images ahead: it locks nothing and promises nothing, for another reader may be
+    faster. It asks in the order of `worklist.lease_next`.
+    """
+    others = held_by(project, reader).order_by("-lease_until").values_list("exam_id", flat=True)[1:2]
+    wanting = WorkItem.objects.filter(_WANTING, project=project, exam=OuterRef("exam"))
+    released = released_by(project, reader).filter(Exists(wanting)).order_by("id")
+    for rows in (
+        others,
+        released.values_list("exam_id", flat=True),
+        _served(project, reader, tier=0).values_list("exam_id", flat=True),
+        _ranked(project, reader).values_list("item__exam_id", flat=True),
+        _unranked(project, reader).values_list("exam_id", flat=True),
+    ):
+        if (exam_id := next(iter(rows[:1]), None)) is not None:
+            return exam_id
+    return None
 
 
 def worklist_for(project: Project, reader: User) -> dict[str, Any]:
-    """What waits for a reader: `left` exams, `mine_held`, `done`, and the reading completed last (id or None)."""
+    """What waits for a reader: `left` exams, `mine_held`, `done`, `last_completed` (a reading or None), `upcoming`."""
     mine = Reading.objects.filter(project=project, reader=reader)
     completed = mine.filter(state=ReadingState.COMPLETE)
     # A lease that ran out is free for the next who asks, though nobody has asked yet.
@@ -144,6 +176,7 @@ def worklist_for(project: Project, reader: User) -> dict[str, Any]:
         "mine_held": held,
         "done": completed.count(),
         "last_completed": completed.order_by("-completed_at").values_list("id", flat=True).first(),
+        "upcoming": upcoming(project, reader),
     }
 
 

@@ -151,6 +151,9 @@ class WorklistOut(serializers.Serializer[Any]):
     mine_held = serializers.IntegerField()
     done = serializers.IntegerField()
     last_completed = serializers.UUIDField(allow_null=True)
+    upcoming = serializers.UUIDField(
+        allow_null=True, help_text="The exam likely to be next, to be fetched ahead; neither leased nor promised."
+    )
     order = serializers.UUIDField(allow_null=True, required=False)
     entries = EntryOut(many=True, required=False)
     next = serializers.URLField(allow_null=True, required=False)

@@ -54,7 +54,9 @@ def test_a_reader_gets_edits_completes_and_gets_the_next(project, api, reader):
     second = client.post(f"{V1}/worklist/next/", {"project": str(project.pk)})
     assert second.json()["exam"] == str(exams[1].pk)
     waits = client.get(f"{V1}/worklist/", {"project": str(project.pk)}).json()
-    assert waits == {"left": 1, "mine_held": 1, "done": 1, "last_completed": str(reading.pk)}
+    assert waits == {
+        "left": 1, "mine_held": 1, "done": 1, "last_completed": str(reading.pk), "upcoming": None
+    }  # fmt: skip
 
 
 def test_nothing_left_is_204(project, api, reader):

@@ -255,13 +255,14 @@ def test_a_stranger_does_not_learn_that_the_project_exists(project, member, site
 
 
 def test_the_numbers_left_count_what_the_reader_can_still_be_given(project, reader, other, hands):
-    for _ in range(4):
-        an_exam(project)
-    assert queries.worklist_for(project, reader) == {"left": 4, "mine_held": 0, "done": 0, "last_completed": None}
+    exams = [an_exam(project) for _ in range(4)]
+    rank(project, exams)
+    none_yet = {"left": 4, "mine_held": 0, "done": 0, "last_completed": None, "upcoming": exams[0].pk}
+    assert queries.worklist_for(project, reader) == none_yet
     done = completed(leased(project, reader))
     leased(project, reader)
     leased(project, other)
-    left = {"left": 2, "mine_held": 1, "done": 1, "last_completed": done.pk}
+    left = {"left": 2, "mine_held": 1, "done": 1, "last_completed": done.pk, "upcoming": exams[3].pk}
     assert queries.worklist_for(project, reader) == left
     hands.advance(minutes=11)  # the other reader went home: theirs can be had again
     assert queries.worklist_for(project, reader)["left"] == 3
@@ -330,3 +331,27 @@ def served_first_of_a_new_reader(project):
     user = create_user(username="reader3", password=None, by=None)
     set_membership(project=project, user=user, role=Role.READER, by=None)
     return leased(project, user).exam
+
+
+def test_the_exam_announced_as_upcoming_is_the_one_served_next_and_nobody_holds_it(project, reader):
+    trained = [an_exam(project) for _ in range(3)]
+    an_exam(project, split="val")
+    rank(project, trained[:2])
+    mine, announced = leased(project, reader), []
+    while mine is not None:
+        announced.append(queries.worklist_for(project, reader)["upcoming"])
+        assert Reading.objects.filter(reader=reader, state=ReadingState.LEASED).count() == 1
+        completed(mine)
+        mine = services.lease_next(project, reader=reader)
+        assert announced[-1] == (mine.exam_id if mine else None)
+    assert len(announced) == 4
+
+
+def test_what_a_reader_gave_back_is_announced_before_anything_new_and_not_what_they_skipped(project, reader):
+    an_exam(project)
+    began = leased(project, reader)
+    an_exam(project)
+    services.release_reading(began.pk, by=reader)
+    assert queries.upcoming(project, reader) == began.exam_id
+    services.skip_reading(began.pk, by=reader, reason="blurred")
+    assert queries.upcoming(project, reader) not in (None, began.exam_id)
