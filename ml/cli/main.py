@@ -8,7 +8,7 @@ from ml.cli import listing
 from ml.cli.threads import set_threads
 from ml.runs.errors import RunRefused
 from ml.runs.exits import Exit
-from ml.runs.request import read_request
+from ml.runs.request import TARGETS, read_request
 
 RUNNING = ("train", "score", "predict", "evaluate")
 
@@ -36,6 +36,9 @@ def parser() -> argparse.ArgumentParser:
     start.add_argument("--seed", type=int, default=0)
     start.add_argument("--command", dest="what", choices=RUNNING, default="train")
     start.add_argument("--finding", action="append", default=[], help="repeat for several; default: all of the method")
+    start.add_argument("--target", metavar="KIND[:FINDING,...]", help=f"what the label is: {', '.join(TARGETS)}")
+    start.add_argument("--folds", type=int, help="cross-validate: the number of folds, the same in all their runs")
+    start.add_argument("--fold", type=int, help="the fold that is the test set of this run, from 0")
     start.add_argument("--steps", type=int)
     start.add_argument("--model", type=Path, help="model/ folder of an earlier run to start from; copied into RUN_DIR")
     start.add_argument("--cache", type=Path, help="folder of prepared pixels, shared by runs")

@@ -12,8 +12,18 @@ from ml.datasets.splits import keyed_split
 from ml.runs import atomic, catalogue
 from ml.runs.errors import invalid
 from ml.runs.manifest import ManifestRow, write_manifest
-from ml.runs.records import from_dict
-from ml.runs.request import Compute, Init, Request, write_request
+from ml.runs.records import from_dict, to_dict
+from ml.runs.request import (
+    FINDINGS,
+    TARGETS,
+    Compute,
+    Data,
+    Init,
+    Request,
+    Target,
+    parse_request,
+    write_request,
+)
 
 Rows = Callable[[Path, int], list[ManifestRow]]
 
@@ -69,15 +79,31 @@ def init(arguments: argparse.Namespace) -> int:
         size=arguments.size,
         task=method["task"],
         findings=tuple(arguments.finding or method["findings"]),
+        target=_target(arguments.target),
+        data=Data(folds=arguments.folds, fold=arguments.fold),
         seed=arguments.seed,
         config={} if arguments.steps is None else {"steps": arguments.steps},
         pixels={} if arguments.cache is None else {"cache_dir": str(arguments.cache.resolve())},
         init=Init() if arguments.model is None else _brought(arguments.model, run_dir),
         compute=Compute(device=arguments.device),
     )
+    parse_request(to_dict(request))
     write_request(run_dir, request)
     print(f"wrote {run_dir / 'request.json'}; next: python -m ml {arguments.what} {run_dir}", file=sys.stderr)
     return 0
+
+
+def _target(word: str | None) -> Target | None:
+    """`pathology:mass,calcification` or the kind alone. Raises RunRefused (exit 2)."""
+    if word is None:
+        return None
+    kind, _, findings = word.partition(":")
+    if kind not in TARGETS:
+        raise invalid("target_unknown", f"no target is named {kind!r}; there is {', '.join(TARGETS)}")
+    named = tuple(filter(None, findings.split(",")))
+    if unknown := sorted(set(named) - set(FINDINGS)):
+        raise invalid("target_unknown", f"no finding is named {unknown[0]!r}; there is {', '.join(FINDINGS)}")
+    return Target(kind=kind, findings=named)  # type: ignore[arg-type]
 
 
 def _brought(model: Path, run_dir: Path) -> Init:

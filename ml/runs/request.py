@@ -10,7 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from ml.runs import atomic, versions
 from ml.runs.errors import invalid
@@ -18,6 +18,8 @@ from ml.runs.records import RecordError, from_dict, to_dict
 
 Command = Literal["train", "evaluate", "predict", "score"]
 FINDINGS = ("mass", "calcification", "asymmetry", "architectural_distortion")
+TargetKind = Literal["presence", "pathology", "outcome", "density", "tissue", "asymmetry"]
+TARGETS: tuple[str, ...] = get_args(TargetKind)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +32,28 @@ class Init:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Target:
+    """What a label is: whether a finding is present or malignant, the breast's outcome, its density or its tissue.
+
+    `findings` are those that it is asked of; none named: those of the request.
+    """
+
+    kind: TargetKind
+    findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Data:
-    """Which part of the training rows is used; patients are left out whole, in keyed order."""
+    """Which part of the training rows is used; patients are left out whole, in keyed order.
+
+    With `folds` the manifest's splits give way to those of `ml.datasets.folds`: the patients of `fold`, counted from
+    0, are the test set. Runs of one cross-validation have the same `folds` and the same `seed`.
+    """
 
     train_fraction: float = 1.0
     max_images: int | None = None
+    folds: int | None = None
+    fold: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +98,7 @@ class Request:
     size: str = "tiny"
     task: str | None = None
     findings: tuple[str, ...] = ()
+    target: Target | None = None
     seed: int = 0
     config: dict[str, Any] = field(default_factory=dict)
     pixels: dict[str, Any] = field(default_factory=dict)
@@ -113,9 +133,19 @@ def parse_request(document: Any) -> Request:
         raise invalid("request_invalid", f"request.json: {error}") from None
     if not 0 < request.data.train_fraction <= 1:
         raise invalid("request_invalid", "request.json: data.train_fraction must be in (0, 1]")
+    _require_fold(request.data)
     if request.init.kind != "none" and not request.init.path:
         raise invalid("request_invalid", f"request.json: init.kind {request.init.kind} needs init.path")
     return request
+
+
+def _require_fold(data: Data) -> None:
+    if data.folds is None and data.fold is None:
+        return
+    if data.folds is None or data.fold is None or data.folds < 2 or not 0 <= data.fold < data.folds:
+        raise invalid(
+            "request_invalid", "request.json: data.fold counts from 0 to data.folds - 1, of two folds or more"
+        )
 
 
 def read_request(run_dir: Path) -> Request:

@@ -8,7 +8,7 @@ import pytest
 
 from ml.cli.main import main
 from ml.runs.exits import Exit
-from ml.runs.request import read_request
+from ml.runs.request import Target, read_request
 
 KEYS = {"name", "seed_row", "task", "findings", "fidelity", "reference", "sizes", "serves", "needs", "inputs"}
 
@@ -30,12 +30,23 @@ def test_init_writes_a_request_that_is_read_back(tmp_path):
     assert len(request.findings) == 4
 
 
+def test_init_takes_a_target_and_a_fold(tmp_path):
+    asked = ["--target", "pathology:mass,calcification", "--folds", "5", "--fold", "0"]
+    assert main(["init", str(tmp_path), "--method", "retinanet_mass", *asked]) == 0
+    request = read_request(tmp_path)
+    assert request.target == Target(kind="pathology", findings=("mass", "calcification"))
+    assert (request.data.folds, request.data.fold) == (5, 0)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
         (["init", "RUN", "--method", "alchemy"], Exit.INVALID_REQUEST),
         (["init", "RUN", "--method", "retinanet_mass", "--size", "huge"], Exit.INVALID_REQUEST),
         (["init", "RUN", "--method", "retinanet_mass", "--model", "nowhere"], Exit.INVALID_REQUEST),
+        (["init", "RUN", "--method", "retinanet_mass", "--target", "cancer"], Exit.INVALID_REQUEST),
+        (["init", "RUN", "--method", "retinanet_mass", "--target", "presence:moon"], Exit.INVALID_REQUEST),
+        (["init", "RUN", "--method", "retinanet_mass", "--folds", "5", "--fold", "5"], Exit.INVALID_REQUEST),
         (["manifest", "moon", ".", "RUN"], Exit.INVALID_REQUEST),
         (["manifest", "mini-mias", ".", "RUN"], Exit.INVALID_REQUEST),
         (["train", "RUN/absent"], Exit.INVALID_REQUEST),

@@ -23,6 +23,10 @@ def test_a_request_survives_writing_and_reading(tmp_path):
         {"command": "train_me"},
         {"init": {"kind": "model_dir"}},
         {"data": {"train_fraction": 0}},
+        {"data": {"folds": 5}},
+        {"data": {"folds": 5, "fold": 5}},
+        {"data": {"folds": 1, "fold": 0}},
+        {"target": {"kind": "cancer"}},
     ],
 )
 def test_a_misspelt_or_mistyped_option_is_refused_with_exit_2(change):
