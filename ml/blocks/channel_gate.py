@@ -8,21 +8,43 @@ from torch import Tensor, nn
 
 
 class ChannelGate(nn.Module):
-    """g = sigmoid(FC(ReLU(FC(mean of x)))), (N, C) in (0, 1); gives x*g + x (`residual`) or x*g, (N, C, H, W)."""
+    """g = sigmoid(FC(ReLU(FC(mean of x)))), (N, C) in (0, 1); gives x*g + x (`residual`) or x*g, (N, C, H, W).
 
-    def __init__(self, channels: int, reduction: int = 16, *, bias: bool = True, residual: bool = True) -> None:
+    `reduction` divides C for the hidden width (at least one unit). `summary_channels` is the width S of the vector
+    that is squeezed when it is not the mean of x itself: the caller then makes the gate with `gate_of` and applies it
+    with `apply_gate`, as a gate does that looks at both breasts.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        reduction: int = 16,
+        *,
+        bias: bool = True,
+        residual: bool = True,
+        summary_channels: int | None = None,
+    ) -> None:
         super().__init__()
-        self.squeeze = nn.Linear(channels, channels // reduction, bias=bias)
-        self.excite = nn.Linear(channels // reduction, channels, bias=bias)
+        hidden = max(1, channels // reduction)
+        self.squeeze = nn.Linear(summary_channels or channels, hidden, bias=bias)
+        self.excite = nn.Linear(hidden, channels, bias=bias)
         self.residual = residual
         if bias:
             # A narrow gate has a hidden unit or two, and its input is never negative: one that starts dead stays so.
             nn.init.ones_(self.squeeze.bias)
 
+    def gate_of(self, summary: Tensor) -> Tensor:
+        """The gate values (N, C) of a summary (N, S)."""
+        return torch.sigmoid(self.excite(torch.relu(self.squeeze(summary))))
+
     def gate(self, x: Tensor) -> Tensor:
         """The gate values, (N, C)."""
-        return torch.sigmoid(self.excite(torch.relu(self.squeeze(x.mean((2, 3))))))
+        return self.gate_of(x.mean((2, 3)))
+
+    def apply_gate(self, x: Tensor, gate: Tensor) -> Tensor:
+        """x (N, C, H, W) under gate values (N, C)."""
+        gated = x * gate[:, :, None, None]
+        return gated + x if self.residual else gated
 
     def forward(self, x: Tensor) -> Tensor:
-        gated = x * self.gate(x)[:, :, None, None]
-        return gated + x if self.residual else gated
+        return self.apply_gate(x, self.gate(x))

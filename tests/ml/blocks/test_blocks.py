@@ -14,11 +14,7 @@ from ml.blocks.losses import focal
 from ml.blocks.residual import BasicBlock, Bottleneck
 from ml.blocks.resnet import ResNet
 from ml.blocks.retina_head import RetinaHead
-
-
-def parameters(build):
-    with torch.device("meta"):
-        return sum(p.numel() for p in build().parameters())
+from tests.ml.blocks.counting import parameters
 
 
 @pytest.mark.parametrize(
