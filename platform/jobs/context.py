@@ -54,6 +54,11 @@ class JobContext:
         self.job.log_tail = (self.job.log_tail + text.rstrip() + "\n")[-LOG_TAIL_CHARACTERS:]
         self._update(log_tail=self.job.log_tail)
 
+    def forget(self, name: str) -> None:
+        """Empty a list among the parameters that nobody needs any more: it named things of others."""
+        self.job.params = {**self.job.params, name: []}
+        self._update(params=self.job.params)
+
     @property
     def stopping(self) -> bool:
         """True when the worker is going down."""

@@ -1,7 +1,10 @@
 """Nothing that names a person comes through; what describes the device and the image does."""
 
+import base64
+import json
 import logging
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 from django.db import connection
@@ -18,77 +21,8 @@ from archive.models import Exam, Image, IngestItem
 from core.models import AuditEvent
 from jobs.models import Job
 from jobs.testing import run_queued
-from tests.archive.factories import a_code, a_mammogram, a_zip, delivered, file_of
-
-IDENTITIES = {
-    "PatientName": "Müller-Lüdenscheidt^Annegret",
-    "OtherPatientNames": "Иванова^Мария",
-    "PatientBirthName": "山田^花子",
-    "PatientMotherBirthName": "Παπαδοπούλου^Ελένη",
-    "ReferringPhysicianName": "김^철수",
-    "PerformingPhysicianName": "O'Shaughnessy^Fionnuala",
-    "OperatorsName": "Wiśniewska^Zofia",
-    "NameOfPhysiciansReadingStudy": "محمد^أحمد",
-    "RequestingPhysician": "Bjørnstad^Åse",
-    "ResponsiblePerson": "Guardian^Gertrude",
-    "PatientID": "KHX-4711-0815",
-    "OtherPatientIDs": "NHS9434765919",
-    "AccessionNumber": "AZ20230405-77",
-    "StudyID": "STUDY-ZX81",
-    "PatientBirthDate": "19371119",
-    "PatientAddress": "Rosenweg 17, Hintertupfing",
-    "PatientTelephoneNumbers": "+49-171-5550123",
-    "InstitutionName": "St. Elsewhere Hospital",
-    "InstitutionAddress": "1 Infinity Loop",
-    "InstitutionalDepartmentName": "Radiology Ward Nine",
-    "StationName": "ELSEWHERE_MG_2",
-    "StudyDescription": "Screening Frau Sonnenschein",
-    "SeriesDescription": "repeat for Mrs Moonbeam",
-    "ImageComments": "biopsy of Mr Starlight",
-    "PatientComments": "prefers to be called Lilo",
-    "RequestedProcedureDescription": "ask Dr Thunderbolt",
-    "ProtocolName": "Protocol Raincloud",
-    "MilitaryRank": "Feldmarschall",
-    "AdditionalPatientHistory": "sister of Brunhilde",
-    "PatientInsurancePlanCodeSequence": None,
-}
-PRIVATE, NESTED, IN_CODE = "Geheimrat Zwiebel", "Nested^Nightingale", "Quasimodo"
-FILE_NAME, ZIP_NAME = "Kowalczyk_Hanna.dcm", "Rossi_Giulia.zip"
-STUDY_DATE = "20230405"
-
-
-def words() -> list[str]:
-    """Every planted identity, whole and in its parts."""
-    found = [text for text in IDENTITIES.values() if text] + [PRIVATE, NESTED, IN_CODE, STUDY_DATE, "2023-04-05"]
-    found += ["Kowalczyk", "Hanna", "Rossi_Giulia", "Giulia", "Moonbeam", "Sonnenschein", "Starlight", "Zwiebel"]
-    parts = [part for text in IDENTITIES.values() if text and "^" in text for part in text.split("^")]
-    return [word for word in found + parts if len(word) > 2]
-
-
-def planted(**more: object) -> Dataset:
-    """A mammogram with a person in every corner of its header."""
-    said = {name: text for name, text in IDENTITIES.items() if text}
-    ds = a_mammogram(SpecificCharacterSet="ISO_IR 192", **said)
-    ds.private_block(0x0009, "ACME PRIVATE", create=True).add_new(1, "LO", PRIVATE)
-    ds.add_new(0x00091099, "UN", PRIVATE.encode())
-    inner = Dataset()
-    inner.PersonName, inner.PatientID = NESTED, IDENTITIES["PatientID"]
-    ds.RequestAttributesSequence = Sequence([inner])
-    ds.ViewCodeSequence[0].ViewModifierCodeSequence = Sequence([a_code("R-102D6", "SRT", "Magnification")])
-    ds.ViewCodeSequence[0].ViewModifierCodeSequence[0].add_new(0x00091001, "LO", PRIVATE)
-    ds.ViewCodeSequence[0].PersonName = NESTED
-    # Attributes that the standard's table does not name, filled by careless hands.
-    ds.ManufacturerModelName = f"Mammo of {IDENTITIES['PatientID']}"
-    ds.FilterMaterial = "SILVER"
-    ds.ExposureControlModeDescription = IN_CODE
-    ds.DetectorDescription = IN_CODE
-    ds.DigitalSignaturesSequence = Sequence([inner])
-    ds.add_new(0x60003000, "OW", PRIVATE.encode())
-    ds.add_new(0x60004000, "LT", PRIVATE)
-    ds.preamble = IDENTITIES["PatientID"].encode().ljust(128, b"\0")
-    for name, value in more.items():
-        setattr(ds, name, value)
-    return ds
+from tests.archive.factories import a_mammogram, a_zip, delivered, file_of
+from tests.archive.identities import FILE_NAME, FOLDER, IDENTITIES, MEMBER, ZIP_NAME, left_in, planted, words
 
 
 def everything(settings, caplog) -> bytes:
@@ -110,20 +44,47 @@ def test_thirty_planted_identities_are_found_nowhere(project, settings, caplog, 
     assert len(IDENTITIES) >= 30
     second, bad = planted(StudyInstanceUID=generate_uid()), planted(SOPInstanceUID=generate_uid(), Modality="CT")
     ingest = services.create_ingest(project, by=None)
-    services.receive_file(ingest, f"{IDENTITIES['PatientID']}/{FILE_NAME}", [file_of(planted())])
-    services.receive_file(ingest, ZIP_NAME, [a_zip({f"Rossi_Giulia/{FILE_NAME}": file_of(second)})])
+    services.receive_file(ingest, f"{FOLDER}/{IDENTITIES['PatientID']}/{FILE_NAME}", [file_of(planted())])
+    services.receive_file(ingest, ZIP_NAME, [a_zip({f"{FOLDER}/{MEMBER}": file_of(second)})])
     services.receive_file(ingest, FILE_NAME, [file_of(bad)])
     services.receive_file(ingest, FILE_NAME, [file_of(planted())[:2000]])
     services.close_ingest(ingest, by=None)
     run_queued()
     assert Image.objects.count() == 2
-    left = everything(settings, caplog) + "".join(capfd.readouterr()).encode()
-    # As UTF-8, and as JSON and Python write what is not ASCII.
-    found = {
-        word for word in words()
-        if word.encode() in left or word.encode("unicode_escape") in left or word.encode("utf-16-le") in left
-    }  # fmt: skip
-    assert found == set()
+    assert left_in([everything(settings, caplog), "".join(capfd.readouterr()).encode()]) == set()
+
+
+def test_the_search_itself_finds_a_word_in_every_wrapping():
+    """Or nothing found would mean nothing."""
+    said = "\n".join(words())
+    wrappings = [said.encode(), said.lower().encode(), json.dumps(said).encode(), said.encode("utf-16-le"),
+                 said.encode("utf-16-be"), repr(json.dumps(said)).encode(), quote(said).encode()]  # fmt: skip
+    long = {word for word in words() if len(word) > 3}
+    for wrapped in wrappings:
+        assert left_in([wrapped]) >= long
+    for skipped in range(3):
+        assert left_in([base64.b64encode(b"x" * skipped + said.encode())]) >= {"KHX-4711-0815", "Müller-Lüdenscheidt"}
+    assert left_in([a_zip({"a.zip": a_zip({MEMBER: b""})})]) >= {"Björk", "Sólveig"}
+    assert left_in([file_of(planted())]) >= {"KHX-4711-0815", "Quasimodo", "Иванова"}
+    assert left_in([file_of(a_mammogram())]) <= {"20230405"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("name", "text", "stays"),
+    [
+        ("Doe^Jane", "window of JANE", False), ("Lee^Ann", "by Lee", False), ("Lee^Ann", "Sleek", True),
+        ("Wu^Xi", "set by Wu.", False), ("山田^花子", "山田さん用", False), ("김^철수", "김 철수", False),
+        ("Müller^Eva", "MUELLER", False), ("Müller^Eva", "muller", False), ("Bjørnstad^Åse", "bjoernstad", False),
+        ("Doe^Jane", "HARDER", True), ("CC^MG", "MG CC", True),
+    ],
+)  # fmt: skip
+def test_a_name_in_the_words_of_a_device_goes_however_short_and_however_spelt(project, name, text, stays):
+    said = {"SpecificCharacterSet": "ISO_IR 192", "PatientName": name, "WindowCenterWidthExplanation": ["NORMAL", text]}
+    delivered(project, [a_mammogram(**said, ManufacturerModelName=text)])
+    kept = dcmread(queries.object_path(Image.objects.get()))
+    assert ("WindowCenterWidthExplanation" in kept, "ManufacturerModelName" in kept) == (stays, stays)
+    assert (kept.ImageLaterality, kept.ViewPosition, kept.Modality) == ("R", "CC", "MG")
 
 
 @pytest.mark.django_db

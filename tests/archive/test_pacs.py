@@ -132,6 +132,7 @@ def test_exams_are_pulled_with_every_pixel_and_without_the_person(site, pacs, or
     assert (decode(queries.object_path(image)).pixels == pixels).all()
     assert b"Paula" not in queries.object_path(image).read_bytes()
     assert Exam.objects.get().study_uid != study
+    assert study not in repr(list(Job.objects.values())) + site.get(f"/api/v1/jobs/{job['id']}/").content.decode()
 
 
 def test_a_study_that_is_gone_is_said_to_be(site, pacs, project):

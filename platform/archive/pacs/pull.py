@@ -42,6 +42,7 @@ def run(ctx: JobContext, archive: Archive, ingest: Ingest, studies: list[str]) -
         _take(ingest, client.fetch(archive, instance))
     ctx.progress(len(wanted), len(wanted), "Fetching images")
     job = services.close_ingest(ingest, by=ingest.created_by)
+    ctx.forget("studies")  # UIDs of the archive lead back to the person; a second delivery ends at the first line
     return {"ingest": str(ingest.pk), "job": str(job.pk), "fetched": len(wanted), "missing_studies": missing}
 
 
