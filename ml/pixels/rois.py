@@ -51,7 +51,10 @@ class RoiOptions:
         known = {item.name for item in fields(cls)}
         if unknown := sorted(set(options) - known):
             raise TypeError(f"RoiOptions has no option {unknown[0]!r}")
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in options.items()})
+        plain: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in options.items()
+        }
+        return cls(**plain)
 
 
 @dataclass(frozen=True)
