@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     start.add_argument("--cache", type=Path, help="folder of prepared pixels, shared by runs")
     start.add_argument("--device", default="auto")
     manifest = commands.add_parser("manifest", help="write the manifest of a data set")
-    manifest.add_argument("name", help="mini-mias")
+    manifest.add_argument("name", help="mini-mias, cdd-cesm-seg512, cdd-cesm-cm512 or ddsm-tissue-seg")
     manifest.add_argument("folder", type=Path)
     manifest.add_argument("run_dir", type=Path)
     manifest.add_argument("--seed", type=int, default=0)

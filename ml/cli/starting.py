@@ -3,16 +3,16 @@
 import argparse
 import shutil
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ml.datasets import mini_mias
+from ml.datasets.reading import DatasetError
 from ml.datasets.splits import keyed_split
+from ml.datasets.table import SETS
 from ml.runs import atomic, catalogue
 from ml.runs.errors import invalid
 from ml.runs.manifest import ManifestRow, write_manifest
-from ml.runs.records import from_dict, to_dict
+from ml.runs.records import to_dict
 from ml.runs.request import (
     FINDINGS,
     TARGETS,
@@ -25,32 +25,19 @@ from ml.runs.request import (
     write_request,
 )
 
-Rows = Callable[[Path, int], list[ManifestRow]]
-
-
-def _mini_mias(folder: Path, seed: int) -> list[ManifestRow]:
-    try:
-        return [from_dict(ManifestRow, row) for row in mini_mias.manifest_rows(folder, seed=seed)]
-    except mini_mias.MiniMiasError as error:
-        raise invalid("dataset_unreadable", str(error)) from None
-
-
-READERS: dict[str, Rows] = {mini_mias.NAME: _mini_mias}
-SOURCES = {
-    mini_mias.NAME: {"name": mini_mias.SOURCE, "licence": mini_mias.LICENCE, "citation": mini_mias.CITATION},
-}
-
 
 def manifest(arguments: argparse.Namespace) -> int:
     """Write manifest.jsonl of a data set, with splits by patient. Raises RunRefused (exit 2)."""
-    if arguments.name not in READERS:
-        raise invalid("dataset_unknown", f"no data set is named {arguments.name!r}; there is {', '.join(READERS)}")
-    rows = READERS[arguments.name](arguments.folder.resolve(), arguments.seed)
+    if arguments.name not in SETS:
+        raise invalid("dataset_unknown", f"no data set is named {arguments.name!r}; there is {', '.join(SETS)}")
+    chosen, folder = SETS[arguments.name], arguments.folder.resolve()
+    try:
+        rows = chosen.rows(folder, arguments.seed)
+    except DatasetError as error:
+        raise invalid("dataset_unreadable", str(error)) from None
     rows = [_pooled(row, arguments.pool, arguments.seed) for row in rows]
     arguments.run_dir.mkdir(parents=True, exist_ok=True)
-    meta = write_manifest(
-        arguments.run_dir, rows, pixels_root=arguments.folder.resolve(), sources=[SOURCES[arguments.name]]
-    )
+    meta = write_manifest(arguments.run_dir, rows, pixels_root=folder, sources=[chosen.credit()])
     counts = {split: sum(row.split == split for row in rows) for split in ("train", "val", "test", "pool")}
     print(f"{meta.rows} images, {len({row.patient_id for row in rows})} patients: {counts}", file=sys.stderr)
     return 0

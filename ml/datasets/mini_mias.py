@@ -23,6 +23,7 @@ from typing import Any
 
 from PIL import Image
 
+from ml.datasets.reading import DatasetError
 from ml.datasets.splits import STRATIFY_FROM, keyed_split, stratified
 from ml.geometry.convert import mini_mias_circle
 
@@ -58,7 +59,7 @@ _NUMBER = re.compile(r"\d+(\.\d+)?")
 _SUFFIXES = (".pgm", ".png")
 
 
-class MiniMiasError(ValueError):
+class MiniMiasError(DatasetError):
     """A folder that looks like mini-MIAS says something that cannot be read."""
 
 

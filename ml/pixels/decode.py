@@ -22,7 +22,7 @@ from ml.pixels.stored import open_dataset, stored_values
 
 __all__ = ["Decoded", "decode", "open_dataset", "stored_values"]
 
-FILE_FORMATS = ("png8", "png16", "tiff", "pgm")
+FILE_FORMATS = ("png8", "png16", "tiff", "pgm", "jpeg")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Decoded:
 
 
 def decode(source: Path | str | Dataset, *, pixel_format: str = "dicom", given: PixelInfo | None = None) -> Decoded:
-    """Decode a DICOM file or data set, or a picture file (png8, png16, tiff, pgm, npy).
+    """Decode a DICOM file or data set, or a picture file (png8, png16, tiff, pgm, 8-bit jpeg, npy).
 
     `given` says what a picture file cannot (photometric, presentation, spacing, side, view); a DICOM header wins over
     it. Raises PixelError.

@@ -25,7 +25,9 @@ class Mark:
     """One geometry in one image.
 
     point [x, y]; box [x0, y0, x1, y1]; circle [cx, cy, r]; ellipse [cx, cy, rx, ry, degrees]; polygon
-    [ring, hole...] with ring [[x, y], ...] without a repeated last point; mask {path}; label_map {path, classes}.
+    [ring, hole...] with ring [[x, y], ...] without a repeated last point; mask {path, box?}: 8-bit PNG, non-zero =
+    inside, of several regions in one file the one in the box; label_map {path, classes: {tissue: grey value}}. Paths
+    are relative to `pixels_root`. A mask beside another shape in one finding is the exact outline of the same place.
     """
 
     mark_id: str
@@ -59,13 +61,17 @@ class DensityReading:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Density:
-    """Density of the exam; `label` is null if its readers tie. tissue3 = the three classes of a film data set."""
+    """Density of the exam; `label` is null if its readers tie. tissue3 = the three classes of a film data set.
+
+    percent: share of dense tissue in the breast, 0 to 100, where it was measured; it may stand without a label.
+    """
 
     label: Literal["A", "B", "C", "D"] | None
     scale: Literal["birads", "tissue3"] = "birads"
     source_label: str | None = None
     readers: tuple[DensityReading, ...] = ()
     agreed: bool = True
+    percent: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,7 +94,7 @@ class ManifestRow:
     rows: int
     cols: int
     pixel_path: str
-    pixel_format: Literal["dicom", "png16", "png8", "tiff", "npy", "pgm", "ljpeg"] = "dicom"
+    pixel_format: Literal["dicom", "png16", "png8", "tiff", "npy", "pgm", "jpeg", "ljpeg"] = "dicom"
     sha256: str | None = None
     photometric: Literal["MONOCHROME1", "MONOCHROME2"] = "MONOCHROME2"
     presentation: Literal["for_processing", "for_presentation", "film", "unknown"] = "unknown"

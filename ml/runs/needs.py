@@ -9,6 +9,9 @@ from ml.runs.manifest import ManifestRow
 
 Label = Literal["density", "box", "outline", "pathology", "outcome", "asymmetry"]
 
+BOXED = {"box", "circle", "ellipse", "polygon"}
+OUTLINED = {"polygon", "mask"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
@@ -40,9 +43,9 @@ def label_counts(rows: Iterable[ManifestRow], findings: Sequence[str]) -> dict[s
         for finding in row.findings:
             if findings and finding.type not in findings:
                 continue
-            boxed = [mark for mark in finding.marks if mark.kind not in ("point", "label_map")]
-            counts["box"][finding.type] += len(boxed)
-            counts["outline"][finding.type] += sum(mark.kind in ("polygon", "mask") for mark in boxed)
+            kinds = {mark.kind for mark in finding.marks}
+            counts["box"][finding.type] += bool(kinds & BOXED)
+            counts["outline"][finding.type] += bool(kinds & OUTLINED)
             counts["pathology"][finding.pathology] += finding.pathology != "unknown"
             counts["asymmetry"]["1"] += finding.type == "asymmetry"
     counts["density"] = Counter(exams.values())

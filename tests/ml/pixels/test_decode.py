@@ -109,6 +109,18 @@ def test_picture_files_are_taken_as_they_are(tmp_path: Path, kind: str, dtype: t
     assert np.array_equal(found.pixels, values) and found.info.bits_stored == np.iinfo(dtype).bits
 
 
+def test_a_grey_jpeg_is_read_with_its_loss_and_one_in_colour_is_refused(tmp_path: Path) -> None:
+    values = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (48, 1))
+    Image.fromarray(values).save(tmp_path / "grey.jpg", quality=95)
+    Image.fromarray(np.stack([values] * 3, axis=-1)).save(tmp_path / "equal.jpg", quality=95)
+    for name in ("grey.jpg", "equal.jpg"):
+        found = decode(tmp_path / name, pixel_format="jpeg")
+        assert found.info.bits_stored == 8 and np.abs(found.pixels - values).max() <= 6
+    Image.fromarray(np.stack([values, values[:, ::-1], values], axis=-1)).save(tmp_path / "colour.jpg")
+    with pytest.raises(PixelError, match="syntax_unreadable"):
+        decode(tmp_path / "colour.jpg", pixel_format="jpeg")
+
+
 def test_a_dark_is_dense_film_is_inverted_by_what_its_row_says(tmp_path: Path) -> None:
     values = np.arange(60, dtype=np.uint8).reshape(6, 10)
     Image.fromarray(values).save(tmp_path / "x.png")
