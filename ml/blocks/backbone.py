@@ -1,0 +1,62 @@
+"""What every backbone offers: maps, one vector, maybe the classifier of its paper.
+
+The module names are torchvision's (timm's where torchvision has no such network), so that a weights file loads
+without renaming. The class attributes say where the stem and the classifier are, for the conversion of a colour stem
+and for the report on a loaded file (`ml.training.weights_file`).
+"""
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+
+class Backbone(nn.Module):
+    """forward(x (N, I, H, W)) gives maps, finest first; the last has `feature_width` channels.
+
+    `stem_name` is the first convolution, `stem_norm_name` the BatchNorm that can take up a shift of its output (None:
+    the convolution has a bias), `classifier_names` are the prefixes of what a transfer leaves behind.
+    """
+
+    stem_name: ClassVar[str]
+    stem_norm_name: ClassVar[str | None] = None
+    classifier_names: ClassVar[tuple[str, ...]]
+    widths: list[int]
+    in_channels: int
+
+    @property
+    def feature_width(self) -> int:
+        """Channels of the last map."""
+        return self.widths[-1]
+
+    @property
+    def embed_width(self) -> int:
+        """Length of the vector that `embed` gives; that of the last map unless hidden layers follow it."""
+        return self.feature_width
+
+    def summary(self, last: Tensor) -> Tensor:
+        """The last map (N, C, h, w) to the vector before the classifier, (N, embed_width)."""
+        return last.mean((2, 3))
+
+    def embed(self, x: Tensor) -> Tensor:
+        """(N, I, H, W) to (N, embed_width)."""
+        return self.summary(self(x)[-1])
+
+    def head(self) -> nn.Module:
+        """The last layer, vector to logits. Raises TypeError for a trunk that was built without `classes`."""
+        raise NotImplementedError
+
+    def logits(self, x: Tensor) -> Tensor:
+        """(N, I, H, W) to (N, classes)."""
+        return self.head()(self.embed(x))
+
+
+def linear_or_none(width: int, classes: int | None) -> nn.Linear | None:
+    """The classifier of a backbone, absent where no classes are named."""
+    return None if classes is None else nn.Linear(width, classes)
+
+
+def required(head: nn.Module | None) -> nn.Module:
+    """A classifier that must be there."""
+    if head is None:
+        raise TypeError("this trunk was built without classes")
+    return head
