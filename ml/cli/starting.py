@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from ml.datasets.alike import rows_alike
 from ml.datasets.reading import DatasetError
 from ml.datasets.splits import keyed_split
 from ml.datasets.table import SETS
@@ -39,6 +40,8 @@ def manifest(arguments: argparse.Namespace) -> int:
     arguments.run_dir.mkdir(parents=True, exist_ok=True)
     meta = write_manifest(arguments.run_dir, rows, pixels_root=folder, sources=[chosen.credit()])
     counts = {split: sum(row.split == split for row in rows) for split in ("train", "val", "test", "pool")}
+    for one, other in rows_alike(rows, folder):
+        print(f"warning: {one} and {other} show the same picture under two patients", file=sys.stderr)
     print(f"{meta.rows} images, {len({row.patient_id for row in rows})} patients: {counts}", file=sys.stderr)
     return 0
 
