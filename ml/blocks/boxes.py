@@ -25,6 +25,30 @@ def iou(a: Tensor, b: Tensor) -> Tensor:
     return both / (area(a)[:, None] + area(b)[None] - both).clamp(min=1e-9)
 
 
+def giou(a: Tensor, b: Tensor) -> Tensor:
+    """(N, M) generalised overlap in [-1, 1]: IoU less the share of the hull that neither box fills.
+
+    Unlike the IoU it says how far apart boxes are that do not touch. Source: Rezatofighi et al. 2019.
+    """
+    both = _intersection(a, b)
+    union = area(a)[:, None] + area(b)[None] - both
+    sides = torch.maximum(a[:, None, 2:], b[None, :, 2:]) - torch.minimum(a[:, None, :2], b[None, :, :2])
+    hull = sides.clamp(min=0).prod(-1)
+    return both / union.clamp(min=1e-9) - (hull - union) / hull.clamp(min=1e-9)
+
+
+def corners_of(boxes: Tensor) -> Tensor:
+    """(..., 4): (cx, cy, w, h) to [x0, y0, x1, y1]."""
+    centre, half = boxes[..., :2], boxes[..., 2:] / 2
+    return torch.cat([centre - half, centre + half], -1)
+
+
+def centres_of(boxes: Tensor) -> Tensor:
+    """(..., 4): [x0, y0, x1, y1] to (cx, cy, w, h), the inverse of `corners_of`."""
+    low, high = boxes[..., :2], boxes[..., 2:]
+    return torch.cat([(low + high) / 2, high - low], -1)
+
+
 def covered(a: Tensor, b: Tensor) -> Tensor:
     """(N, M) share of each box of `a` that lies inside each of `b`."""
     return _intersection(a, b) / area(a)[:, None].clamp(min=1e-9)
