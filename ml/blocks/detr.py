@@ -117,7 +117,7 @@ class DETRLite(nn.Module):
     def encode(self, c5: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor | None]:
         """The image's tokens (N, h*w, D), their positions (h*w, D), and which are padding (N, h*w) or None."""
         padded = None if valid is None else ~valid.flatten(1)
-        positions = sine_positions(*c5.shape[-2:], self.width).to(c5)
+        positions = sine_positions(c5.shape[-2], c5.shape[-1], self.width).to(c5)
         tokens = self.project(c5).flatten(2).transpose(1, 2)
         for layer in self.encoder:
             tokens = layer(tokens, positions, padded)
