@@ -15,6 +15,7 @@ from accounts.queries import require_role
 from accounts.signals import project_deleted
 from core.audit import record
 from core.clock import now
+from core.errors import Missing
 
 TOKEN_DAYS = 90
 
@@ -143,7 +144,9 @@ def issue_token(
 
 @transaction.atomic
 def revoke_token(token_id: UUID, *, by: User) -> None:
-    """End a token at once: one's own, or any as a site administrator."""
+    """End a token at once: one's own, or any as a site administrator. Raises Missing, also for another's."""
     rows = Token.objects.all() if by.is_site_admin else Token.objects.filter(user=by)
+    if not rows.filter(pk=token_id).exists():
+        raise Missing()
     if rows.filter(pk=token_id, revoked_at=None).update(revoked_at=now()):
         record(by, "token.revoked", token=str(token_id))

@@ -17,5 +17,6 @@ urlpatterns = [
     path("images/<uuid:pk>/header/", exams.Header.as_view(), name="image-header"),
     path("ingests/<uuid:pk>/files/", ingests.IngestFiles.as_view(), name="ingest-files"),
     path("ingests/<uuid:pk>/items/", ingests.IngestItems.as_view({"get": "list"}), name="ingest-items"),
+    path("archives/<uuid:pk>/search/", remotes.Search.as_view(), name="archive-search"),
     *router.urls,
 ]

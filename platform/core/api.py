@@ -36,11 +36,14 @@ class Replayed(Exception):
 class Idempotent(APIView):
     """POST with an Idempotency-Key: the same actor, key and body get the same answer for 48 h."""
 
+    #: False where an answer names people: it is never kept. Such a POST only asks, so it may be repeated.
+    keeps_answers = True
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         self._kept = None
         key = request.headers.get("Idempotency-Key")
-        if request.method != "POST" or not key or not request.user.is_authenticated:
+        if request.method != "POST" or not key or not self.keeps_answers or not request.user.is_authenticated:
             return
         digest = hashlib.sha256(request.get_full_path().encode() + b"\0" + request._request.body).hexdigest()
         self._kept = idempotency.take(actor=str(request.user.pk), key=key, request_sha256=digest)

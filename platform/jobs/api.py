@@ -106,6 +106,8 @@ class ProjectEvents(ApiView):
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         project = request.query_params.get("project")
+        if project:
+            require_role(asker(request), project)
         return event_stream(_events(asker(request), {"project_id": project} if project else {}))
 
 
@@ -117,6 +119,7 @@ class JobEvents(ApiView):
 
     @extend_schema(operation_id="job_events", responses={(200, MEDIA_TYPE): OpenApiTypes.STR})
     def get(self, request: Request, pk: UUID) -> StreamingHttpResponse:
+        get_object_or_404(queries.visible_to(asker(request)), pk=pk)  # else a stream that stays empty for ever
         return event_stream(_events(asker(request), {"pk": str(pk)}))
 
 

@@ -63,7 +63,7 @@ TABLE = [
     ("get", "/api/v1/ingests/{ingest}/", LOOK),
     ("get", "/api/v1/ingests/{ingest}/items/", LOOK),
     ("post", "/api/v1/ingests/", RUN),
-    ("put", "/api/v1/ingests/{open}/files/?name=a.dcm", RUN),
+    ("put", "/api/v1/ingests/{open}/files/", RUN),
     ("post", "/api/v1/ingests/{open}/files/", RUN),
     ("post", "/api/v1/ingests/{open}/close/", RUN),
     ("get", "/api/v1/archives/", SITE),
@@ -291,7 +291,7 @@ def test_an_upload_from_the_first_request_to_the_last(api, people, project):
 
 def test_a_closed_import_takes_no_files(api, people, ingest):
     answer = api(people["admin"]).put(
-        f"/api/v1/ingests/{ingest.pk}/files/?name=x", data=b"x", content_type="application/octet-stream"
+        f"/api/v1/ingests/{ingest.pk}/files/", data=b"x", content_type="application/octet-stream"
     )
     assert answer.status_code == 409 and answer.json()["code"] == "archive.ingest_closed"
 
@@ -302,7 +302,7 @@ def test_a_full_disk_is_said_before_anything_is_written(api, people, project, se
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage(100, 90, 10))
     settings.DISK_RESERVE_BYTES = 5
     answer = api(people["admin"]).put(
-        f"/api/v1/ingests/{ingest.pk}/files/?name=x", data=bytes(6), content_type="application/octet-stream"
+        f"/api/v1/ingests/{ingest.pk}/files/", data=bytes(6), content_type="application/octet-stream"
     )
     assert answer.status_code == 503 and answer.json()["code"] == "archive.disk_full"
     assert not list(incoming.folder_of(ingest.pk).iterdir()) and not IngestItem.objects.filter(ingest=ingest).exists()
@@ -312,7 +312,7 @@ def test_an_upload_over_the_limit_is_refused(api, people, project, settings):
     settings.UPLOAD_LIMIT_BYTES = 10
     ingest = services.create_ingest(project, by=None)
     answer = api(people["admin"]).put(
-        f"/api/v1/ingests/{ingest.pk}/files/?name=x", data=bytes(11), content_type="application/octet-stream"
+        f"/api/v1/ingests/{ingest.pk}/files/", data=bytes(11), content_type="application/octet-stream"
     )
     assert answer.status_code == 413
 

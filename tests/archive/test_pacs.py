@@ -107,9 +107,9 @@ def test_an_archive_is_tried_and_searched(site, pacs, orthanc):
     study = generate_uid()
     sent_to(orthanc, a_mammogram(study=study, patient="FIND-ME", PatientName="Searched^Sarah"))
     assert site.post(f"/api/v1/archives/{pacs.pk}/echo/").json() == {"ok": True}
-    found = site.get(f"/api/v1/archives/{pacs.pk}/search/?PatientID=FIND-ME").json()["results"]
+    found = site.post(f"/api/v1/archives/{pacs.pk}/search/", {"PatientID": "FIND-ME"}).json()["results"]
     assert [(row["study_uid"], row["patient_name"]) for row in found] == [(study, "Searched^Sarah")]
-    assert site.get(f"/api/v1/archives/{pacs.pk}/search/?PatientID=NOBODY").json()["results"] == []
+    assert site.post(f"/api/v1/archives/{pacs.pk}/search/", {"PatientID": "NOBODY"}).json()["results"] == []
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """What was taken out at the door comes out of no other: every answer, export, stream, log and record is searched."""
 
+import io
 import logging
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -14,7 +16,17 @@ from archive.models import Exam, Image, Ingest
 from core.models import IdempotencyKey
 from jobs.testing import run_queued
 from tests.archive.factories import a_zip, file_of
-from tests.archive.identities import FILE_NAME, FOLDER, IDENTITIES, MEMBER, PRIVATE, ZIP_NAME, left_in, planted
+from tests.archive.identities import (
+    FILE_NAME,
+    FOLDER,
+    IDENTITIES,
+    MEMBER,
+    PRIVATE,
+    STUDY_DATE,
+    ZIP_NAME,
+    left_in,
+    planted,
+)
 from tests.archive.test_deidentify import everything
 from tests.contracts.world import Named, a_world, addresses, routes
 
@@ -30,8 +42,6 @@ ASKED = {
     "api/v1/rounds/": "?project={projects}", "api/v1/scores/": "?model={models}",
     "api/v1/models/{pk}/predictions/": "?exam={predicted}", "api/v1/methods/": "?snapshot={snapshots}",
 }  # fmt: skip
-#: Answers about another archive, which it gives itself: nothing of them is kept, and the address leads nowhere here.
-ELSEWHERE = {"api/v1/archives/{pk}/search/"}
 
 
 class Heard:
@@ -90,7 +100,7 @@ def uploaded(heard: Heard, project: Any) -> Ingest:
     for number, (name, content) in enumerate(deliveries()):
         if number % 2:
             sent = {"data": content, "content_type": "application/octet-stream"}
-            answer = heard.ask("put", f"{address}/files/", query_params={"name": name}, **sent)
+            answer = heard.ask("put", f"{address}/files/", headers={"X-File-Name": quote(name)}, **sent)
         else:
             form = {"file": SimpleUploadedFile(name, content)}
             again = {"Idempotency-Key": f"form-{number}"}
@@ -101,21 +111,25 @@ def uploaded(heard: Heard, project: Any) -> Ingest:
     return Ingest.objects.get(pk=made.json()["id"])
 
 
-def refusals(heard: Heard, closed: Ingest, project: Any) -> None:
+def refusals(heard: Heard, closed: Ingest, project: Any, remote: Any) -> None:
     """Requests that name people and are refused: none of the answers repeats the name."""
     name, person = FILE_NAME, IDENTITIES["PatientName"]
-    address = f"/api/v1/ingests/{closed.pk}"
+    address, named = f"/api/v1/ingests/{closed.pk}", {"X-File-Name": quote(name)}
     late = {"file": SimpleUploadedFile(name, file_of(planted()))}
     answers = [
         heard.ask("post", f"{address}/files/", data=late, format="multipart", headers={"Idempotency-Key": "late"}),
-        heard.ask("put", f"{address}/files/", query_params={"name": name}, data=b"x", content_type="image/png"),
-        heard.ask("put", f"{address}/files/", query_params={"name": name}, data=b"x", CONTENT_LENGTH="99999999999"),
+        heard.ask("put", f"{address}/files/", headers=named, data=b"x", content_type="image/png"),
+        heard.ask("put", f"{address}/files/", headers=named, data=b"x", CONTENT_LENGTH="99999999999"),
         heard.ask("post", f"{address}/files/", data=person.encode(), content_type="text/plain"),
         heard.ask("post", f"{address}/files/", data=person.encode(), content_type="multipart/form-data; boundary=x"),
         heard.ask("get", f"/api/v1/exams/{FOLDER}/"),
         heard.ask("get", f"/dicomweb/studies/{FOLDER}/metadata"),
         heard.ask("get", f"/{FOLDER}/{FILE_NAME}"),
     ]
+    sought = {"PatientName": person, "PatientID": IDENTITIES["PatientID"], "StudyDate": STUDY_DATE}
+    again = {"Idempotency-Key": "search"}
+    careless = f"/api/v1/archives/{remote}/search/?{urlencode(sought)}"  # a program that asks in the address too
+    assert heard.ask("post", careless, data=sought, headers=again).status_code == 503
     assert {answer.status_code for answer in answers} <= {200, 400, 404, 409, 413, 415, 422}
     assert [answer.status_code for answer in answers[:2]] == [409, 409]
     assert heard.ask("get", "/api/v1/exams/", query_params={"project": str(project.pk), "label": "x"}).json()
@@ -126,7 +140,7 @@ def walked(heard: Heard, world: Named) -> dict[str, set[int]]:
     first = {noun: found[0] for noun, found in world.items()} | {"predicted": Exam.objects.order_by("-pk")[0].pk}
     statuses: dict[str, set[int]] = {}
     for method, path in routes():
-        if method == "get" and path not in ELSEWHERE:
+        if method == "get":
             for address in addresses(path, world):
                 answer = heard.ask("get", address + ASKED.get(path, "").format(**first))
                 statuses.setdefault(path, set()).add(answer.status_code)
@@ -143,9 +157,20 @@ def _next(answer: Any) -> str | None:
     return body.get("next") if isinstance(body, dict) and "results" in body else None
 
 
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    """The log as it is written: every line of every logger, with all that its event carries."""
+    handler = next(handler for handler in logging.getLogger().handlers if handler.get_name() == "stderr")
+    assert isinstance(handler, logging.StreamHandler)
+    written = io.StringIO()
+    before = handler.setStream(written)
+    yield written
+    handler.setStream(before)
+
+
 @pytest.mark.trap(60)
 def test_no_answer_export_stream_or_record_names_a_person(
-    project, site_admin, member, api, own_folders, settings, caplog, capfd
+    project, site_admin, member, api, own_folders, settings, caplog, capfd, lines
 ):
     caplog.set_level(logging.DEBUG)
     settings.EXPORTS_DIR.mkdir(parents=True, exist_ok=True)
@@ -155,14 +180,15 @@ def test_no_answer_export_stream_or_record_names_a_person(
     reasons = {row["code"] for row in heard.ask("get", f"/api/v1/ingests/{ingest.pk}/").json()["reasons"]}
     assert {"archive.not_mammography", "archive.pixel_data_truncated", "archive.path_outside"} <= reasons
     world = a_world(project, ingest, admin=site_admin, reader=member("reader1", Role.READER))
-    refusals(heard, ingest, project)
+    refusals(heard, ingest, project, world["archives"][0])
     statuses = walked(heard, world)
     assert {path: found for path, found in statuses.items() if found != {200}} == {}
     exports = [piece for piece in heard.pieces if piece[:4] == b"PK\x03\x04"]
     assert len(exports) >= 3  # COCO, CSV, and the folder of the run
     assert IdempotencyKey.objects.count() >= 7
 
-    said = "".join(capfd.readouterr()).encode()
+    said = ("".join(capfd.readouterr()) + lines.getvalue()).encode()
+    assert b'"status_code": 503' in said  # what was asked of the archive is in a line of the log, without its words
     kept = [path.read_bytes() for path in own_folders.rglob("*") if path.is_file()]
     names = [str(path.relative_to(own_folders)).encode() for path in own_folders.rglob("*")]
     assert left_in(heard.pieces) == set()

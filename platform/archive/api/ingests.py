@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -33,6 +34,8 @@ from core.api import ApiView, ApiViewSet, CursorPaging
 from core.errors import BadRequest, Missing
 
 _CHUNK = 2**20
+#: The name of a file may be a patient's. It comes in a header and not in the address, which ends in logs.
+FILE_NAME = "X-File-Name"
 _FORM = {"type": "object", "additionalProperties": {"type": "string", "format": "binary"}}
 
 
@@ -92,7 +95,14 @@ class IngestFiles(ApiView):
     permission_classes = [SignedIn]
 
     @extend_schema(
-        parameters=[OpenApiParameter("name", str, description="relative path; only data sets need it")],
+        parameters=[
+            OpenApiParameter(
+                FILE_NAME,
+                str,
+                OpenApiParameter.HEADER,
+                description="relative path in percent encoding (UTF-8); only data sets need it",
+            )
+        ],
         request={"application/octet-stream": OpenApiTypes.BINARY},
         responses={202: ReceivedOut},
     )
@@ -101,7 +111,7 @@ class IngestFiles(ApiView):
         ingest = administered(request, pk)
         length = request._request.META.get("CONTENT_LENGTH") or ""
         expected = int(length) if length.isdecimal() else None
-        name = request.query_params.get("name", "")
+        name = unquote(request.headers.get(FILE_NAME, ""))
         item = services.receive_file(ingest, name, _body(request), expected=expected)
         return Response({"item": IngestItemOut(item).data}, status=status.HTTP_202_ACCEPTED)
 

@@ -243,6 +243,16 @@ class StudyOut(serializers.Serializer[Any]):
     instances = serializers.IntegerField(allow_null=True)
 
 
+class SearchIn(serializers.Serializer[Any]):
+    """What to look for, as DICOM writes it (PS3.4 C.2.2.2); what is left out is not asked for."""
+
+    PatientID = serializers.CharField(max_length=64, required=False, allow_blank=True)
+    PatientName = serializers.CharField(max_length=324, required=False, allow_blank=True)
+    StudyDate = serializers.CharField(max_length=18, required=False, allow_blank=True)
+    AccessionNumber = serializers.CharField(max_length=16, required=False, allow_blank=True)
+    StudyInstanceUID = serializers.CharField(max_length=64, required=False, allow_blank=True)
+
+
 class SearchOut(serializers.Serializer[Any]):
     results = StudyOut(many=True)
 

@@ -26,7 +26,6 @@ from core.errors import MammoError
 MOST_STUDIES = 100
 _PAGE = 200
 _MOST_PAGES = 500
-SEARCH_FIELDS = ("PatientID", "PatientName", "StudyDate", "AccessionNumber", "StudyInstanceUID")
 
 
 @dataclass(frozen=True)

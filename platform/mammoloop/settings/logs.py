@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 import structlog
+from django.http import HttpRequest
 
 
 class NoHeaderValues(logging.Filter):
@@ -16,6 +17,13 @@ class NoHeaderValues(logging.Filter):
         return not record.name.startswith("pydicom") and "pydicom" not in (
             record.getMessage() if record.name == "py.warnings" else ""
         )
+
+
+def without_query(logger: Any, method: str, event: Any) -> Any:
+    """A request as method and path: its query may hold the name of a person or of a file."""
+    if isinstance(event.get("request"), HttpRequest):
+        event["request"] = f"{event['request'].method} {event['request'].path}"
+    return event
 
 
 def logging_config(level: str) -> dict[str, Any]:
@@ -32,7 +40,12 @@ def logging_config(level: str) -> dict[str, Any]:
     )
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
-        "foreign_pre_chain": [*shared, structlog.stdlib.ExtraAdder(), structlog.processors.format_exc_info],
+        "foreign_pre_chain": [
+            *shared,
+            structlog.stdlib.ExtraAdder(),
+            without_query,
+            structlog.processors.format_exc_info,
+        ],
         "processors": [
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.JSONRenderer(default=str),

@@ -1,5 +1,5 @@
 import { type FormEvent, useState } from "react";
-import { get, post } from "../../api/fetch";
+import { post } from "../../api/fetch";
 import { navigate } from "../../router";
 import { useDeed } from "../../shell/data";
 import { Problem } from "../../shell/problem";
@@ -21,7 +21,7 @@ export function Search({ archive }: { archive: Archive }) {
   const [found, setFound] = useState<readonly Study[] | null>(null);
   const search = useDeed(async () => {
     const query = { PatientID: patient, PatientName: person, StudyDate: dateRange(from, to) };
-    setFound((await get<{ results: Study[] }>(`archives/${archive.id}/search/`, query)).results);
+    setFound((await post<{ results: Study[] }>(`archives/${archive.id}/search/`, query)).results);
   });
   const submit = (event: FormEvent) => {
     event.preventDefault();

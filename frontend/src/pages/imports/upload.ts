@@ -26,7 +26,8 @@ function put(
 ): Promise<number> {
   return new Promise((done, refuse) => {
     const call = new XMLHttpRequest();
-    call.open("PUT", apiAddress(`ingests/${ingest}/files/`, { name: path }));
+    call.open("PUT", apiAddress(`ingests/${ingest}/files/`));
+    call.setRequestHeader("X-File-Name", encodeURIComponent(path)); // not in the address: addresses end in logs
     call.setRequestHeader("Content-Type", "application/octet-stream");
     call.setRequestHeader("Accept", "application/json");
     call.setRequestHeader("X-CSRFToken", csrfToken());
