@@ -1,38 +1,61 @@
 """Wavelet scattering: fixed Morlet filters, moduli and averages; nothing is learned.
 
 Coefficients hardly change when texture moves by a few pixels, and keep what a power spectrum loses.
-Source: Bruna and Mallat 2013; filters as in methods.md 4.2. Computed by FFT at full resolution.
+Source: Bruna and Mallat 2013; filters as in methods.md 4.2. Wavelets are applied by FFT at full resolution; the
+low-pass is separable, so that averaging and sampling are two small matrix products.
 """
 
 import math
+from itertools import product
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-COPIES = 2
-"""Filters are summed over their periodic copies up to so many images away on each side (5x5)."""
+FAR = 8.5
+"""Standard deviations after which a Gaussian is nothing in float64."""
 
 
-def gabor(rows: int, cols: int, sigma: float, theta: float, xi: float, slant: float) -> Tensor:
-    """(rows, cols) complex: a Gaussian envelope times exp(i xi u.n), u = (row, column) from the corner, periodised."""
-    total = torch.zeros(rows, cols, dtype=torch.complex128)
+def gabor_spectrum(rows: int, cols: int, sigma: float, theta: float, xi: float, slant: float) -> Tensor:
+    """(rows, cols) float64, real: the DFT of a Gaussian envelope times exp(i xi u.n), u = (row, column), periodised.
+
+    The envelope has deviation sigma along n = (cos theta, sin theta) and sigma / slant across; it sums to 1. By
+    Poisson's formula the DFT of a sampled, periodised function is its Fourier transform summed over the aliases.
+    """
+    reach = int((FAR * max(1.0, slant) / sigma + xi + math.pi) / (2 * math.pi))
+    w_y = (2 * math.pi * torch.fft.fftfreq(rows, dtype=torch.float64))[:, None]
+    w_x = (2 * math.pi * torch.fft.fftfreq(cols, dtype=torch.float64))[None]
     cos, sin = math.cos(theta), math.sin(theta)
-    for down in range(-COPIES, COPIES + 1):
-        for right in range(-COPIES, COPIES + 1):
-            y = torch.arange(rows, dtype=torch.float64)[:, None] + down * rows
-            x = torch.arange(cols, dtype=torch.float64)[None] + right * cols
-            along, across = cos * y + sin * x, -sin * y + cos * x
-            envelope = torch.exp(-(along**2 + slant**2 * across**2) / (2 * sigma**2))
-            total += torch.polar(envelope, xi * along)
-    return total * (slant / (2 * math.pi * sigma**2))
+    total = torch.zeros(rows, cols, dtype=torch.float64)
+    for down, right in product(range(-reach, reach + 1), repeat=2):
+        y, x = w_y + 2 * math.pi * down, w_x + 2 * math.pi * right
+        along, across = cos * y + sin * x - xi, -sin * y + cos * x
+        total += torch.exp(-(sigma**2) / 2 * (along**2 + (across / slant) ** 2))
+    return total
 
 
-def morlet(rows: int, cols: int, sigma: float, theta: float, xi: float, slant: float) -> Tensor:
-    """A Gabor filter less its own envelope, so that it sums to 0 and does not see constants."""
-    wave = gabor(rows, cols, sigma, theta, xi, slant)
-    envelope = gabor(rows, cols, sigma, theta, 0.0, slant)
-    return wave - wave.sum() / envelope.sum() * envelope
+def morlet_spectrum(rows: int, cols: int, sigma: float, theta: float, xi: float, slant: float) -> Tensor:
+    """A Gabor filter less its own envelope, so that it is 0 at frequency 0 and does not see constants."""
+    wave = gabor_spectrum(rows, cols, sigma, theta, xi, slant)
+    envelope = gabor_spectrum(rows, cols, sigma, theta, 0.0, slant)
+    return wave - wave[0, 0] / envelope[0, 0] * envelope
+
+
+def averaging(size: int, sigma: float, step: int) -> Tensor:
+    """(size / step, size) float64: a periodic Gaussian about every step-th sample."""
+    reach = math.ceil(FAR * sigma / size)
+    offset = (torch.arange(0, size, step)[:, None] - torch.arange(size)[None]).double()
+    copies = [torch.exp(-((offset + n * size) ** 2) / (2 * sigma**2)) for n in range(-reach, reach + 1)]
+    return torch.stack(copies).sum(0) / (math.sqrt(2 * math.pi) * sigma)
+
+
+class Filters(NamedTuple):
+    """Spectra `psi` (J*L, rows, cols) and the averages along `rows` (h, rows) and `cols` (w, cols)."""
+
+    psi: Tensor
+    rows: Tensor
+    cols: Tensor
 
 
 class Scattering2D(nn.Module):
@@ -47,37 +70,38 @@ class Scattering2D(nn.Module):
         super().__init__()
         self.scales, self.angles, self.pad = scales, angles, pad
         self.channels = 1 + scales * angles + angles**2 * scales * (scales - 1) // 2
-        self._filters: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+        self._filters: dict[tuple[int, int, torch.device, torch.dtype], Filters] = {}
 
-    def filters(self, rows: int, cols: int) -> tuple[Tensor, Tensor]:
-        """FFTs of phi (rows, cols) and of psi (J*L, rows, cols); real, float64, kept for the next image of the size."""
-        if (rows, cols) not in self._filters:
-            phi = gabor(rows, cols, 0.8 * 2 ** (self.scales - 1), 0.0, 0.0, 1.0)
+    def filters(self, rows: int, cols: int, like: Tensor) -> Filters:
+        """The filters of one size, of `like`'s device and dtype, kept for the next image of that size."""
+        key = (rows, cols, like.device, like.dtype)
+        if key not in self._filters:
+            step, sigma = 2**self.scales, 0.8 * 2 ** (self.scales - 1)
             psi = [
-                morlet(rows, cols, 0.8 * 2**j, self._theta(t), 0.75 * math.pi / 2**j, 4 / self.angles)
+                morlet_spectrum(rows, cols, 0.8 * 2**j, self._theta(t), 0.75 * math.pi / 2**j, 4 / self.angles)
                 for j in range(self.scales)
                 for t in range(self.angles)
             ]
-            self._filters[rows, cols] = torch.fft.fft2(phi).real, torch.fft.fft2(torch.stack(psi)).real
-        return self._filters[rows, cols]
+            made = torch.stack(psi), averaging(rows, sigma, step), averaging(cols, sigma, step)
+            self._filters[key] = Filters(*(part.to(like) for part in made))
+        return self._filters[key]
 
     def _theta(self, t: int) -> float:
         return (int(self.angles - self.angles / 2 - 1) - t) * math.pi / self.angles
 
     def forward(self, x: Tensor) -> Tensor:
         assert x.shape[1] == 1, "scattering takes one channel"
-        step = 2**self.scales
-        padded = self._padded(x[:, 0], step)
-        phi, psi = (f.to(padded) for f in self.filters(*padded.shape[-2:]))
+        padded = self._padded(x[:, 0], 2**self.scales)
+        filters = self.filters(padded.shape[-2], padded.shape[-1], padded)
         spectrum = torch.fft.fft2(padded)
-        parts, second = [self._averaged(spectrum, phi, step)[:, None]], []
-        for first in range(len(psi)):
-            moduli = torch.fft.fft2(torch.fft.ifft2(spectrum * psi[first]).abs())
-            parts.append(self._averaged(moduli, phi, step)[:, None])
-            coarser = psi[(first // self.angles + 1) * self.angles :]
+        parts, second = [self._averaged(padded[:, None], filters)], []
+        for first, psi in enumerate(filters.psi):
+            moduli = torch.fft.ifft2(spectrum * psi).abs()
+            parts.append(self._averaged(moduli[:, None], filters))
+            coarser = filters.psi[(first // self.angles + 1) * self.angles :]
             if len(coarser):
-                deeper = torch.fft.ifft2(moduli[:, None] * coarser).abs()
-                second.append(self._averaged(torch.fft.fft2(deeper), phi, step))
+                deeper = torch.fft.ifft2(torch.fft.fft2(moduli)[:, None] * coarser).abs()
+                second.append(self._averaged(deeper, filters))
         return torch.cat(parts + second, 1)
 
     def _padded(self, x: Tensor, step: int) -> Tensor:
@@ -89,9 +113,7 @@ class Scattering2D(nn.Module):
         border = (right // 2, right - right // 2, down // 2, down - down // 2)
         return functional.pad(x[:, None], border, mode="reflect")[:, 0]
 
-    def _averaged(self, spectrum: Tensor, phi: Tensor, step: int) -> Tensor:
-        """(..., h, w): low-passed and sampled each `step`, which in the spectrum is a mean over its aliases."""
-        rows, cols = (n // step for n in spectrum.shape[-2:])
-        folded = (spectrum * phi).unflatten(-1, (step, cols)).unflatten(-3, (step, rows)).mean((-4, -2))
-        sampled = torch.fft.ifft2(folded).real
+    def _averaged(self, maps: Tensor, filters: Filters) -> Tensor:
+        """(..., rows, cols) to (..., h, w): low-passed and sampled each 2^J."""
+        sampled = filters.rows @ maps @ filters.cols.T
         return sampled[..., 1:-1, 1:-1] if self.pad else sampled

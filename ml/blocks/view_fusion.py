@@ -40,9 +40,10 @@ class ViewEncoder(nn.Module):
 class ViewFusion(nn.Module):
     """Features (B, V, D), `view_mask` (B, V) True where a view exists, to (B, `out_features`).
 
-    concat: in the order `order` of the names of `views` (default R-CC, L-CC, R-MLO, L-MLO); with `tokens` a missing
-    view is a learned vector and the mask is appended (V more values), without, all views must be there. mean, max,
-    attention (gated, with `hidden` units): a missing view is left out; at least one must exist.
+    `views` names the slots. concat: in the order of names `order` (default R-CC, L-CC, R-MLO, L-MLO; other names as
+    they come); with `tokens` a missing view is a learned vector and the mask is appended (V more values), without, all
+    views must be there. mean, max, attention (gated, with `hidden` units): a missing view is left out; at least one
+    must exist.
     """
 
     def __init__(
@@ -51,14 +52,15 @@ class ViewFusion(nn.Module):
         features: int,
         views: Sequence[str] = ORDER,
         *,
-        order: Sequence[str] = ORDER,
+        order: Sequence[str] | None = None,
         tokens: bool = False,
         hidden: int = 128,
     ) -> None:
         super().__init__()
         self.kind, self.tokens = kind, tokens
-        self.order = [list(views).index(view) for view in order if view in views]
-        assert len(self.order) == len(views), f"{order} does not place each of {views}"
+        placed = order or (ORDER if set(views) <= set(ORDER) else views)
+        self.order = [list(views).index(view) for view in placed if view in views]
+        assert len(self.order) == len(views), f"{placed} does not place each of {views}"
         self.attention = GatedAttention(features, hidden) if kind == "attention" else None
         self.token = nn.Parameter(torch.zeros(len(views), features)) if kind == "concat" and tokens else None
         views_wide = len(views) * (features + 1 if tokens else features)

@@ -7,6 +7,9 @@ from ml.blocks.bilateral_diff import BilateralDiff
 from ml.blocks.channel_gate import ChannelGate
 from ml.blocks.gated_attention import GatedAttention
 from ml.blocks.mil_pool import MILPool
+from ml.blocks.residual import BasicBlock
+from ml.blocks.resnet import ResNet
+from ml.blocks.resnet_preact import ResNet22
 from ml.blocks.roi_align import roi_align
 from ml.blocks.roi_retrieve import RoiRetrieve
 from ml.blocks.view_fusion import ORDER, ViewEncoder, ViewFusion
@@ -88,6 +91,18 @@ def test_regions_follow_the_greatest_mean_and_are_not_found_twice():
     torch.testing.assert_close(crops[0, 0], image[0, :, 16:32, 8:24])
 
 
+def test_the_parts_of_gmic_have_its_total():
+    parts = (
+        lambda: ResNet22(stem_padding=3),
+        lambda: torch.nn.Conv2d(256, 2, 1, bias=False),
+        lambda: ResNet(BasicBlock, (2, 2, 2, 2)),
+        lambda: GatedAttention(512, 128),
+        lambda: torch.nn.Linear(512, 2, bias=False),
+        lambda: torch.nn.Linear(768, 2),
+    )
+    assert sum(map(parameters, parts)) == 14_104_050
+
+
 def test_equal_regions_come_in_row_major_order_and_stay_inside():
     saliency = torch.zeros(1, 1, 4, 4)
     saliency[0, 0, 3, 3] = saliency[0, 0, 0, 3] = 1.0
@@ -123,6 +138,9 @@ def test_views_are_concatenated_in_the_order_asked_for():
     views = ("L-CC", "R-CC", "L-MLO", "R-MLO")
     assert ViewFusion("concat", 1, views)(x).tolist() == [[1.0, 0.0, 3.0, 2.0]]
     assert ViewFusion("concat", 1, views, order=views)(x).tolist() == [[0.0, 1.0, 2.0, 3.0]]
+    assert ViewFusion("concat", 1, ("MLO", "CC"))(x[:, :2]).tolist() == [[0.0, 1.0]]
+    with pytest.raises(AssertionError, match="does not place"):
+        ViewFusion("concat", 1, views, order=("L-CC", "R-CC"))
 
 
 def test_a_missing_view_is_a_learned_token_or_refused():

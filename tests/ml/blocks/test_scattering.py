@@ -1,5 +1,8 @@
 """Scattering: worked numbers, energy, and what a shift does to it."""
 
+import itertools
+import math
+
 import pytest
 import torch
 from torch.nn import functional
@@ -44,12 +47,32 @@ def test_coefficients_have_the_computed_means(scales, angles, shape, means):
 
 
 def test_filters_sum_to_nothing_or_to_one_and_hardly_amplify():
-    phi, psi = Scattering2D(3, 8).filters(64, 64)
+    filters = Scattering2D(3, 8).filters(64, 64, torch.zeros(0, dtype=torch.float64))
+    psi, phi = filters.psi, torch.fft.fft2(torch.outer(filters.rows[0], filters.cols[0])).real
     assert psi[:, 0, 0].abs().max() < 1e-12
     assert phi[0, 0].item() == pytest.approx(1.0, abs=1e-12)
     mirrored = torch.flip(psi, (1, 2)).roll((1, 1), (1, 2))
     littlewood_paley = phi**2 + (psi**2 + mirrored**2).sum(0) / 2
     assert littlewood_paley.max().item() == pytest.approx(1.014, abs=2e-3)
+
+
+@pytest.mark.parametrize(("scale", "angle"), [(0, 0), (0, 3), (1, 6), (2, 1)])
+def test_a_wavelet_is_the_stated_function_of_space(scale, angle):
+    """g(u) (e^{i xi u.n} - beta), summed over 5x5 periodic copies: methods-17 3.17, term by term."""
+    side, slant, sigma = 32, 4 / 8, 0.8 * 2**scale
+    xi, theta = 0.75 * math.pi / 2**scale, (3 - angle) * math.pi / 8
+    wave, envelope = torch.zeros(2, side, side, dtype=torch.complex128)
+    for down, right in itertools.product(range(-2, 3), repeat=2):
+        y = torch.arange(side).double()[:, None] + down * side
+        x = torch.arange(side).double()[None] + right * side
+        along, across = math.cos(theta) * y + math.sin(theta) * x, -math.sin(theta) * y + math.cos(theta) * x
+        g = slant / (2 * math.pi * sigma**2) * torch.exp(-(along**2 + slant**2 * across**2) / (2 * sigma**2))
+        wave += g * torch.exp(1j * xi * along)
+        envelope += g
+    expected = torch.fft.fft2(wave - wave.sum() / envelope.sum() * envelope)
+    assert expected.imag.abs().max() < 1e-12
+    psi = Scattering2D(3, 8).filters(side, side, torch.zeros(0, dtype=torch.float64)).psi
+    torch.testing.assert_close(psi[scale * 8 + angle], expected.real, atol=1e-12, rtol=0)
 
 
 def test_a_constant_image_has_no_texture():
