@@ -14,12 +14,14 @@ class Backbone(nn.Module):
     """forward(x (N, I, H, W)) gives maps, finest first; the last has `feature_width` channels.
 
     `stem_name` is the first convolution, `stem_norm_name` the BatchNorm that can take up a shift of its output (None:
-    the convolution has a bias), `classifier_names` are the prefixes of what a transfer leaves behind.
+    the convolution has a bias), `classifier_names` are the prefixes of what a transfer leaves behind,
+    `additions` those of parts that a published file lacks.
     """
 
     stem_name: ClassVar[str]
     stem_norm_name: ClassVar[str | None] = None
     classifier_names: ClassVar[tuple[str, ...]]
+    additions: ClassVar[tuple[str, ...]] = ("gates.",)
     widths: list[int]
     in_channels: int
 
