@@ -51,6 +51,10 @@ class RBM(nn.Module):
         The hidden units are sampled, the reconstruction is the visible mean, and the statistics use probabilities:
         dW = (v0^T p0 - v1^T p1) / B, of which a descent takes the negative; `decay` is on the weights alone.
         """
+        with torch.autocast(v0.device.type, enabled=False):  # gradients have the weights' precision
+            return self._contrast(v0.to(self.weight), generator, decay)
+
+    def _contrast(self, v0: Tensor, generator: torch.Generator, decay: float) -> Tensor:
         p0 = self(v0)
         sampled = (torch.rand(p0.shape, generator=generator, device=generator.device).to(p0) < p0).to(v0)
         v1 = self.visible(sampled)

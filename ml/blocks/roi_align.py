@@ -17,8 +17,10 @@ def roi_align(
     """(M, C, rows, cols) of maps (N, C, H, W): the mean of samples x samples bilinear samples in each bin.
 
     `boxes` (M, 4) are [x0, y0, x1, y1] in pixels of the image, corner convention; `image` (M,) says to which of the N
-    a box belongs; `stride` is image pixels per cell. Samples outside the map read its edge.
+    a box belongs; `stride` is image pixels per cell. Samples outside the map read its edge. Computed in float32 at
+    least: in half precision a coordinate of some hundred pixels would be off by one.
     """
+    features = features.to(torch.promote_types(features.dtype, torch.float32))
     rows, cols = size
     out = features.new_zeros(len(boxes), features.shape[1], rows, cols)
     for n in range(len(features)):

@@ -91,6 +91,10 @@ class Scattering2D(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         assert x.shape[1] == 1, "scattering takes one channel"
+        with torch.autocast(x.device.type, enabled=False):  # with 8 bits the coefficients would be off by a per cent
+            return self._coefficients(x.to(torch.promote_types(x.dtype, torch.float32)))
+
+    def _coefficients(self, x: Tensor) -> Tensor:
         padded = self._padded(x[:, 0], 2**self.scales)
         filters = self.filters(padded.shape[-2], padded.shape[-1], padded)
         spectrum = torch.fft.fft2(padded)

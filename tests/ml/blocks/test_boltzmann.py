@@ -87,6 +87,16 @@ def test_contrast_sets_the_gradients_of_the_stated_statistics():
     assert not rbm.weight.grad.requires_grad
 
 
+def test_mixed_precision_does_not_touch_the_gradients():
+    torch.manual_seed(0)
+    rbm, v0 = RBM(6, 4), torch.rand(50, 6)
+    rbm.contrast(v0, torch.Generator().manual_seed(1))
+    wanted = rbm.weight.grad
+    with torch.autocast("cpu", torch.bfloat16):
+        rbm.contrast(v0, torch.Generator().manual_seed(1))
+    assert torch.equal(rbm.weight.grad, wanted)
+
+
 def test_an_rbm_learns_blobs_and_tells_them_from_noise():
     torch.manual_seed(0)
     data, rbm = blobs(2000), RBM(225, 64)

@@ -197,6 +197,14 @@ def test_region_features_of_a_ramp_are_the_means_of_their_bins():
     assert roi_align(maps, boxes[:0], torch.zeros(0)).shape == (0, 2, 7, 7)
 
 
+def test_half_precision_does_not_move_a_region():
+    maps = torch.arange(512.0)[None, None, None].expand(1, 1, 8, 512).bfloat16()
+    boxes = torch.tensor([[301.0, 0, 303, 8]])
+    exact = roi_align(maps.float(), boxes, torch.tensor([0]), size=(1, 1))
+    torch.testing.assert_close(roi_align(maps, boxes, torch.tensor([0]), size=(1, 1)), exact)
+    assert (exact - 301.5).abs() < 1.5  # the map itself is rounded to even numbers
+
+
 def test_region_features_have_gradients():
     maps = torch.rand(2, 3, 8, 8, requires_grad=True)
     roi_align(maps, torch.tensor([[0.0, 0, 8, 8]]), torch.tensor([0])).sum().backward()

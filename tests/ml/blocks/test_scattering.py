@@ -75,6 +75,13 @@ def test_a_wavelet_is_the_stated_function_of_space(scale, angle):
     torch.testing.assert_close(psi[scale * 8 + angle], expected.real, atol=1e-12, rtol=0)
 
 
+def test_mixed_precision_does_not_touch_the_coefficients():
+    block, x = Scattering2D(2, 4), lattice().float()
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = block(x)
+    assert torch.equal(mixed, block(x))
+
+
 def test_a_constant_image_has_no_texture():
     s = Scattering2D(2, 4)(torch.full((1, 1, 32, 32), 0.7))[0]
     torch.testing.assert_close(s[0], torch.full((8, 8), 0.7))
