@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from archive import importing, incoming, queries, services, unpack
+from archive import importing, incoming, queries, rules, services, unpack
 from archive.models import Ingest, IngestState, ItemState
 from jobs.handlers import JobContext
 from jobs.models import Job
@@ -28,7 +28,9 @@ def run(ctx: JobContext, ingest: Ingest) -> dict[str, Any]:
         _leave_the_rest(ingest)
     services.finish_ingest(ingest, closing=lambda: submit_derive(ingest))
     incoming.remove_all(ingest.pk)
-    return {**extra, **_summary(ingest)}
+    summary = _summary(ingest)
+    ctx.conclude(rules.conclusion_of(summary["counts"], exams=summary["exams"]))
+    return {**extra, **summary}
 
 
 def submit_derive(ingest: Ingest) -> Job:

@@ -8,6 +8,7 @@ from archive import derive, queries, services
 from archive.models import Admission, Image, Ingest
 from core.clock import now
 from core.errors import MammoError
+from core.words import counted
 from jobs.handlers import JobContext
 from ml.pixels.errors import PixelError
 
@@ -26,6 +27,8 @@ def run(ctx: JobContext, ingest: Ingest) -> dict[str, Any]:
     ctx.progress(len(images), len(images), "Preparing images")
     whole = whole_exams(exams)
     services.announce(ingest.project_id, _admitted(ingest, whole), changed=_changed(ingest, whole))
+    unable = f" {counted(failed, 'image')} could not be prepared." if failed else ""
+    ctx.conclude(f"Prepared {counted(len(images) - failed, 'image')} of {counted(len(exams), 'exam')}.{unable}")
     return {"images": len(images) - failed, "failed": failed, "exams": len(whole)}
 
 

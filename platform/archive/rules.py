@@ -17,6 +17,7 @@ from archive.errors import (
 from archive.header import SOP_CLASSES
 from archive.models import Split
 from core.errors import catalogue, sentence_of
+from core.words import counted
 from ml.datasets.splits import STRATIFY_FROM, keyed_split, stratified
 
 SMALLEST_SIDE = 64
@@ -102,3 +103,11 @@ def meaning_of(code: str) -> dict[str, str]:
 def frame_address(study: str, series: str, sop: str) -> str:
     """Where a viewer gets an image's only frame (WADO-RS, PS3.18 10.4)."""
     return f"/dicomweb/studies/{study}/series/{series}/instances/{sop}/frames/1"
+
+
+def conclusion_of(counts: Mapping[str, int], *, exams: int) -> str:
+    """What an import came to, in a sentence or two, from how many of its files ended in which way."""
+    first = f"Took in {counted(counts.get('accepted', 0), 'image')} of {counted(exams, 'exam')}."
+    rest = {"duplicate": "were here already", "rejected": "were rejected", "used": "were read as labels"}
+    parts = [f"{counts[state]:,} {words}" for state, words in rest.items() if counts.get(state)]
+    return " ".join([first, ", ".join(parts) + "."] if parts else [first])

@@ -33,6 +33,8 @@ class JobContext:
     token: UUID
     attempt: int
     stop_file: Path | None = None
+    #: What was done, for the row of the ended job.
+    conclusion: str = ""
     _written: float = 0.0
     _asked: float = 0.0
 
@@ -44,6 +46,10 @@ class JobContext:
             return
         self._written = at
         self._update(done=done, total=total, message=message[:200])
+
+    def conclude(self, text: str) -> None:
+        """Say in a sentence what was done; the job's message when it has ended. No identities."""
+        self.conclusion = text[:200]
 
     def heartbeat(self) -> None:
         """Say that the worker lives. A thread does so too; call it where a loop may hang."""

@@ -45,7 +45,7 @@ def _run(context: JobContext) -> None:
     job, token = context.job, context.token
     try:
         result = KINDS[job.kind].run(context, **job.params)
-        services.finish(job.pk, token=token, result=result)
+        services.finish(job.pk, token=token, result=result, message=context.conclusion)
     except Cancelled:
         services.end_cancelled(job.pk, token=token)
     except GiveBack:

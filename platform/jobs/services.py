@@ -109,13 +109,17 @@ def _end(job_id: UUID, *, token: UUID, state: JobState, outcome: str, **fields: 
     return True
 
 
-def finish(job_id: UUID, *, token: UUID, result: dict[str, Any] | None) -> bool:
+# While a job runs, its message says what it is doing. When it has ended, the message says what was done.
+def finish(job_id: UUID, *, token: UUID, result: dict[str, Any] | None, message: str = "") -> bool:
     job = Job.objects.get(pk=job_id)
-    return _end(job_id, token=token, state=JobState.DONE, outcome="done", result=result, done=job.total or job.done)
+    done = job.total or job.done
+    return _end(job_id, token=token, state=JobState.DONE, outcome="done", result=result, done=done, message=message)
 
 
 def end_cancelled(job_id: UUID, *, token: UUID) -> bool:
-    return _end(job_id, token=token, state=JobState.CANCELLED, outcome="cancelled")
+    job = Job.objects.get(pk=job_id)
+    message = f"Cancelled at {job.done:,} of {job.total:,}." if job.total else "Cancelled."
+    return _end(job_id, token=token, state=JobState.CANCELLED, outcome="cancelled", message=message)
 
 
 def give_back(job_id: UUID, *, token: UUID) -> bool:
@@ -128,6 +132,7 @@ def give_back(job_id: UUID, *, token: UUID) -> bool:
         outcome="given back",
         attempts=max(0, attempts - 1),
         delivered_at=None,
+        message="",
     )
 
 
@@ -139,9 +144,16 @@ def fail(job_id: UUID, *, token: UUID, error: MammoError, log_tail: str) -> bool
         wait = timedelta(seconds=BACKOFF_SECONDS[min(job.attempts, len(BACKOFF_SECONDS)) - 1])
         return _end(
             job_id, token=token, state=JobState.QUEUED, outcome=error.code, error=body, not_before=now() + wait,
-            delivered_at=None, log_tail=log_tail,
+            delivered_at=None, log_tail=log_tail, message=_short(error),
         )  # fmt: skip
-    return _end(job_id, token=token, state=JobState.FAILED, outcome=error.code, error=body, log_tail=log_tail)
+    return _end(
+        job_id, token=token, state=JobState.FAILED, outcome=error.code, error=body, log_tail=log_tail,
+        message=_short(error),
+    )  # fmt: skip
+
+
+def _short(error: MammoError) -> str:
+    return error.sentence[:200]
 
 
 def error_body(error: MammoError) -> dict[str, Any]:
@@ -153,7 +165,8 @@ def request_cancel(job: Job, *, by: User) -> Job:
     """Cancel: at once while it waits; while it runs its worker is told. Raises NotRunning."""
     at = now()
     waiting = Job.objects.filter(pk=job.pk, state=JobState.QUEUED)
-    if waiting.update(state=JobState.CANCELLED, cancel_requested_at=at, finished_at=at):
+    stopped = "Cancelled before it began."
+    if waiting.update(state=JobState.CANCELLED, cancel_requested_at=at, finished_at=at, message=stopped):
         job_ended.send(Job, job_id=job.pk, state=JobState.CANCELLED)
     elif not Job.objects.filter(pk=job.pk, state=JobState.RUNNING).update(cancel_requested_at=at):
         raise NotRunning()
@@ -190,6 +203,9 @@ def _lost(job: Job) -> bool:
     if job.cancel_requested_at is not None:
         return end_cancelled(job.pk, token=job.lease_token)
     if job.attempts >= KINDS[job.kind].max_attempts:
-        body = error_body(WorkerLost())
-        return _end(job.pk, token=job.lease_token, state=JobState.FAILED, outcome=WorkerLost.code, error=body)
-    return _end(job.pk, token=job.lease_token, state=JobState.QUEUED, outcome="lost", delivered_at=None)
+        error = WorkerLost()
+        return _end(
+            job.pk, token=job.lease_token, state=JobState.FAILED, outcome=error.code, error=error_body(error),
+            message=_short(error),
+        )  # fmt: skip
+    return _end(job.pk, token=job.lease_token, state=JobState.QUEUED, outcome="lost", delivered_at=None, message="")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from accounts.models import Project
+from core.words import counted
 from jobs.handlers import JobContext, handler
 from learning import queries, work
 from learning.models import ModelVersion
@@ -13,6 +14,7 @@ from learning.services import rounds, scores
 def train(ctx: JobContext, *, run_id: str) -> dict[str, Any]:
     """Train a run in a child process and import its model."""
     version = work.train_run(ctx, run_id)
+    ctx.conclude(f"Trained model {version.number}.")
     return {"version": str(version.pk), "number": version.number, "headline": version.headline}
 
 
@@ -21,6 +23,7 @@ def score(ctx: JobContext, *, version_id: str) -> dict[str, Any]:
     """Score the unread exams with a promoted version, then ask for a ranking."""
     stored = work.score_version(ctx, version_id)
     job = scores.scoring_done(ModelVersion.objects.get(pk=version_id), job=ctx.job)
+    ctx.conclude(f"Stored {counted(stored, 'score')}." if stored else "Every unread exam had its score already.")
     return {"scores": stored, "rank_job": str(job.pk)}
 
 
@@ -30,9 +33,13 @@ def rank(ctx: JobContext, *, project_id: str) -> dict[str, Any]:
     project = Project.objects.get(pk=project_id)
     waits_for = queries.being_scored(project)
     if waits_for:
+        ctx.conclude("Left to the ranking that follows the scoring under way.")
         return {"round": None, "waits_for": waits_for}
     later = queries.later_ranking(project, ctx.job)
     if later:
+        ctx.conclude("Left to a later ranking, which sees more.")
         return {"round": None, "left_to": str(later)}
     drawn = rounds.draw_round(project, job=ctx.job)
-    return {"round": str(drawn.pk), "number": drawn.number, "exams": drawn.items.count()}
+    exams = drawn.items.count()
+    ctx.conclude(f"Ranked {counted(exams, 'exam')} as round {drawn.number}." if exams else "Nothing was unread.")
+    return {"round": str(drawn.pk), "number": drawn.number, "exams": exams}

@@ -127,6 +127,7 @@ def test_exams_are_pulled_with_every_pixel_and_without_the_person(site, pacs, or
     assert [ran.state for ran in run_queued()] == [JobState.DONE] * 3
     result = Job.objects.get(pk=job["id"]).result
     assert result["fetched"] == 2
+    assert Job.objects.get(pk=job["id"]).message == "Fetched 2 images of 1 exam."
     assert counts(Ingest.objects.get(pk=result["ingest"])) == {"accepted": 2}
     image = Image.objects.get(laterality="R")
     assert (decode(queries.object_path(image)).pixels == pixels).all()

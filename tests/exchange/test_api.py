@@ -7,6 +7,7 @@ import zipfile
 import pytest
 
 from accounts.models import Role
+from core.words import size
 from exchange import services
 from exchange.models import Export, Snapshot
 from jobs.testing import run_queued
@@ -47,6 +48,7 @@ def test_an_admin_freezes_looks_and_takes_the_export_home(read_project, admin, a
     assert client.get(f"/api/v1/exports/{ordered['id']}/download/").status_code == 409
     run_queued()
     ready = client.get(f"/api/v1/exports/{ordered['id']}/").json()
+    assert client.get(f"/api/v1/jobs/{ready['job']}/").json()["message"] == f"Wrote {size(ready['bytes'])}."
     answer = client.get(f"/api/v1/exports/{ordered['id']}/download/")
     content = content_of(answer)
     assert answer["Content-Disposition"] == f'attachment; filename="{read_project.slug}-v1-csv.zip"'

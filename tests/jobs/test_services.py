@@ -9,8 +9,8 @@ from accounts.models import User
 from core.clock import frozen
 from core.errors import MoveRefused, Unavailable
 from jobs import execution, services
-from jobs.errors import NotRunning
-from jobs.handlers import GiveBack, JobContext
+from jobs.errors import NotRunning, Unexpected
+from jobs.handlers import Cancelled, GiveBack, JobContext
 from jobs.kinds import KINDS, Kind
 from jobs.models import JOB_MOVES, Job, JobState
 from jobs.testing import run_queued
@@ -40,13 +40,35 @@ def _submitted(name: str, **params: Any) -> Job:
 
 def test_what_a_handler_returns_is_the_result(kind: Any) -> None:
     def double(ctx: JobContext, *, number: int) -> dict[str, int]:
-        ctx.progress(1, 1, "doubled")
+        ctx.progress(1, 1, "doubling, 1 s left")
+        ctx.conclude("Doubled 21.")
         return {"number": 2 * number}
 
     job = _submitted(kind(double), number=21)
     run_queued()
     job.refresh_from_db()
-    assert (job.state, job.result, job.message) == (JobState.DONE, {"number": 42}, "doubled")
+    assert (job.state, job.result, job.message) == (JobState.DONE, {"number": 42}, "Doubled 21.")
+
+
+@pytest.mark.parametrize(
+    ("ends_with", "message"),
+    [
+        (None, ""), (NotRunning(), NotRunning().sentence), (Cancelled(), "Cancelled at 3 of 4."), (GiveBack(), ""),
+        (RuntimeError("words of a file"), Unexpected().sentence),
+    ],
+)  # fmt: skip
+def test_a_job_that_has_ended_does_not_say_how_long_it_will_take(
+    kind: Any, ends_with: Exception | None, message: str
+) -> None:
+    def ending(ctx: JobContext) -> None:
+        ctx.progress(3, 4, "training, 1 s left")
+        if ends_with is not None:
+            raise ends_with
+
+    job = _submitted(kind(ending))
+    execution.run_job(job.pk)
+    job.refresh_from_db()
+    assert job.message == message
 
 
 def test_the_same_key_is_the_same_job(kind: Any) -> None:

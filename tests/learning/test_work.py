@@ -111,6 +111,14 @@ def test_a_run_learns_its_version_ranks_what_is_unread_and_all_goes_with_the_pro
     assert [str(item.exam_id) for item in drawn.items.order_by("position")] == wanted
     assert Prediction.objects.filter(version=version, split="pool", exam_id__in=pool).exists()
 
+    said = dict(Job.objects.filter(state=JobState.DONE).values_list("kind", "message"))
+    assert said == {
+        "archive.ingest": "Took in 12 images of 12 exams. 1 were read as labels.",
+        "archive.derive": "Prepared 12 images of 12 exams.", "exchange.freeze_snapshot": "Froze 9 exams as v1.",
+        "learning.train": "Trained model 1.", "learning.score": "Stored 3 scores.",
+        "learning.rank": "Ranked 3 exams as round 1.",
+    }  # fmt: skip
+
     folder = queries.run_folder(run.pk)
     assert folder.is_dir()
     with django_capture_on_commit_callbacks(execute=True):

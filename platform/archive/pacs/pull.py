@@ -11,6 +11,7 @@ from archive import services
 from archive.errors import StudyMissing
 from archive.models import Archive, Ingest, IngestState
 from archive.pacs import client
+from core.words import counted
 from jobs.handlers import JobContext
 
 _CHUNK = 2**20
@@ -42,6 +43,8 @@ def run(ctx: JobContext, archive: Archive, ingest: Ingest, studies: list[str]) -
         _take(ingest, client.fetch(archive, instance))
     ctx.progress(len(wanted), len(wanted), "Fetching images")
     job = services.close_ingest(ingest, by=ingest.created_by)
+    gone = f" {counted(missing, 'exam')} had gone from the archive." if missing else ""
+    ctx.conclude(f"Fetched {counted(len(wanted), 'image')} of {counted(len(studies) - missing, 'exam')}.{gone}")
     ctx.forget("studies")  # UIDs of the archive lead back to the person; a second delivery ends at the first line
     return {"ingest": str(ingest.pk), "job": str(job.pk), "fetched": len(wanted), "missing_studies": missing}
 

@@ -19,6 +19,7 @@ from annotations.models import Purpose, Reading, ReadingState
 from archive import services as archive
 from archive.models import Admission
 from core.ids import uuid7
+from core.words import counted
 from jobs import services as jobs
 from jobs.handlers import JobContext
 from jobs.models import Job, JobState
@@ -70,8 +71,10 @@ def fill(context: JobContext, project: Project) -> dict[str, Any]:
         _wait(context, _send(project, number))
     context.progress(DEMO_EXAMS, steps, "first readings")
     read = sum(1 for _ in _first_readings(context, project))
-    context.progress(steps, steps, "done")
-    return {"exams": Admission.objects.filter(project=project).count(), "readings": read}
+    context.progress(steps, steps, "first readings")
+    exams = Admission.objects.filter(project=project).count()
+    context.conclude(f"Made {counted(exams, 'exam')} and {counted(read, 'reading')}.")
+    return {"exams": exams, "readings": read}
 
 
 def _send(project: Project, number: int) -> Job:

@@ -30,7 +30,7 @@ const isLive = (job: Job) => job.state === "queued" || job.state === "running";
 function Detail({ job, onChanged }: { job: Job; onChanged: () => void }) {
   return (
     <>
-      <PageHead title={job.title || words(job.kind)} about={<State of={job.state} />}>
+      <PageHead title={job.title || words(job.kind)} about={<About job={job} />}>
         <Steer job={job} onChanged={onChanged} />
       </PageHead>
       {isLive(job) && (
@@ -52,6 +52,15 @@ function Detail({ job, onChanged }: { job: Job; onChanged: () => void }) {
           <Facts rows={facts(job)} />
         </Panel>
       </div>
+    </>
+  );
+}
+
+/** The state, and of a job that has ended what was done; what went wrong has a place of its own. */
+function About({ job }: { job: Job }) {
+  return (
+    <>
+      <State of={job.state} /> {isLive(job) || job.error ? null : job.message}
     </>
   );
 }

@@ -34,12 +34,12 @@ const columns: readonly Column<Job>[] = [
 ];
 
 function how(job: Job): string {
-  return job.error?.sentence ?? (job.state === "running" ? progressText(job) : "");
+  return job.error?.sentence ?? (job.state === "running" ? progressText(job) : job.message);
 }
 
 function Standing({ job }: { job: Job }) {
   if (job.error && job.state === "failed") return <span className="bad">{job.error.sentence}</span>;
-  if (job.state !== "running") return null;
+  if (job.state !== "running") return <span className="quiet">{job.message}</span>;
   return (
     <>
       <Progress done={job.done} total={job.total} label={job.title} />{" "}
