@@ -108,6 +108,6 @@ def frame_address(study: str, series: str, sop: str) -> str:
 def conclusion_of(counts: Mapping[str, int], *, exams: int) -> str:
     """What an import came to, in a sentence or two, from how many of its files ended in which way."""
     first = f"Took in {counted(counts.get('accepted', 0), 'image')} of {counted(exams, 'exam')}."
-    rest = {"duplicate": "were here already", "rejected": "were rejected", "used": "were read as labels"}
+    rest = {"duplicate": "here already", "rejected": "rejected", "used": "read as labels"}
     parts = [f"{counts[state]:,} {words}" for state, words in rest.items() if counts.get(state)]
-    return " ".join([first, ", ".join(parts) + "."] if parts else [first])
+    return f"{first} Files besides: {', '.join(parts)}." if parts else first

@@ -149,6 +149,11 @@ def latest_round(project: Project) -> Round | None:
     return rows.order_by("-number").first()
 
 
+def labels_of(exam_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The short names of exams."""
+    return dict(Exam.objects.filter(pk__in=exam_ids).values_list("pk", "label"))
+
+
 def read_of(round_: Round) -> tuple[int, int]:
     """How many exams of a round have been read since, and how many it asked for."""
     exams = list(round_.items.values_list("exam_id", flat=True))

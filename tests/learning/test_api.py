@@ -8,6 +8,7 @@ import pytest
 
 from accounts.models import Role
 from accounts.services import create_user
+from archive.models import Exam
 from jobs.models import Job, JobState
 from learning.models import ModelVersion, Prediction
 from learning.services import rounds, runs
@@ -117,6 +118,8 @@ def test_a_round_shows_what_was_asked_and_why(drawn, admin, api):
     page = client.get(f"/api/v1/rounds/{drawn.pk}/").json()
     assert [item["position"] for item in page["items"]] == [1, 2, 3, 4, 5]
     assert page["items"][0]["reason"]["why"] == "unscored"
+    labels = {str(exam.pk): exam.label for exam in Exam.objects.all()}
+    assert [item["label"] for item in page["items"]] == [labels[item["exam_id"]] for item in page["items"]]
     assert [i["position"] for i in client.get(f"/api/v1/rounds/{drawn.pk}/", {"after": 3}).json()["items"]] == [4, 5]
 
 

@@ -113,7 +113,7 @@ def test_a_run_learns_its_version_ranks_what_is_unread_and_all_goes_with_the_pro
 
     said = dict(Job.objects.filter(state=JobState.DONE).values_list("kind", "message"))
     assert said == {
-        "archive.ingest": "Took in 12 images of 12 exams. 1 were read as labels.",
+        "archive.ingest": "Took in 12 images of 12 exams. Files besides: 1 read as labels.",
         "archive.derive": "Prepared 12 images of 12 exams.", "exchange.freeze_snapshot": "Froze 9 exams as v1.",
         "learning.train": "Trained model 1.", "learning.score": "Stored 3 scores.",
         "learning.rank": "Ranked 3 exams as round 1.",

@@ -54,9 +54,15 @@ class RoundOut(serializers.ModelSerializer[Round]):
 
 
 class RoundItemOut(serializers.ModelSerializer[RoundItem]):
+    label: Any = serializers.SerializerMethodField(help_text="the exam's short name; empty where the exam is gone")
+
     class Meta:
         model = RoundItem
-        fields = ["position", "exam_id", "score", "reason"]
+        fields = ["position", "exam_id", "label", "score", "reason"]
+
+    def get_label(self, item: RoundItem) -> str:
+        labels: dict[UUID, str] = self.context["labels"]
+        return labels.get(item.exam_id, "")
 
 
 class RoundDetail(RoundOut):
@@ -69,8 +75,9 @@ class RoundDetail(RoundOut):
 
     def get_items(self, row: Round) -> list[dict[str, Any]]:
         after = int(self.context.get("after") or 0)
-        rows = row.items.filter(position__gt=after).order_by("position")[:MOST_ITEMS]
-        return [dict(item) for item in RoundItemOut(rows, many=True).data]
+        rows = list(row.items.filter(position__gt=after).order_by("position")[:MOST_ITEMS])
+        context = {"labels": queries.labels_of([item.exam_id for item in rows])}
+        return [dict(item) for item in RoundItemOut(rows, many=True, context=context).data]
 
 
 class Rounds(ApiViewSet):

@@ -55,6 +55,8 @@ export interface Round {
   readonly items?: readonly {
     readonly position: number;
     readonly exam_id: string;
+    /** The short name of the exam; empty where it is gone. */
+    readonly label: string;
     readonly score: number | null;
     readonly reason: Reason;
   }[];

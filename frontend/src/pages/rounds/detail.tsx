@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { get } from "../../api/fetch";
 import { Link, type PageProps } from "../../router";
-import { settledError, useAnswer, useList } from "../../shell/data";
+import { settledError, useAnswer } from "../../shell/data";
 import { Problem } from "../../shell/problem";
 import { useBelongsTo } from "../../shell/project";
 import { Ago } from "../../ui/ago";
@@ -9,7 +9,7 @@ import { Bars } from "../../ui/charts/bars";
 import { count, figure, shortHash, words } from "../../ui/format";
 import { Facts, PageHead, Panel, State } from "../../ui/panel";
 import { type Column, Table } from "../../ui/table/table";
-import type { ExamRow, Round } from "../contract";
+import type { Round } from "../contract";
 import { partsOf, partText, reasonText } from "../reasons";
 
 type Item = NonNullable<Round["items"]>[number];
@@ -97,13 +97,8 @@ function leading(items: readonly Item[]): [string, number][] {
   return [...counted].sort((a, b) => b[1] - a[1]);
 }
 
-const columns = (labels: ReadonlyMap<string, string>): readonly Column<Item>[] => [
-  {
-    key: "exam",
-    label: "Exam",
-    value: (row) => labels.get(row.exam_id) ?? row.exam_id,
-    cell: (row) => labels.get(row.exam_id) ?? <code>{shortHash(row.exam_id)}</code>,
-  },
+const columns: readonly Column<Item>[] = [
+  { key: "exam", label: "Exam", value: (row) => row.label || "gone" },
   { key: "position", label: "Rank", number: true, value: (row) => row.position },
   { key: "score", label: "Score", number: true, value: (row) => row.score, cell: (row) => figure(row.score) },
   {
@@ -127,8 +122,6 @@ function Items({ round }: { round: Round }) {
   const [rows, setRows] = useState<readonly Item[]>(round.items ?? []);
   const [failed, setFailed] = useState<Error | null>(null);
   const last = rows.at(-1)?.position ?? 0;
-  const exams = useList<ExamRow>("exams/", { project: round.project, page_size: 200 });
-  const labels = new Map(exams.rows?.map((exam) => [exam.id, exam.label]));
   const more = async () => {
     try {
       const next = await get<Round>(`rounds/${round.id}/`, { after: last });
@@ -143,7 +136,7 @@ function Items({ round }: { round: Round }) {
       <Table
         name="Exams of the round"
         rows={rows}
-        columns={columns(labels)}
+        columns={columns}
         rowKey={(row) => row.exam_id}
         href={(row) => `/exams/${row.exam_id}`}
         more={rows.length < round.exams ? () => void more() : null}
