@@ -24,8 +24,10 @@ def parser() -> argparse.ArgumentParser:
         "evaluate": "metrics from existing predictions",
     }.items():
         command = commands.add_parser(name, help=text)
-        command.add_argument("run_dir", type=Path)
+        command.add_argument("run_dir", type=Path, nargs="?" if name == "evaluate" else None)
         command.add_argument("--supervised", action="store_true", help="end when stdin ends")
+        if name == "evaluate":
+            _merging(command)
     listed = commands.add_parser("list", help="the methods")
     listed.add_argument("--json", action="store_true")
     listed.add_argument("--write", action="store_true", help="write ml/catalogue.json from the methods' records")
@@ -52,10 +54,21 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
+def _merging(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--merge", type=Path, nargs="+", metavar="FOLD", help="tell the runs of all folds as one")
+    command.add_argument("--out", type=Path, help="with --merge: folder that gets metrics.json")
+    command.add_argument("--json", action="store_true", help="with --merge: print the document")
+    command.add_argument("--no-pixels", action="store_true", help="with --merge: without baselines that look at images")
+
+
 def main(argv: list[str]) -> int:
     """Run one command; the process's exit status."""
     arguments = parser().parse_args(argv)
     try:
+        if getattr(arguments, "merge", None):
+            from ml.cli import merging
+
+            return merging.merge(arguments)
         if arguments.command in RUNNING:
             return _run(arguments)
         if arguments.command == "list":
@@ -71,7 +84,7 @@ def main(argv: list[str]) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    if not arguments.run_dir.is_dir():
+    if arguments.run_dir is None or not arguments.run_dir.is_dir():
         print(f"{arguments.run_dir} is not a folder", file=sys.stderr)
         return int(Exit.INVALID_REQUEST)
     set_threads(read_request(arguments.run_dir))

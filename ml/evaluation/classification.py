@@ -83,6 +83,17 @@ def auc_one_vs_rest(y: npt.ArrayLike, p: npt.ArrayLike) -> float:
     return float(np.mean([auc(labels == c, rows[:, c]) for c in np.unique(labels)])) if len(labels) else auc([], [])
 
 
+def auc_one_vs_rest_weighted(y: npt.ArrayLike, p: npt.ArrayLike, weights: Floats) -> Floats:
+    """The same of B weightings; a class that is not in a replicate's truth is left out of its mean."""
+    labels, rows = np.asarray(y, np.int64), np.asarray(p, np.float64)
+    if not len(labels):
+        return np.full(len(weights), np.nan)
+    each = np.stack([auc_weighted(labels == c, rows[:, c], weights) for c in np.unique(labels)])
+    known = ~np.isnan(each)
+    total = np.where(known, each, 0.0).sum(axis=0)
+    return np.divide(total, known.sum(axis=0), out=np.full(len(total), np.nan), where=known.any(axis=0))
+
+
 def delong(y: npt.ArrayLike, s: npt.ArrayLike) -> DeLong:
     """AUC with its structural components, in the order of the rows. One row a patient, else use the bootstrap."""
     labels, scores = _two_classes(y, s)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -39,8 +39,13 @@ class Gap:
 
     @property
     def verdict(self) -> Verdict:
-        low, high = self.ci
-        return "worse in dense" if low > 0 else "better in dense" if high < 0 else "no evidence"
+        return verdict(self.ci)
+
+
+def verdict(ci: Sequence[float] | None) -> Verdict:
+    """What an interval of the gap says; without one there is no evidence."""
+    low, high = ci or (0.0, 0.0)
+    return "worse in dense" if low > 0 else "better in dense" if high < 0 else "no evidence"
 
 
 def dense_gap(

@@ -2,7 +2,10 @@
 
 from typing import Literal
 
-Reason = Literal["one_class", "empty", "no_spacing", "too_few", "no_normals", "no_marks", "no_pixels", "one_side_empty"]
+Reason = Literal[
+    "one_class", "empty", "no_spacing", "too_few", "no_normals", "no_marks", "no_pixels", "one_side_empty",
+    "no_threshold",
+]  # fmt: skip
 
 
 class Undefined(ValueError):

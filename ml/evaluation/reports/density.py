@@ -1,4 +1,4 @@
-"""Density: agreement of an exam's class with the readers', beside the prior and the histogram regression."""
+"""Density: agreement of an exam's class with the readers', beside prior, Otsu and histogram regression."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.evaluation import calibration, categories, classification
-from ml.evaluation.baselines import density as baselines
-from ml.evaluation.baselines.pixels import Loader
 from ml.evaluation.intervals import SUBGROUP_REPLICATES, Resample, resample
+from ml.evaluation.reports.asked import Asked, Report
+from ml.evaluation.reports.density_baselines import baseline_answers
 from ml.evaluation.reports.density_units import (
     DENSE,
     LABELS,
@@ -22,9 +22,9 @@ from ml.evaluation.reports.density_units import (
     answers,
     answers_by_image,
     exams_of,
-    exams_only,
-    labelled,
+    joined,
 )
+from ml.evaluation.reports.percent_density import of_exams, values
 from ml.evaluation.reports.rows import Figure, Scope, point_row, rows_of
 from ml.evaluation.subgroups import LEAST, groups_of
 
@@ -33,54 +33,83 @@ WORST = 12
 
 
 @dataclass(frozen=True)
-class DensityReport:
-    """Rows of metrics.json, curves by kind, and the exams that were most wrong."""
+class Ground:
+    """The exams of a split, the baselines' probabilities (N, 4), the percent predicted, and what draws the worst."""
 
-    metrics: list[dict[str, Any]]
-    curves: dict[str, list[dict[str, Any]]]
-    worst: list[dict[str, Any]]
+    exams: Exams
+    others: Mapping[str, Floats]
+    percent: tuple[float | None, ...]
+    rows: Sequence[Row]
+    per_image: Mapping[str, Floats]
 
 
-def report(
-    predictions: Sequence[Row],
-    manifest: Sequence[dict[str, Any]],
-    splits: Sequence[str],
-    *,
-    replicates: int,
-    seed: int,
-    pixels: Loader | None,
-) -> DensityReport:
-    """Everything about density on `splits`. Without `pixels` only the prior stands beside the model."""
-    others = _baselines(manifest, splits, seed, pixels)
-    answered = answers(predictions)
-    full = DensityReport([], {"roc": [], "reliability": [], "confusion": []}, [])
-    for split in splits:
-        exams = exams_of(manifest, answered, split)
-        full.metrics.extend(_metrics(exams, others, split, replicates, seed))
-        full.metrics.extend(_group_rows(exams, manifest, split, replicates, seed))
-        for kind, curve in _curves(exams, split):
-            full.curves[kind].append(curve)
-        full.worst.extend(_worst(exams, predictions, manifest, split))
+def gather(asked: Asked) -> dict[str, Ground]:
+    """Split to its labelled exams with what model and baselines say. Without pixels the prior stands alone."""
+    others = baseline_answers(asked)
+    answered, percent = answers(asked.answers), values(asked.answers, "exam_id")
+    per_image = answers_by_image(asked.answers)
+    found = {}
+    for split in asked.splits:
+        exams = exams_of(asked.manifest, answered, split)
+        sides = {name: np.array([own[exam] for exam in exams.ids]).reshape(-1, 4) for name, own in others.items()}
+        rows = [row for row in asked.manifest if row["split"] == split]
+        found[split] = Ground(exams, sides, tuple(percent.get(exam) for exam in exams.ids), rows, per_image)
+    return found
+
+
+def join(folds: Sequence[Ground]) -> Ground:
+    """The exams of several folds as one."""
+    names = set.intersection(*(set(fold.others) for fold in folds))
+    return Ground(
+        exams=joined([fold.exams for fold in folds]),
+        others={name: np.concatenate([fold.others[name] for fold in folds]) for name in sorted(names)},
+        percent=tuple(value for fold in folds for value in fold.percent),
+        rows=[row for fold in folds for row in fold.rows],
+        per_image={
+            row["image_id"]: fold.per_image[row["image_id"]]
+            for fold in folds
+            for row in fold.rows
+            if row["image_id"] in fold.per_image
+        },
+    )
+
+
+def tell(asked: Asked, split: str, ground: Ground) -> Report:
+    """Rows, curves and the exams that were most wrong, of a split."""
+    full = Report(curves={"roc": [], "reliability": [], "confusion": []})
+    full.metrics.extend(_metrics(ground, split, asked.replicates, asked.seed))
+    full.metrics.extend(_group_rows(ground.exams, ground.rows, split, asked.replicates, asked.seed))
+    for kind, curve in _curves(ground.exams, split):
+        full.curves[kind].append(curve)
+    full.worst.extend(_worst(ground, split))
     return full
 
 
-def _metrics(
-    exams: Exams, others: Mapping[str, Mapping[str, Floats]], split: str, replicates: int, seed: int
-) -> list[dict[str, Any]]:
+def _metrics(ground: Ground, split: str, replicates: int, seed: int) -> list[dict[str, Any]]:
+    exams = ground.exams
     scope = _scope(exams, split, _draws(exams, replicates, seed))
-    sides = {name: np.array([own[exam] for exam in exams.ids]).reshape(-1, 4) for name, own in others.items()}
     why = "one_class" if exams.ids else "empty"
     rows: list[dict[str, Any]] = []
     for name, figure_of in _FIGURES.items():
-        against = {side: figure_of(exams, p) for side, p in sides.items()}
-        rows += rows_of(scope, name, figure_of(exams, exams.p), against, why)
+        against = {side: figure_of(exams, p) for side, p in ground.others.items()}
+        rows += rows_of(scope, name, figure_of(exams, exams.p), against, why, within=name in _RANKED)
     for name, figure_of in _MODEL_ONLY.items():
-        rows += rows_of(scope, name, figure_of(exams, exams.p), {}, why)
+        rows += rows_of(scope, name, figure_of(exams, exams.p), {}, why, within=name in _RANKED)
     if exams.ids:
         bins = calibration.reliability(exams.truth, exams.p)
         unstable = len(exams.ids) < calibration.STABLE_FROM
         rows.append(point_row(scope, "ece", bins.ece, bins=15, unstable=unstable))
-    return rows
+        rows += _per_class(exams, scope)
+    return rows + of_exams(scope, exams.truth, ground.percent)
+
+
+def _per_class(exams: Exams, scope: Scope) -> list[dict[str, Any]]:
+    """F1 of each class that occurs, in truth or in what was said."""
+    matrix = categories.confusion(exams.truth, exams.p.argmax(axis=1), len(LABELS))
+    return [
+        point_row(scope, f"f1:{label}", None if np.isnan(value) else float(value), "empty")
+        for label, value in zip(LABELS, categories.f1(matrix), strict=True)
+    ]
 
 
 def _group_rows(exams: Exams, manifest: Sequence[Row], split: str, replicates: int, seed: int) -> list[dict[str, Any]]:
@@ -92,7 +121,7 @@ def _group_rows(exams: Exams, manifest: Sequence[Row], split: str, replicates: i
         keep = np.array([(attribute, group) in own for own in cells], bool)
         if attribute in ("density", "view") or keep.all():
             continue
-        part = exams_only(exams, keep)
+        part = exams.only(keep)
         scope = _scope(part, split, _draws(part, min(replicates, SUBGROUP_REPLICATES), seed))
         scope = replace(scope, subgroup={attribute: group})
         for name in ("qwk", "accuracy"):
@@ -125,6 +154,7 @@ def _scope(exams: Exams, split: str, draws: Resample) -> Scope:
         n_pos=int(exams.dense.sum()),
         n_neg=int((1 - exams.dense).sum()),
         params=params,
+        folds=exams.folds,
     )
 
 
@@ -142,6 +172,10 @@ def _auc_dense(exams: Exams, p: Floats) -> Figure:
     return lambda w: classification.auc_weighted(exams.dense, p[:, DENSE:].sum(axis=1), w)
 
 
+def _auc_ovr(exams: Exams, p: Floats) -> Figure:
+    return lambda w: classification.auc_one_vs_rest_weighted(exams.truth, p, w)
+
+
 def _brier(exams: Exams, p: Floats) -> Figure:
     return lambda w: calibration.brier_weighted(exams.truth, p, w) if len(p) else np.full(len(w), np.nan)
 
@@ -152,7 +186,12 @@ _FIGURES = {
     "macro_f1": _by_matrix(categories.macro_f1),
     "auc_dense": _auc_dense,
 }
+_RANKED = frozenset({"auc_dense", "auc_ovr"})
+"""Figures of scores, which mean the same inside a fold only; the others are of classes and pooled."""
 _MODEL_ONLY = {
+    "kappa_linear": _by_matrix(lambda m: categories.kappa(m, "linear")),
+    "kappa": _by_matrix(lambda m: categories.kappa(m, "none")),
+    "auc_ovr": _auc_ovr,
     "balanced_accuracy": _by_matrix(categories.balanced_accuracy),
     "accuracy_within_one": _by_matrix(lambda m: categories.accuracy(m, within=1)),
     "brier": _brier,
@@ -184,22 +223,23 @@ def _curves(exams: Exams, split: str) -> list[tuple[str, dict[str, Any]]]:
             },
         ),
     ]
-    if 0 < exams.dense.sum() < len(exams.ids):
-        x, y, _ = classification.roc(exams.dense, exams.p[:, DENSE:].sum(axis=1))
-        curves.append(("roc", {**about, "positive": "C+D", "fpr": x.tolist(), "tpr": y.tolist()}))
+    for fold, own in exams.each_fold():
+        if 0 < own.dense.sum() < len(own.ids):
+            x, y, _ = classification.roc(own.dense, own.p[:, DENSE:].sum(axis=1))
+            curves.append(("roc", {**about, **fold, "positive": "C+D", "fpr": x.tolist(), "tpr": y.tolist()}))
     return curves
 
 
-def _worst(exams: Exams, predictions: Sequence[Row], manifest: Sequence[Row], split: str) -> list[dict[str, Any]]:
+def _worst(ground: Ground, split: str) -> list[dict[str, Any]]:
     """Exams whose class was furthest off, the surest first; none that were right."""
+    exams, per_image = ground.exams, ground.per_image
     said = exams.p.argmax(axis=1) if exams.ids else np.zeros(0, np.int64)
     off = np.abs(said - exams.truth)
     own = exams.p[np.arange(len(exams.ids)), exams.truth]
     order = sorted(np.flatnonzero(off), key=lambda i: (-off[i], own[i], exams.ids[i]))[:WORST]
     images: dict[str, list[str]] = {}
-    for row in manifest:
+    for row in ground.rows:
         images.setdefault(row["exam_id"], []).append(row["image_id"])
-    per_image = answers_by_image(predictions)
     return [
         {
             "split": split,
@@ -217,36 +257,3 @@ def _worst(exams: Exams, predictions: Sequence[Row], manifest: Sequence[Row], sp
         }
         for i in order
     ]
-
-
-def _baselines(
-    manifest: Sequence[dict[str, Any]], splits: Sequence[str], seed: int, pixels: Loader | None
-) -> dict[str, dict[str, Floats]]:
-    """Baseline to exam to probabilities, for every labelled exam of `splits`."""
-    train = labelled(manifest, "train")
-    if not train:
-        return {}
-    asked = [exam for split in splits for exam in labelled(manifest, split)]
-    prior = baselines.prior([label for _, label in train.values()])
-    found = {"prior": dict.fromkeys(asked, prior)}
-    if pixels is not None and len({label for _, label in train.values()}) > 1:
-        found["histogram_regression"] = _regression(manifest, train, set(asked), seed, pixels)
-    return found
-
-
-def _regression(
-    manifest: Sequence[dict[str, Any]], train: Mapping[str, tuple[str, int]], asked: set[str], seed: int, pixels: Loader
-) -> dict[str, Floats]:
-    used = [row for row in manifest if row["exam_id"] in train or row["exam_id"] in asked]
-    x = np.stack([baselines.features(pixels(row)) for row in used])
-    in_train = np.array([row["exam_id"] in train for row in used])
-    learned = [row for row in used if row["exam_id"] in train]
-    model = baselines.fit(
-        x[in_train],
-        np.array([train[row["exam_id"]][1] for row in learned], np.int64),
-        [row["patient_id"] for row in learned],
-        seed,
-    )
-    in_asked = np.array([row["exam_id"] in asked for row in used])
-    p = baselines.predict(model, x[in_asked])
-    return dict(baselines.by_exam(p, [row["exam_id"] for row in used if row["exam_id"] in asked]))

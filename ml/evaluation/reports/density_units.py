@@ -28,10 +28,40 @@ class Exams:
     truth: npt.NDArray[np.int64]
     p: Floats
     unanswered: int
+    folds: npt.NDArray[np.int64] | None = None
 
     @property
     def dense(self) -> npt.NDArray[np.int64]:
         return (self.truth >= DENSE).astype(np.int64)
+
+    def only(self, keep: npt.NDArray[np.bool_]) -> Exams:
+        """The exams where `keep` (N,) is True."""
+        return Exams(
+            ids=tuple(exam for exam, kept in zip(self.ids, keep, strict=True) if kept),
+            patients=tuple(patient for patient, kept in zip(self.patients, keep, strict=True) if kept),
+            truth=self.truth[keep],
+            p=self.p[keep],
+            unanswered=0,
+            folds=None if self.folds is None else self.folds[keep],
+        )
+
+    def each_fold(self) -> list[tuple[dict[str, int], Exams]]:
+        """The folds of a merger with their number, else all exams at once."""
+        if self.folds is None:
+            return [({}, self)]
+        return [({"fold": int(k)}, self.only(self.folds == k)) for k in np.unique(self.folds)]
+
+
+def joined(folds: Sequence[Exams]) -> Exams:
+    """The exams of several folds as one."""
+    return Exams(
+        ids=tuple(exam for fold in folds for exam in fold.ids),
+        patients=tuple(patient for fold in folds for patient in fold.patients),
+        truth=np.concatenate([fold.truth for fold in folds]),
+        p=np.concatenate([fold.p for fold in folds]),
+        unanswered=sum(fold.unanswered for fold in folds),
+        folds=np.repeat(np.arange(len(folds)), [len(fold.ids) for fold in folds]),
+    )
 
 
 def exams_of(manifest: Sequence[Row], answered: Mapping[str, Floats], split: str) -> Exams:
@@ -85,14 +115,3 @@ def _probabilities(predictions: Sequence[Row]) -> list[Row]:
         for row in predictions
         if row.get("target") == TARGET and row.get("kind") == "prob" and row.get("member") in (None, -1)
     ]
-
-
-def exams_only(exams: Exams, keep: npt.NDArray[np.bool_]) -> Exams:
-    """The exams where `keep` (N,) is True."""
-    return Exams(
-        ids=tuple(exam for exam, kept in zip(exams.ids, keep, strict=True) if kept),
-        patients=tuple(patient for patient, kept in zip(exams.patients, keep, strict=True) if kept),
-        truth=exams.truth[keep],
-        p=exams.p[keep],
-        unanswered=0,
-    )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from ml.evaluation.detection.matching import Outcomes
 from ml.evaluation.detection.things import ANY, Candidates, Image
@@ -18,7 +21,10 @@ MOST = 100
 
 @dataclass(frozen=True)
 class Ground:
-    """A split: its images, the model's candidates and each baseline's; `rows` are the manifest's by image."""
+    """A split: its images, the model's candidates and each baseline's; `rows` are the manifest's by image.
+
+    `fold_of` names the fold of each image where several runs are told together.
+    """
 
     split: str
     images: Sequence[Image]
@@ -27,6 +33,41 @@ class Ground:
     replicates: int
     seed: int
     rows: Mapping[str, Mapping[str, Any]]
+    fold_of: Mapping[str, int] | None = None
+
+    @property
+    def folds(self) -> npt.NDArray[np.int64] | None:
+        """The fold of each image, (I,)."""
+        fold_of = self.fold_of
+        return None if fold_of is None else np.array([fold_of[image.image_id] for image in self.images], np.int64)
+
+    def each_fold(self) -> list[tuple[dict[str, int], Ground]]:
+        """The folds of a merger with their number, else the whole ground."""
+        fold_of = self.fold_of
+        if fold_of is None:
+            return [({}, self)]
+        return [
+            ({"fold": k}, replace(self, images=[image for image in self.images if fold_of[image.image_id] == k]))
+            for k in sorted(set(fold_of.values()))
+        ]
+
+
+def joined(folds: Sequence[Ground]) -> Ground:
+    """The grounds of several folds as one."""
+    names = set.intersection(*(set(fold.others) for fold in folds))
+    return replace(
+        folds[0],
+        images=[image for fold in folds for image in fold.images],
+        model={key: own for fold in folds for key, own in _own(fold, fold.model).items()},
+        others={n: {k: own for fold in folds for k, own in _own(fold, fold.others[n]).items()} for n in sorted(names)},
+        rows={key: row for fold in folds for key, row in fold.rows.items()},
+        fold_of={image.image_id: k for k, fold in enumerate(folds) for image in fold.images},
+    )
+
+
+def _own(ground: Ground, found: Found) -> Found:
+    """The candidates in the ground's own images: a fold's model answers on others too."""
+    return {image.image_id: found[image.image_id] for image in ground.images if image.image_id in found}
 
 
 def draws_of(images: Sequence[Image], judged: Outcomes, replicates: int, seed: int) -> Resample:
@@ -59,6 +100,7 @@ def scope_of(
         n_pos=n_pos,
         n_neg=n_neg,
         params=params or {},
+        folds=ground.folds,
     )
 
 

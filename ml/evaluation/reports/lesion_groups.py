@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ml.evaluation.detection.froc import Froc, froc, sensitivity
 from ml.evaluation.detection.hits import headline
@@ -14,7 +15,7 @@ from ml.evaluation.detection.matching import Outcomes, judge
 from ml.evaluation.intervals import SUBGROUP_REPLICATES
 from ml.evaluation.reports.ground import Ground, draws_of, scope_of
 from ml.evaluation.reports.rows import point_row, rows_of
-from ml.evaluation.subgroups import LEAST, groups_of, size_group
+from ml.evaluation.subgroups import LEAST, groups_of, size_group, verdict
 
 Rows = list[dict[str, Any]]
 RATE = 1.0
@@ -53,7 +54,9 @@ def _rows(cell: _Cell, target: str) -> Rows:
     scope = replace(scope, subgroup=cell.subgroup)
     if not cell.enough:
         return [point_row(scope, NAME, None, "too_few")]
-    return rows_of(scope, NAME, lambda weights: sensitivity(cell.curve, (RATE,), weights)[:, 0], {}, "too_few")
+    return rows_of(
+        scope, NAME, lambda weights: sensitivity(cell.curve, (RATE,), weights)[:, 0], {}, "too_few", within=True
+    )
 
 
 def _of_images(ground: Ground, target: str) -> list[_Cell]:
@@ -120,13 +123,18 @@ def _dense_gap(cells: Sequence[_Cell], target: str) -> Rows:
     scope = replace(
         scope,
         weights=np.hstack([weights, other]),
+        folds=_both_folds(fatty.ground, dense.ground),
         n_patients=len({image.patient_id for cell in (fatty, dense) for image in cell.ground.images}),
         subgroup={"density": "A+B minus C+D"},
     )
-    rows = rows_of(scope, "dense_gap", gap, {}, "too_few")
-    low, high = rows[0]["ci"] or (0.0, 0.0)
-    rows[0]["params"]["verdict"] = "worse in dense" if low > 0 else "better in dense" if high < 0 else "no evidence"
+    rows = rows_of(scope, "dense_gap", gap, {}, "too_few", within=True)
+    rows[0]["params"]["verdict"] = verdict(rows[0]["ci"])
     return rows
+
+
+def _both_folds(a: Ground, b: Ground) -> npt.NDArray[np.int64] | None:
+    first, second = a.folds, b.folds
+    return None if first is None or second is None else np.r_[first, second]
 
 
 def _replicates(ground: Ground) -> int:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ml.evaluation.baselines.pixels import Loader
 from ml.evaluation.baselines.proposals import proposals
 from ml.evaluation.classification import auc_weighted
 from ml.evaluation.detection import precision
@@ -18,13 +16,15 @@ from ml.evaluation.detection.hits import CENTRE, headline
 from ml.evaluation.detection.matching import Outcomes, judge
 from ml.evaluation.detection.things import ANY, Candidates, Image, candidates, images_of
 from ml.evaluation.intervals import Resample
-from ml.evaluation.reports.ground import Found, Ground, draws_of, remarks, scope_of
+from ml.evaluation.reports.asked import Asked, Report
+from ml.evaluation.reports.ground import Found, Ground, draws_of, joined, remarks, scope_of
 from ml.evaluation.reports.lesion_groups import group_rows
 from ml.evaluation.reports.misses import worst
 from ml.evaluation.reports.rows import Figure, point_row, rows_of
 from ml.evaluation.undefined import Undefined
 
 Row = Mapping[str, Any]
+__all__ = ["gather", "joined", "tell"]
 VARIANTS: tuple[tuple[Per, On, str], ...] = (
     ("finding", "normal", ""),
     ("finding", "complete", ":complete"),
@@ -39,43 +39,29 @@ PRECISION_IOUS: Mapping[str, tuple[float, ...]] = {
     "ap@0.5:0.95": precision.COCO_IOUS,
 }
 CURVE_POINTS = 400
-USED_KINDS = (None, "standard", "low_energy")
 
 
-@dataclass(frozen=True)
-class LesionReport:
-    """Rows of metrics.json, curves by kind, and the worst misses and false alarms."""
+def gather(asked: Asked) -> dict[str, Ground]:
+    """Split to its images with what the model and the baselines propose. Without pixels there is no baseline."""
+    used = asked.used
+    model = _found(asked.answers)
+    rows = [row for row in used if row["split"] in asked.splits]
+    others = proposals(rows, used, asked.findings, asked.seed, asked.pixels) if asked.pixels is not None else {}
+    found = {}
+    for split in asked.splits:
+        own = {row["image_id"]: row for row in rows if row["split"] == split}
+        found[split] = Ground(split, images_of(own.values()), model, others, asked.replicates, asked.seed, own)
+    return found
 
-    metrics: list[dict[str, Any]]
-    curves: dict[str, list[dict[str, Any]]]
-    worst: list[dict[str, Any]]
 
-
-def report(
-    predictions: Sequence[Row],
-    manifest: Sequence[dict[str, Any]],
-    findings: Sequence[str],
-    splits: Sequence[str],
-    *,
-    replicates: int,
-    seed: int,
-    pixels: Loader | None,
-) -> LesionReport:
-    """Everything about lesions on `splits`. Without `pixels` no baseline stands beside the model."""
-    used = [row for row in manifest if row.get("image_kind") in USED_KINDS]
-    model = _found(predictions)
-    full = LesionReport([], {"froc": []}, [])
-    asked = [row for row in used if row["split"] in splits]
-    others = proposals(asked, used, findings, seed, pixels) if pixels is not None else {}
-    for split in splits:
-        rows = [row for row in asked if row["split"] == split]
-        by_image = {row["image_id"]: row for row in rows}
-        ground = Ground(split, images_of(rows), model, others, replicates, seed, by_image)
-        for target in (ANY, *findings):
-            full.metrics.extend(_metrics(ground, target))
-            full.metrics.extend(group_rows(ground, target))
-            full.curves["froc"].extend(_curves(ground, target))
-        full.worst.extend(worst(ground.images, model, findings, split))
+def tell(asked: Asked, split: str, ground: Ground) -> Report:
+    """Rows, curves, worst misses and false alarms of a split, for any finding together and for each."""
+    full = Report(curves={"froc": []})
+    for target in (ANY, *asked.findings):
+        full.metrics.extend(_metrics(ground, target))
+        full.metrics.extend(group_rows(ground, target))
+        full.curves["froc"].extend(_curves(ground, target))
+    full.worst.extend(worst(ground.images, ground.model, asked.findings, split))
     return full
 
 
@@ -116,9 +102,10 @@ def _froc_rows(
     for rate in REPORTED_RATES:
         against = {name: _sensitivity(side, rate) for name, side in sides.items()}
         name = f"froc_sens@{rate:g}"
-        rows += rows_of(scope, name, _sensitivity(curve, rate), against, why, suffix=suffix, fp_per_image=rate)
+        own = _sensitivity(curve, rate)
+        rows += rows_of(scope, name, own, against, why, suffix=suffix, within=True, fp_per_image=rate)
     against = {name: _cpm(side) for name, side in sides.items()}
-    return rows + rows_of(scope, "cpm", _cpm(curve), against, why, suffix=suffix)
+    return rows + rows_of(scope, "cpm", _cpm(curve), against, why, suffix=suffix, within=True)
 
 
 def _sensitivity(curve: Froc, rate: float) -> Figure:
@@ -145,20 +132,25 @@ def _image_rows(ground: Ground, draws: Resample, target: str) -> list[dict[str, 
         return lambda weights: auc_weighted(y, s, weights[:, used])
 
     against = {name: figure(found) for name, found in ground.others.items()}
-    return rows_of(scope, "auc_image", figure(ground.model), against, "one_class" if used else "empty")
+    return rows_of(scope, "auc_image", figure(ground.model), against, "one_class" if used else "empty", within=True)
 
 
 def _precision_rows(ground: Ground, draws: Resample, target: str) -> list[dict[str, Any]]:
+    complete = [image for image in ground.images if image.complete]
+    marks = sum(mark.type == target and not mark.ignore for image in complete for mark in image.marks)
+    scope = scope_of(ground, draws, target, "mark", marks, len(complete))
     rows = []
     for name, ious in PRECISION_IOUS.items():
-        complete = [image for image in ground.images if image.complete]
-        marks = sum(mark.type == target and not mark.ignore for image in complete for mark in image.marks)
-        scope = scope_of(ground, draws, target, "mark", marks, len(complete))
-        try:
-            rows.append(point_row(scope, name, precision.of_class(ground.images, ground.model, target, ious)))
-        except Undefined as undefined:
-            rows.append(point_row(scope, name, None, undefined.reason))
+        values = [value for _, own in ground.each_fold() if (value := _precision(own, target, ious)) is not None]
+        rows.append(point_row(scope, name, float(np.mean(values)) if values else None, "no_marks"))
     return rows
+
+
+def _precision(ground: Ground, target: str, ious: tuple[float, ...]) -> float | None:
+    try:
+        return precision.of_class(ground.images, ground.model, target, ious)
+    except Undefined:
+        return None
 
 
 def _has(image: Image, target: str) -> bool:
@@ -172,28 +164,31 @@ def _highest(found: Found, image_id: str, target: str) -> float:
 
 
 def _curves(ground: Ground, target: str) -> list[dict[str, Any]]:
-    curves = []
     both: tuple[On, On] = ("normal", "complete")
-    for series, found in {"model": ground.model, **{f"baseline:{k}": v for k, v in ground.others.items()}}.items():
-        judged = judge(ground.images, found, target, headline(target))
-        for on in both:
-            try:
-                x, y, t = points(froc(judged, "finding", on))
-            except Undefined:
-                continue
-            keep = _corners(x, y)
-            curves.append(
-                {
-                    "split": ground.split,
-                    "target": target,
-                    "series": series,
-                    "criterion": headline(target),
-                    "fp_on": on,
-                    "fp_per_image": x[keep].tolist(),
-                    "sensitivity": y[keep].tolist(),
-                    "threshold": [None if np.isinf(value) else float(value) for value in t[keep]],
-                }
-            )
+    sides = {"model": ground.model, **{f"baseline:{name}": found for name, found in ground.others.items()}}
+    curves = []
+    for fold, own in ground.each_fold():
+        for series, found in sides.items():
+            judged = judge(own.images, found, target, headline(target))
+            for on in both:
+                try:
+                    x, y, t = points(froc(judged, "finding", on))
+                except Undefined:
+                    continue
+                keep = _corners(x, y)
+                curves.append(
+                    {
+                        "split": ground.split,
+                        "target": target,
+                        "series": series,
+                        "criterion": headline(target),
+                        "fp_on": on,
+                        **fold,
+                        "fp_per_image": x[keep].tolist(),
+                        "sensitivity": y[keep].tolist(),
+                        "threshold": [None if np.isinf(value) else float(value) for value in t[keep]],
+                    }
+                )
     return curves
 
 
@@ -205,10 +200,10 @@ def _corners(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDAr
 
 
 def _found(predictions: Sequence[Row]) -> dict[str, Candidates]:
-    """Image to its candidates; single passes and members of an ensemble are left out."""
+    """Image to its candidates."""
     rows: dict[str, list[Row]] = {}
     for row in predictions:
-        if row.get("kind") == "box" and row.get("member") in (None, -1):
+        if row.get("kind") == "box":
             rows.setdefault(row["image_id"], []).append(row)
     return {
         image_id: candidates(

@@ -9,7 +9,7 @@ baseline and difference; `baseline` names the baseline in the last two.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,11 +20,15 @@ from ml.evaluation.intervals import described, percentile
 
 Floats = npt.NDArray[np.float64]
 Figure = Callable[[Floats], Floats]
+Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What the rows are about: split, target, level, counts, and the draws (B, N) of the units' weights."""
+    """What the rows are about: split, target, level, counts, and the draws (B, N) of the units' weights.
+
+    folds (N,) says which fold a unit was tested in, where several runs are told together.
+    """
 
     split: str
     target: str
@@ -37,6 +41,7 @@ class Scope:
     n_neg: int
     params: Mapping[str, Any] = field(default_factory=dict)
     subgroup: Mapping[str, str] | None = None
+    folds: npt.NDArray[np.int64] | None = None
 
 
 def rows_of(
@@ -47,13 +52,20 @@ def rows_of(
     why_null: str,
     *,
     suffix: str = "",
+    within: bool = False,
+    lower_is_better: bool = False,
     **params: Any,
-) -> list[dict[str, Any]]:
+) -> Rows:
     """The model's row, then for each baseline its row and the row of (model - baseline) with a paired interval.
 
     `why_null` is the reason where the value is undefined; `suffix` tells variants of one figure apart by name.
+    `within`: the figure ranks units by scores that only mean the same inside a fold, so folds are averaged, not pooled.
     """
     ones = np.ones((1, scope.weights.shape[1]))
+    if within and scope.folds is not None:
+        folds = scope.folds
+        model, baselines = within_folds(model, folds), {k: within_folds(f, folds) for k, f in baselines.items()}
+        params |= {"folds": len(np.unique(folds)), "over_folds": "mean"}
     own = _Series(model(ones)[0], model(scope.weights))
     rows = [_row(scope, name + suffix, name, "model", None, own, why_null, params)]
     for baseline, figure in baselines.items():
@@ -62,8 +74,42 @@ def rows_of(
         for series, found in (("baseline", other), ("difference", gap)):
             full = f"{series}:{baseline}:{name}{suffix}"
             rows.append(_row(scope, full, name, series, baseline, found, why_null, params))
-        rows[-1]["params"]["better"] = bool(rows[-1]["ci"] and rows[-1]["ci"][0] > 0)
+        low, high = rows[-1]["ci"] or (0.0, 0.0)
+        rows[-1]["params"]["better"] = bool(high < 0 if lower_is_better else low > 0)
     return rows
+
+
+def within_folds(figure: Figure, folds: npt.NDArray[np.int64]) -> Figure:
+    """The mean of a figure over the folds in which it has a value; the others' units weigh nothing."""
+
+    def mean(weights: Floats) -> Floats:
+        each = np.stack([figure(weights * (folds == k)) for k in np.unique(folds)])
+        known = ~np.isnan(each)
+        total = np.where(known, each, 0.0).sum(axis=0)
+        return np.divide(total, known.sum(axis=0), out=np.full(len(total), np.nan), where=known.any(axis=0))
+
+    return mean
+
+
+def mean_figure(values: Floats) -> Figure:
+    """The weighted mean of units' values (N,); those that are NaN have none and are left out."""
+    known = ~np.isnan(values)
+    filled = np.where(known, values, 0.0)
+
+    def figure(weights: Floats) -> Floats:
+        total = weights @ known
+        return np.divide(weights @ filled, total, out=np.full(len(weights), np.nan), where=total > 0)
+
+    return figure
+
+
+def replace_interval(row: dict[str, Any], ci: Sequence[float] | None, method: str, reason: str | None = None) -> None:
+    """Put a closed-form interval in place of the drawn one; what describes the draws goes with it."""
+    row["ci"], row["ci_method"] = (list(ci) if ci else None), method
+    for name in ("replicates", "dropped", "se", "ci_reason"):
+        row["params"].pop(name, None)
+    if reason:
+        row["params"]["ci_reason"] = reason
 
 
 def point_row(scope: Scope, name: str, value: float | None, why_null: str = "", **params: Any) -> dict[str, Any]:

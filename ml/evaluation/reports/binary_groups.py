@@ -1,0 +1,95 @@
+"""Whether exams are told apart as well in dense breasts, for one make of machine, for small lesions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.evaluation.classification import auc_weighted
+from ml.evaluation.detection.things import DRAWN, Mark
+from ml.evaluation.intervals import SUBGROUP_REPLICATES
+from ml.evaluation.reports.binary_scope import auc_rows, scope_of
+from ml.evaluation.reports.binary_units import Units
+from ml.evaluation.reports.rows import Rows, point_row, rows_of
+from ml.evaluation.subgroups import LEAST, dense_gap, groups_of, size_group, verdict
+
+Cell = tuple[str, str]
+OF_POSITIVES = ("finding_type", "pathology", "size")
+"""Attributes of lesions: a cell has the positives with such a lesion, and all negatives."""
+SIZES = ("<10 mm", "10-20 mm", ">20 mm")
+
+
+def group_rows(units: Units, split: str, target: str, replicates: int, seed: int) -> Rows:
+    """AUC in each cell; a cell with under ten positives or negatives shows its counts only. Then the dense gap."""
+    few = min(replicates, SUBGROUP_REPLICATES)
+    rows: Rows = []
+    for (attribute, group), keep in _cells(units).items():
+        if keep.all():
+            continue
+        part = units.only(keep)
+        scope = replace(scope_of(part, split, target, few, seed), subgroup={attribute: group})
+        enough = min(scope.n_pos, scope.n_neg) >= LEAST
+        rows += auc_rows(part, scope, {}) if enough else [point_row(scope, "auc", None, "too_few")]
+    return rows + _dense_gap(units, split, target, few, seed)
+
+
+def _cells(units: Units) -> Mapping[Cell, npt.NDArray[np.bool_]]:
+    """Cell to its units (N,), sorted."""
+    own = [_own_cells(units, i) for i in range(len(units.ids))]
+    found: dict[Cell, npt.NDArray[np.bool_]] = {}
+    for cell in sorted(set().union(*own)):
+        member = np.array([cell in cells for cells in own], bool)
+        found[cell] = member | (units.y == 0) if cell[0] in OF_POSITIVES else member
+    return found
+
+
+def _own_cells(units: Units, i: int) -> set[Cell]:
+    # One of its images stands for the exam; the view is no attribute of an exam.
+    cells = {cell for cell in groups_of(units.parts[i][0]) if cell[0] != "view"}
+    if not units.y[i]:
+        return cells
+    findings = [(row, finding) for row in units.parts[i] for finding in row.get("findings") or ()]
+    cells |= {("finding_type", finding["type"]) for _, finding in findings}
+    cells |= {("pathology", finding["pathology"]) for _, finding in findings
+              if finding.get("pathology") in ("benign", "malignant")}  # fmt: skip
+    sizes = [
+        size_group(Mark(row["image_id"], "", finding["type"], mark["kind"], mark["geometry"]), row.get("spacing_mm"))
+        for row, finding in findings
+        for mark in finding.get("marks") or ()
+        if mark["kind"] in DRAWN
+    ]
+    if known := [size for size in sizes if size]:
+        cells.add(("size", max(known, key=SIZES.index)))
+    return cells
+
+
+def _dense_gap(units: Units, split: str, target: str, replicates: int, seed: int) -> Rows:
+    """AUC in A+B minus AUC in C+D with its verdict: by DeLong where patients are independent, else by draws."""
+    cells = _cells(units)
+    pair = [cells.get(("density", group)) for group in ("A+B", "C+D")]
+    if pair[0] is None or pair[1] is None:
+        return []
+    fatty, dense = units.only(pair[0]), units.only(pair[1])
+    both = units.only(pair[0] | pair[1])
+    scope = replace(scope_of(both, split, target, replicates, seed), subgroup={"density": "A+B minus C+D"})
+    if min(part.y.sum() for part in (fatty, dense)) < LEAST or min((1 - p.y).sum() for p in (fatty, dense)) < LEAST:
+        return [point_row(scope, "dense_gap", None, "too_few")]
+    if both.one_a_patient and both.folds is None:
+        found = dense_gap(fatty.y, fatty.p, dense.y, dense.p)
+        row = point_row(scope, "dense_gap", found.gap, z=found.z, p=found.p, verdict=found.verdict)
+        return [row | {"ci": list(found.ci), "ci_method": "delong"}]
+    # Each group's patients are drawn apart; a patient with exams in both is drawn in each.
+    scopes = [scope_of(part, split, target, replicates, seed) for part in (fatty, dense)]
+    n = len(fatty.ids)
+
+    def gap(w: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return auc_weighted(fatty.y, fatty.p, w[:, :n]) - auc_weighted(dense.y, dense.p, w[:, n:])
+
+    folds = None if fatty.folds is None or dense.folds is None else np.r_[fatty.folds, dense.folds]
+    scope = replace(scope, weights=np.hstack([own.weights for own in scopes]), folds=folds)
+    rows = rows_of(scope, "dense_gap", gap, {}, "too_few", within=True)
+    rows[0]["params"]["verdict"] = verdict(rows[0]["ci"])
+    return rows
