@@ -69,9 +69,9 @@ def masks_of(asked: Asked) -> dict[str, dict[str, list[str]]]:
 
 
 def targets_of(said: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Lesion targets that the model outlines, `any` first; `any` where it outlines nothing at all."""
-    named = {target for own in said.values() for target in own} - {TISSUE}
-    return sorted(named, key=lambda target: (target != ANY, target)) or [ANY]
+    """Lesion targets that the model outlines, `any` first; `any` where it says nothing at all, none if only tissues."""
+    named = {target for own in said.values() for target in own}
+    return sorted(named - {TISSUE}, key=lambda target: (target != ANY, target)) or ([] if named else [ANY])
 
 
 def measure(asked: Asked, split: str) -> Measurements:

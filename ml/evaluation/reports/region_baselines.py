@@ -14,6 +14,7 @@ from ml.evaluation.baselines.pixels import Loader
 from ml.evaluation.reports.asked import Asked, Row
 from ml.evaluation.reports.region_units import Regions
 from ml.pixels.mark_masks import reader
+from ml.pixels.prepare import Prepared
 from ml.pixels.rois import BACKGROUND, Roi, cut, roi_matrix, rois_of
 
 Floats = npt.NDArray[np.float64]
@@ -74,7 +75,8 @@ def _features(squares: Sequence[tuple[Row, Any]], pixels: Loader) -> Floats:
     whole = np.ones((SIZE, SIZE), bool)
     for _, group in groupby(squares, key=lambda square: square[0]["image_id"]):
         own = list(group)
-        prepared: Any = pixels(dict(own[0][0]))
+        image = pixels(dict(own[0][0]))
+        prepared = Prepared(np.asarray(image.x, np.float32), image.mask, np.asarray(image.affine, np.float64))
         for _, box in own:
             found.append(texture.features(cut(prepared, roi_matrix(box, prepared.affine, SIZE), SIZE).x, whole))
     return np.array(found, np.float64).reshape(len(squares), -1)

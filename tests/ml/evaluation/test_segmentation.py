@@ -66,3 +66,21 @@ def test_without_spacing_there_are_no_millimetres():
     found = s.compare(A, B, None)
     assert (found["hd95_mm"], found["reason"], found["dice"]) == (None, "no_spacing", near(0.4897959))
     assert s.compare(A, B, (0.5, 0.25))["assd_mm"] == near(0.4329974)
+
+
+def test_distances_equal_those_of_all_pairs_of_surface_pixels():
+    rng = np.random.default_rng(7)
+    for _ in range(30):
+        a, b = (rng.random((14, 11)) < rng.uniform(0.02, 0.6) for _ in range(2))
+        a[rng.integers(14), rng.integers(11)] = b[rng.integers(14), rng.integers(11)] = True
+        pairs = np.linalg.norm((surface(a)[:, None] - surface(b)[None]) * [0.5, 0.3], axis=-1)
+        pooled = np.r_[pairs.min(axis=1), pairs.min(axis=0)]
+        assert s.hausdorff(a, b, (0.5, 0.3)) == near(np.percentile(pooled, 95))
+        assert s.mean_surface_distance(a, b, (0.5, 0.3)) == near(pooled.mean())
+
+
+def surface(mask):
+    """Pixels of a mask with a 4-neighbour outside it, (N, 2)."""
+    around = np.pad(mask, 1)
+    inner = around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
+    return np.argwhere(mask & ~inner)

@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 
+from ml.evaluation import categories, classification
 from ml.evaluation.report import evaluate
 from ml.evaluation.undefined import NotAScore
 from tests.ml.evaluation.reports.factories import SIZE, a_density, a_row, an_image
@@ -173,3 +174,42 @@ def test_machines_are_told_apart_and_a_cell_of_few_shows_its_counts():
     ]  # fmt: skip
     assert cells[0]["value"] == 1.0 and cells[0]["ci"]
     assert (cells[2]["value"], cells[2]["reason"], cells[2]["ci"]) == (None, "too_few", None)
+
+
+def test_kappas_and_the_auc_of_each_class_stand_beside_the_headline(study):
+    rows, _ = study
+    predictions = answers(rows, 0.6)
+    found = run(rows, predictions)
+    p = np.array([row["prob"] for row in predictions]).reshape(-1, 4)[60:]
+    truth = np.array([LETTERS.index(row["density"]["label"]) for row in rows[60:]])
+    matrix = categories.confusion(truth, p.argmax(axis=1), 4)
+    for name, weighting in (("qwk", "quadratic"), ("kappa_linear", "linear"), ("kappa", "none")):
+        assert the(found.metrics, name)["value"] == pytest.approx(float(categories.kappa(matrix, weighting)))
+    assert the(found.metrics, "auc_ovr")["value"] == pytest.approx(classification.auc_one_vs_rest(truth, p))
+    assert the(found.metrics, "f1:A")["value"] == pytest.approx(float(categories.f1(matrix)[0]))
+
+
+def test_otsus_share_is_cut_where_the_training_readers_did():
+    rng = np.random.default_rng(0)
+    rows = [a_row(n, "train" if n < 60 else "test", density=LETTERS[n % 4]) for n in range(100)]
+
+    def pixels(row):
+        bright = np.zeros((SIZE, SIZE))
+        bright[: 6 + 20 * LETTERS.index(row["density"]["label"])] = 0.5
+        return an_image(np.clip(0.2 + bright + rng.normal(0, 0.02, (SIZE, SIZE)), 0, 1))
+
+    found = run(rows, answers(rows), pixels=pixels)
+    assert the(found.metrics, "baseline:otsu_percent_density:qwk")["value"] == pytest.approx(1.0)
+
+
+def test_percent_density_is_told_beside_the_class():
+    rows = [a_row(n, "test", density=LETTERS[n % 4]) for n in range(20)]
+    scalars = [
+        {"level": "image", "kind": "scalar", "target": "percent_density", "value": 10.0 * (n % 4) + 5, "member": -1,
+         "exam_id": row["exam_id"], "image_id": row["image_id"], "patient_id": row["patient_id"]}
+        for n, row in enumerate(rows)
+    ]  # fmt: skip
+    row = the(run(rows, answers(rows) + scalars[:16]).metrics, "pd_spearman")
+    assert (row["value"], row["n_units"], row["target"]) == (pytest.approx(1.0), 16, "percent_density")
+    with pytest.raises(NotAScore):
+        run(rows, [*answers(rows), {**scalars[0], "value": float("inf")}])
