@@ -75,6 +75,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 class DcseNet(nn.Module):
     """(B, V, 1, H, W) to logits (B, 4) and an embedding: the pooled map of one view, else the 512-wide layer."""
 
+    input_norm = (0.5, 0.5)
+
     def __init__(self, config: Config, views: int) -> None:
         super().__init__()
         self.views, self.in_channels = views, config.in_channels
@@ -106,7 +108,8 @@ class DcseNet(nn.Module):
         b, v, _, h, w = x.shape
         if v != self.views:
             raise ValueError(f"this network reads {self.views} views, got {v}")
-        flat = ((x - 0.5) / 0.5).reshape(b * v, 1, h, w).expand(-1, self.in_channels, -1, -1)
+        mean, sd = self.input_norm
+        flat = ((x - mean) / sd).reshape(b * v, 1, h, w).expand(-1, self.in_channels, -1, -1)
         pooled = self.trunk(flat)[-1].mean((2, 3))
         return self.fuse(pooled.reshape(b, -1))
 

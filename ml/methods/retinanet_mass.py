@@ -96,6 +96,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 class RetinaNet(nn.Module):
     """(B, 1, 1, H, W) in [0, 1] to logits (B, N, K), codes (B, N, 4), anchors (N, 4) and an embedding (B, C)."""
 
+    input_norm = (0.25, 0.25)
+
     def __init__(self, config: Config, classes: int) -> None:
         super().__init__()
         self.in_channels, self.anchor_px = config.in_channels, config.anchor_px
@@ -107,7 +109,8 @@ class RetinaNet(nn.Module):
 
     def pyramid(self, x: Tensor) -> list[Tensor]:
         """P3..P7 of the images."""
-        grey = (x[:, 0] - 0.25) / 0.25
+        mean, sd = self.input_norm
+        grey = (x[:, 0] - mean) / sd
         _, _, c3, c4, c5 = self.trunk(grey.expand(-1, self.in_channels, -1, -1))
         return self.fpn(c3, c4, c5)
 

@@ -24,11 +24,21 @@ TARGETS: tuple[str, ...] = get_args(TargetKind)
 
 @dataclass(frozen=True, kw_only=True)
 class Init:
-    """Where the weights come from. `model_dir` is a `model/` folder of an earlier run; sha256 that of its weights."""
+    """Where the weights come from; sha256 is that of the weights, checked before they are read.
 
-    kind: Literal["none", "model_dir"] = "none"
+    `model_dir` is a `model/` folder of an earlier run. `weights_file` is a .safetensors, .pth or .pt file of another
+    network, by custom `init/weights.<suffix>`: `layout` whose names it has, `mean` and `std` the norm per channel of
+    the images that it was trained with (default: that of its family), `allow_partial` lets up to a tenth of the trunk
+    be missing.
+    """
+
+    kind: Literal["none", "weights_file", "model_dir"] = "none"
     path: str | None = None
     sha256: str | None = None
+    layout: Literal["auto", "torchvision", "timm", "own"] = "auto"
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    allow_partial: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +146,7 @@ def parse_request(document: Any) -> Request:
     _require_fold(request.data)
     if request.init.kind != "none" and not request.init.path:
         raise invalid("request_invalid", f"request.json: init.kind {request.init.kind} needs init.path")
+    _require_colour(request.init)
     return request
 
 
@@ -146,6 +157,14 @@ def _require_fold(data: Data) -> None:
         raise invalid(
             "request_invalid", "request.json: data.fold counts from 0 to data.folds - 1, of two folds or more"
         )
+
+
+def _require_colour(init: Init) -> None:
+    mean, std = init.mean, init.std
+    if (mean is None) != (std is None):
+        raise invalid("request_invalid", "request.json: init.mean and init.std come together")
+    if mean is not None and std is not None and (len(mean) != len(std) or len(std) not in (1, 3) or min(std) <= 0):
+        raise invalid("request_invalid", "request.json: init.mean and init.std are of 1 or 3 channels, std above 0")
 
 
 def read_request(run_dir: Path) -> Request:

@@ -1,4 +1,4 @@
-"""Where the weights of a run begin: from scratch, from an earlier version, or from another network's trunk."""
+"""Where the weights of a run begin: from scratch, an earlier version, another network's trunk or a weights file."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +11,7 @@ from ml.runs.errors import invalid, refused
 from ml.runs.manifest import ManifestRow
 from ml.runs.request import Request, resolve_inside
 from ml.training.checkpoints import Weights
+from ml.training.lent import Lent, load_lent, read_lent, require_taker
 from ml.training.model_folder import ModelSpec, patient_hashes, read_spec, stage_weights
 
 TRUNK = "trunk."
@@ -25,6 +26,7 @@ class Start:
     donor: ModelSpec | None = None
     weights: dict[str, Weights] = field(default_factory=dict)
     continued: bool = False
+    lent: Lent | None = None
 
 
 def find_start(
@@ -35,6 +37,8 @@ def find_start(
         return Start()
     assert request.init.path is not None
     path = resolve_inside(request.init.path, run_dir)
+    if request.init.kind == "weights_file":
+        return Start(lent=read_lent(request.init, path))
     donor = read_spec(path)
     if request.init.sha256 and request.init.sha256 != donor.weights_sha256:
         raise invalid("model_changed", "the weights of init do not have the hash that the request names")
@@ -58,7 +62,10 @@ def require_no_donor_leakage(donor: ModelSpec, rows: list[ManifestRow]) -> None:
 
 
 def load_start(network: nn.Module, stage: Stage, start: Start) -> dict[str, Any]:
-    """Put the donor's weights in; the report on what was loaded. Raises RunRefused (exit 2, `init_mismatch`)."""
+    """Put in the donor's weights, or those of a file; the report on what was loaded. Raises RunRefused (exit 2)."""
+    if start.lent is not None:
+        require_taker([(stage.name, network)], start.lent)
+        return load_lent(network, stage.name, start.lent)
     if start.donor is None:
         return {"init": "scratch"}
     given = start.weights.get(stage.name) or next(iter(start.weights.values()))
@@ -86,6 +93,6 @@ def planned_steps(stage: Stage, samples: int, start: Start) -> int:
 
 def frozen_steps(steps: int, samples: int, stage: Stage, start: Start) -> int:
     """Steps in which the heads alone move: two epochs, but at most a tenth of the plan."""
-    if start.donor is None:
+    if start.donor is None and start.lent is None:
         return 0
     return min(round(HEADS_EPOCHS * samples / stage.batch), round(HEADS_SHARE * steps))

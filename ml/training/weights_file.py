@@ -16,13 +16,14 @@ from torch import Tensor, nn
 
 from ml.blocks.backbone import Backbone
 from ml.runs.errors import invalid
-from ml.training.grey_stem import GREY_MEAN, GREY_SD, grey_stem
+from ml.training.grey_stem import GREY_MEAN, GREY_SD, own_stem
 from ml.training.layouts import IMAGENET, OWN_TRUNK, SHARED, Family, recognised, renaming, without_prefixes
 
 Weights = dict[str, Tensor]
 CONTAINERS = ("state_dict", "model")
 COUNTERS = "num_batches_tracked"  # absent from old files, and of no effect at our fixed momentum
 LEAST_SHARE = 0.9
+AS_IT_IS = "as it is"
 UNREADABLE = (OSError, RuntimeError, ValueError, KeyError, TypeError, IndexError, AttributeError, EOFError,
               UnpicklingError, SafetensorError)  # fmt: skip
 
@@ -166,11 +167,12 @@ def load_into(
     """Put a file's weights into a trunk; the account of every key.
 
     The classifier is left behind. A file of a colour network fits a trunk of one channel: `input_norm` is the mean and
-    sd by which our network norms its input (default 0.449, 0.226). Raises RunRefused (exit 2, `weights_incomplete`)
+    sd by which our network norms its input (default 0.449, 0.226); a trunk of three channels takes its stem as it is,
+    or, where `input_norm` is given, for that norm. Raises RunRefused (exit 2, `weights_incomplete`)
     where part of the trunk is missing or of another shape, unless `allow_partial`, and always below 90 %.
     """
     given, own = dict(file.weights), trunk.state_dict()
-    stem = _fit_stem(trunk, given, own, file, input_norm or (GREY_MEAN, GREY_SD))
+    stem = _fit_stem(trunk, given, own, file, input_norm)
     heads, additions = (trunk.classifier_names, trunk.additions) if isinstance(trunk, Backbone) else ((), ())
     wanted = [name for name in own if not name.startswith(heads)] if heads else list(own)
     fitting: Weights = {}
@@ -213,27 +215,31 @@ def _shaped(value: Tensor, own: Tensor) -> Tensor:
 
 
 def _fit_stem(
-    trunk: nn.Module, given: Weights, own: Weights, file: WeightsFile, input_norm: tuple[float, float]
+    trunk: nn.Module, given: Weights, own: Weights, file: WeightsFile, input_norm: tuple[float, float] | None
 ) -> str:
-    """Make a colour stem one channel wide, in `given`. Raises RunRefused (exit 2, `weights_stem`)."""
+    """Turn a colour stem, in `given`, into one for our input. Raises RunRefused (exit 2, `weights_stem`)."""
     if not isinstance(trunk, Backbone):
-        return "as it is"
+        return AS_IT_IS
     name = f"{trunk.stem_name}.weight"
     weight = given.get(name)
-    if weight is None or weight.dim() != 4 or (weight.shape[1], own[name].shape[1]) != (3, 1):
-        return "as it is"
+    if weight is None or weight.dim() != 4 or weight.shape[1] != 3:
+        return AS_IT_IS
+    channels = own[name].shape[1]
+    if channels not in (1, 3) or (channels == 3 and input_norm is None):
+        return AS_IT_IS
     mean, sd = file.colour
-    if len(mean) != 3 or len(sd) != 3 or min(sd) <= 0:
+    if len(mean) != 3 or len(sd) != 3:
         raise invalid("weights_stem", "a colour stem needs the mean and the sd of its three channels")
-    given[name], raised = grey_stem(weight.float(), mean, sd, *input_norm)
+    norm = input_norm or (GREY_MEAN, GREY_SD)
+    given[name], raised = own_stem(weight.float(), mean, sd, *norm, grey=channels == 1)
     bias, shift = f"{trunk.stem_name}.bias", f"{trunk.stem_norm_name}.running_mean"
     if bias in own and bias in given:
         given[bias] = given[bias] + raised
     elif shift in own and shift in given:
         given[shift] = given[shift] - raised
     else:
-        raise invalid("weights_stem", "a colour stem needs a bias or a BatchNorm to become grey", stem=trunk.stem_name)
-    return "colour to grey"
+        raise invalid("weights_stem", "a colour stem needs a bias or a BatchNorm to be converted", stem=trunk.stem_name)
+    return f"{'grey' if channels == 1 else 'colour'} for (x - {norm[0]:g}) / {norm[1]:g}"
 
 
 def _require(report: KeyReport, allow_partial: bool) -> None:

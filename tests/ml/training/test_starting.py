@@ -1,14 +1,17 @@
 """Starting from an earlier version: what is loaded, how long it goes on, and when it is refused."""
 
+import json
 from dataclasses import replace
 
 import pytest
 import torch
 
+from ml.blocks.backbones import backbone
 from ml.methods import get
 from ml.runs.errors import RunRefused
 from ml.runs.exits import Exit
 from ml.runs.request import Init, Request
+from ml.training.lent import load_lent, require_taker
 from ml.training.model_folder import ModelSpec, load_model, plain_config, save_model, trained_on
 from ml.training.selection import reduced, usable_rows
 from ml.training.starting import find_start, frozen_steps, load_start, planned_steps
@@ -102,3 +105,68 @@ def test_a_share_of_the_training_patients_leaves_the_others_whole(a_row):
     assert sum(row.split == "train" for row in kept) == 8
     assert sum(row.split == "test" for row in kept) == 4
     assert reduced(rows, REQUEST.data, seed=0) == rows
+
+
+def weights_file(folder, name="tiny_resnet_bottleneck", **options):
+    """A colour network's file, as a trainer of another house would leave it."""
+    (folder / "init").mkdir(exist_ok=True)
+    torch.manual_seed(7)
+    donor = backbone(name, in_channels=3, classes=1000, **options)
+    torch.save({"state_dict": {f"module.{k}": v for k, v in donor.state_dict().items()}}, folder / "init" / "w.pth")
+    return donor
+
+
+def from_file(tmp_path, **init):
+    request = replace(REQUEST, init=Init(kind="weights_file", path="init/w.pth", **init))
+    return start_of(tmp_path, [], request)
+
+
+def single_view():
+    method = get("dcse_resnet50")
+    (stage,) = method.stages(method.configured("tiny", {"views": "single"}), method.labels(()))
+    return stage.build(), stage
+
+
+def test_a_weights_file_fills_the_trunk_for_the_input_that_the_network_norms(tmp_path):
+    donor = weights_file(tmp_path)
+    network, stage = single_view()
+    start = from_file(tmp_path)
+    report = load_start(network, stage, start)
+    assert (report["init"], report["family"], report["layout"], report["share"]) == (
+        "weights_file", "resnet", "torchvision", 1.0,
+    )  # fmt: skip
+    assert (report["missing"], report["dropped"]) == ([], ["fc.weight", "fc.bias"])
+    assert report["stem"] == "grey for (x - 0.5) / 0.5"
+    assert len(report["fresh"]) == 20, "the gates are this method's own"
+    assert torch.equal(network.trunk.layer4[0].conv3.weight, donor.layer4[0].conv3.weight)
+    json.dumps(report, allow_nan=False)
+    assert frozen_steps(240, 100, stage, start) > 0
+    assert planned_steps(stage, 100, start) == stage.steps
+
+
+def test_a_file_with_another_hash_or_of_another_shape_is_refused(tmp_path):
+    weights_file(tmp_path)
+    with pytest.raises(RunRefused) as error:
+        from_file(tmp_path, sha256="0" * 64)
+    assert error.value.code == "model_changed"
+    weights_file(tmp_path, "tiny_resnet_basic")
+    network, stage = single_view()
+    with pytest.raises(RunRefused) as error:
+        load_start(network, stage, from_file(tmp_path))
+    assert (error.value.exit, error.value.code) == (Exit.INVALID_REQUEST, "weights_incomplete")
+
+
+def test_a_file_that_no_stage_can_use_is_refused_and_one_that_another_stage_uses_is_not(tmp_path):
+    weights_file(tmp_path, "tiny_vgg16")
+    lent = from_file(tmp_path).lent
+    network, stage = single_view()
+    with pytest.raises(RunRefused) as error:
+        require_taker([(stage.name, network), ("segment", torch.nn.Conv2d(1, 1, 1))], lent)
+    assert error.value.code == "init_mismatch"
+    taker = torch.nn.Module()
+    taker.trunk = backbone("tiny_vgg16")
+    require_taker([(stage.name, network), ("classify", taker)], lent)
+    report = load_lent(network, stage.name, lent)
+    assert report == {
+        "init": "scratch", "weights_file": "the file is of the family vgg16, the trunk of resnet",
+    }  # fmt: skip

@@ -15,7 +15,7 @@ from ml.blocks.channel_gate import ChannelGate
 from ml.blocks.mobilenet_v2 import PLAN
 from ml.runs.errors import RunRefused
 from ml.runs.exits import Exit
-from ml.training.grey_stem import grey_stem
+from ml.training.grey_stem import own_stem
 from ml.training.layouts import HALF, IMAGENET
 from ml.training.weights_file import load_into, read_weights, understood
 
@@ -164,7 +164,7 @@ def test_a_grey_stem_says_what_the_colour_stem_says_inside_the_border(name, norm
     donor = colour_net(name)
     file = understood(donor.state_dict())
     grey = backbone(name).eval()
-    assert load_into(grey, file, input_norm=input_norm).stem == "colour to grey"
+    assert load_into(grey, file, input_norm=input_norm).stem.startswith("grey for")
     colour, ours = _seen(donor, grey, norm, file.colour, input_norm)
     inner = slice(4, -4)
     torch.testing.assert_close(ours[:, :, inner, inner], colour[:, :, inner, inner], rtol=1e-4, atol=1e-4)
@@ -195,9 +195,22 @@ def test_without_padding_in_the_stem_the_whole_networks_agree_to_the_edge(name):
     torch.testing.assert_close(grey.embed((image - 0.449) / 0.226), donor.embed(colour), rtol=1e-3, atol=1e-4)
 
 
+def test_a_trunk_of_three_channels_keeps_its_stem_unless_it_says_how_it_norms():
+    donor = colour_net("tiny_alexnet_caffe")
+    file = understood(donor.state_dict())
+    ours = backbone("tiny_alexnet_caffe", in_channels=3).eval()
+    assert load_into(ours, file).stem == "as it is"
+    assert torch.equal(ours.features[0].weight, donor.features[0].weight)
+    assert load_into(ours, file, input_norm=(0.5, 0.5)).stem == "colour for (x - 0.5) / 0.5"
+    image = torch.rand(2, 1, 96, 96, generator=torch.Generator().manual_seed(4))
+    colour = torch.cat([(image - m) / s for m, s in zip(*file.colour, strict=True)], 1)
+    copied = ((image - 0.5) / 0.5).expand(-1, 3, -1, -1)
+    torch.testing.assert_close(ours.embed(copied), donor.embed(colour), rtol=1e-3, atol=1e-4)
+
+
 def test_the_rule_of_the_stem_is_the_written_one():
     weight = torch.arange(1.0, 13.0).reshape(1, 3, 2, 2)
-    made, raised = grey_stem(weight, *IMAGENET)
+    made, raised = own_stem(weight, *IMAGENET)
     mean, sd = IMAGENET
     expected = 0.226 * sum(weight[:, c] / sd[c] for c in range(3))
     torch.testing.assert_close(made[:, 0], expected)
@@ -306,7 +319,7 @@ def test_our_own_colour_model_must_say_how_it_was_normed():
     state = {f"main.trunk.{key}": value for key, value in state_of(in_channels=3).items()}
     assert code_of(lambda: load_into(backbone("tiny_resnet_basic"), understood(state))) == "weights_stem"
     file = understood(state, mean=(0.5,) * 3, sd=(0.5,) * 3)
-    assert load_into(backbone("tiny_resnet_basic"), file).stem == "colour to grey"
+    assert load_into(backbone("tiny_resnet_basic"), file).stem == "grey for (x - 0.449) / 0.226"
 
 
 class Planted:
