@@ -6,6 +6,7 @@ import secrets
 from pathlib import Path
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 SECRET_BYTES = 32
 
@@ -19,7 +20,10 @@ def read_or_make(folder: Path, name: str) -> str:
     given = os.environ.get(f"MAMMOLOOP_SECRET_{name.upper().replace('-', '_')}")
     if given:
         return given
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ImproperlyConfigured(f"The folder {folder} cannot be made: {error.strerror}.") from error
     path = folder / name
     if not path.exists():
         _create(path, base64.urlsafe_b64encode(secrets.token_bytes(SECRET_BYTES)).decode())

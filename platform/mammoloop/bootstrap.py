@@ -26,6 +26,11 @@ PYTHON = (3, 11)
 NODE = 20
 FREE_GB = 5
 
+# Here, and in words that Python 3.6 reads: an older one stops at the types of the functions below.
+if sys.version_info < PYTHON:
+    _found = ".".join(map(str, sys.version_info[:3]))
+    sys.exit(f"[setup] MammoLoop needs Python 3.11 or newer, and this is {_found}: run make with PYTHON=python3.12.")
+
 
 class Refused(Exception):
     """This machine lacks something; the text says what, in one sentence."""
@@ -36,15 +41,15 @@ def say(text: str) -> None:
 
 
 def check_machine() -> None:
-    """Raises Refused for a Python, Node or disk that will not do."""
-    if sys.version_info < PYTHON:
-        found = ".".join(map(str, sys.version_info[:3]))
-        raise Refused(f"MammoLoop needs Python 3.11 or newer, and this is {found}: run make with PYTHON=python3.12.")
+    """Raises Refused for a Node that will not do."""
     node = shutil.which("node")
     if node is None or shutil.which("npm") is None:
         raise Refused(f"MammoLoop needs Node {NODE} or newer with npm, and none was found on the path.")
-    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    if int(version.lstrip("v").split(".")[0]) < NODE:
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    major = version.lstrip("v").split(".")[0]
+    if not major.isdecimal():
+        raise Refused(f"MammoLoop needs Node {NODE} or newer, and {node} does not say which it is.")
+    if int(major) < NODE:
         raise Refused(f"MammoLoop needs Node {NODE} or newer, and this is {version}.")
 
 
@@ -131,9 +136,8 @@ def install_frontend() -> None:
         )
         stamp.write_text(locked)
     sources = [file for file in (FRONTEND / "src").rglob("*") if file.is_file()]
-    sources += [
-        file for name in ("index.html", "vite.config.ts", "package-lock.json") if (file := FRONTEND / name).exists()
-    ]
+    beside = [FRONTEND / name for name in ("index.html", "vite.config.ts", "package-lock.json")]
+    sources += [file for file in beside if file.exists()]
     built, of = FRONTEND / "dist" / ".stamp", digest(*sources)
     if not is_done(built, of):
         run(["npm", "run", "--silent", "build"], cwd=FRONTEND, what="built the pages")

@@ -1,6 +1,7 @@
 """Start everything, say so, stay, and end everything in order."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -30,7 +31,8 @@ def say(text: str) -> None:
 def check_disk() -> None:
     free = shutil.disk_usage(settings.VAR_DIR).free / 2**30
     if free < FREE_GB:
-        raise CannotStart(f"MammoLoop needs {FREE_GB} GB of free disk to run, and {free:.1f} GB are left.")
+        where = settings.VAR_DIR
+        raise CannotStart(f"MammoLoop needs {FREE_GB} GB of free disk to run, and {free:.1f} GB are left in {where}.")
 
 
 def check_port(bind: str, port: int) -> None:
@@ -38,8 +40,18 @@ def check_port(bind: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((bind, port))
+        except OverflowError as error:
+            raise CannotStart(f"There is no port {port}: say one from 1024 to 65535.") from error
         except OSError as error:
-            raise CannotStart(f"Port {port} is in use: say another one with PORT={port + 1}.") from error
+            raise CannotStart(_why_not(error, bind, port)) from error
+
+
+def _why_not(error: OSError, bind: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {port} is in use: say another one with PORT={port + 1}."
+    if error.errno == errno.EACCES:
+        return f"Port {port} is not for everybody: say one from 1024 to 65535."
+    return f"{bind} is no address of this machine: say BIND=127.0.0.1, or 0.0.0.0 for all of its addresses."
 
 
 @contextlib.contextmanager
@@ -67,7 +79,7 @@ def run(*, bind: str, port: int, prepare: Callable[[], None], when_ready: Callab
         for name in end_leftovers(settings.VAR_DIR):
             say(f"ended {name}, left over from a start that was killed")
         check_port(bind, port)
-        specs = processes.embedded(bind=bind, port=port, worker_queues=settings.ENV["WORKER_CPU_QUEUES"])
+        specs = _specs(bind, port)
         supervisor = Supervisor(specs, folder=settings.VAR_DIR, say=say)
         supervisor.handle_signals()
         try:
@@ -83,6 +95,13 @@ def run(*, bind: str, port: int, prepare: Callable[[], None], when_ready: Callab
             _give_back()
             say("stopped")
     return 0
+
+
+def _specs(bind: str, port: int) -> list[ProcessSpec]:
+    try:
+        return processes.embedded(bind=bind, port=port, worker_queues=settings.ENV["WORKER_CPU_QUEUES"])
+    except processes.NoBroker as error:
+        raise CannotStart(str(error)) from error
 
 
 def _start(supervisor: Supervisor, specs: Sequence[ProcessSpec], prepare: Callable[[], None]) -> None:
