@@ -21,6 +21,8 @@ from ml.evaluation.intervals import described, percentile
 Floats = npt.NDArray[np.float64]
 Figure = Callable[[Floats], Floats]
 Rows = list[dict[str, Any]]
+CELLS_AT_ONCE = 1_000_000
+"""Weights (draws x units) that a figure is given at once, 8 MB."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,10 @@ def rows_of(
         folds = scope.folds
         model, baselines = within_folds(model, folds), {k: within_folds(f, folds) for k, f in baselines.items()}
         params |= {"folds": len(np.unique(folds)), "over_folds": "mean"}
-    own = _Series(model(ones)[0], model(scope.weights))
+    own = _Series(model(ones)[0], _drawn(model, scope.weights))
     rows = [_row(scope, name + suffix, name, "model", None, own, why_null, params)]
     for baseline, figure in baselines.items():
-        other = _Series(figure(ones)[0], figure(scope.weights))
+        other = _Series(figure(ones)[0], _drawn(figure, scope.weights))
         gap = _Series(own.value - other.value, own.draws - other.draws)
         for series, found in (("baseline", other), ("difference", gap)):
             full = f"{series}:{baseline}:{name}{suffix}"
@@ -117,6 +119,12 @@ def point_row(scope: Scope, name: str, value: float | None, why_null: str = "", 
     row = _bare(scope, name, name, "model", None) | {"value": value, "ci": None, "ci_method": None}
     row["params"] = {**scope.params, **params}
     return row if value is not None else row | {"reason": why_null}
+
+
+def _drawn(figure: Figure, weights: Floats) -> Floats:
+    """The figure of all draws, some at a time: a curve of every draw at once would not fit in memory."""
+    some = max(1, CELLS_AT_ONCE // max(weights.shape[1], 1))
+    return np.concatenate([figure(weights[i : i + some]) for i in range(0, len(weights), some)])
 
 
 @dataclass(frozen=True)

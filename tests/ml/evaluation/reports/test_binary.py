@@ -299,3 +299,14 @@ def test_a_target_that_is_not_yes_or_no_is_refused():
     rows, predictions = a_study()
     with pytest.raises(ValueError, match="tissue"):
         run(rows, predictions, target="tissue")
+
+
+def test_draws_taken_a_few_at_a_time_are_the_same_draws(monkeypatch):
+    data = a_study()
+    whole = run(*data)
+    monkeypatch.setattr("ml.evaluation.reports.rows.CELLS_AT_ONCE", 300)
+    for row, other in zip(run(*data).metrics, whole.metrics, strict=True):
+        assert (row["name"], row["value"], row["ci"]) == (
+            other["name"],
+            *(pytest.approx(other[k]) for k in ("value", "ci")),
+        )
