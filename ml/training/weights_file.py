@@ -65,7 +65,7 @@ class KeyReport:
 
     def document(self) -> dict[str, Any]:
         """As JSON, for environment.json."""
-        document = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        document = {name: sorted(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
         return {**document, "loaded": len(self.loaded)}
 
 

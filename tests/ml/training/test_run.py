@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file
+from safetensors.torch import save_file
 
+from ml.blocks.backbones import backbone
 from ml.runs.events import read_events
 from ml.runs.exits import Exit
 from ml.runs.folder import RunFolder
@@ -261,3 +263,25 @@ def test_an_unknown_option_of_the_method_or_of_the_pixels_is_refused(a_folder):
     (run / "request.json").write_text(json.dumps(document))
     assert ml(run) == Exit.INVALID_REQUEST
     assert ml(run, "score") == Exit.INVALID_REQUEST  # the folder asks for train
+
+
+def test_a_run_that_starts_from_a_weights_file_accounts_for_its_keys_in_the_environment(a_folder):
+    run = a_folder("transfer", init=Init(kind="weights_file", path="init/weights.safetensors"))
+    (run / "init").mkdir()
+    torch.manual_seed(0)
+    save_file(
+        backbone("tiny_resnet_bottleneck", in_channels=3, classes=9).state_dict(), run / "init/weights.safetensors"
+    )
+    assert run_folder(run, command="train") == Exit.FINISHED
+    report = json.loads(RunFolder(run).environment.read_text())["stages"]["main"]
+    assert (report["init"], report["layout"], report["share"]) == ("weights_file", "torchvision", 1.0)
+    assert (report["missing"], report["unexpected"], report["dropped"]) == ([], [], ["fc.bias", "fc.weight"])
+    assert report["sha256"] == hashlib.sha256((run / "init/weights.safetensors").read_bytes()).hexdigest()
+
+
+def test_a_weights_file_of_another_network_ends_the_run_before_it_learns(a_folder):
+    run = a_folder("misfit", init=Init(kind="weights_file", path="init/weights.safetensors"))
+    (run / "init").mkdir()
+    save_file(backbone("tiny_vgg16", classes=9).state_dict(), run / "init/weights.safetensors")
+    assert run_folder(run, command="train") == Exit.INVALID_REQUEST
+    assert events_of(run)[-1]["code"] == "init_mismatch"

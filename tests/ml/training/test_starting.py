@@ -135,7 +135,7 @@ def test_a_weights_file_fills_the_trunk_for_the_input_that_the_network_norms(tmp
     assert (report["init"], report["family"], report["layout"], report["share"]) == (
         "weights_file", "resnet", "torchvision", 1.0,
     )  # fmt: skip
-    assert (report["missing"], report["dropped"]) == ([], ["fc.weight", "fc.bias"])
+    assert (report["missing"], report["dropped"]) == ([], ["fc.bias", "fc.weight"])
     assert report["stem"] == "grey for (x - 0.5) / 0.5"
     assert len(report["fresh"]) == 20, "the gates are this method's own"
     assert torch.equal(network.trunk.layer4[0].conv3.weight, donor.layer4[0].conv3.weight)
