@@ -58,6 +58,10 @@ class AlexNet(Backbone):
         super().__init__()
         self.in_channels, self.plan = in_channels, plan
         self.features = nn.Sequential(*_features(plan, in_channels))
+        convolutions = [n for n, module in enumerate(self.features) if isinstance(module, nn.Conv2d)]
+        self.stage_prefixes = [*((f"features.{n}.",) for n in convolutions[1:]), ("classifier.1.",), ("classifier.4.",)]
+        if plan.lrn:
+            self.stage_prefixes[-2:] = [("classifier.0.",), ("classifier.3.",)]
         last = plan.widths[-1]
         self.widths = [last]
         hidden = plan.hidden

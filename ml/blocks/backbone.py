@@ -5,6 +5,7 @@ without renaming. The class attributes say where the stem and the classifier are
 and for the report on a loaded file (`ml.training.weights_file`).
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ class Backbone(nn.Module):
 
     `stem_name` is the first convolution, `stem_norm_name` the BatchNorm that can take up a shift of its output (None:
     the convolution has a bias), `classifier_names` are the prefixes of what a transfer leaves behind,
-    `additions` those of parts that a published file lacks.
+    `additions` those of parts that a published file lacks, `stage_prefixes` those of each stage's weights.
     """
 
     stem_name: ClassVar[str]
@@ -24,6 +25,7 @@ class Backbone(nn.Module):
     additions: ClassVar[tuple[str, ...]] = ("gates.",)
     widths: list[int]
     in_channels: int
+    stage_prefixes: list[tuple[str, ...]]
 
     @property
     def feature_width(self) -> int:
@@ -34,6 +36,11 @@ class Backbone(nn.Module):
     def embed_width(self) -> int:
         """Length of the vector that `embed` gives; that of the last map unless hidden layers follow it."""
         return self.feature_width
+
+    def stage_of(self, name: str) -> int:
+        """How deep a weight lies: 0 in the stem, then the number of its stage; for rates that fall with depth."""
+        found = [n for n, prefixes in enumerate(self.stage_prefixes, start=1) if name.startswith(prefixes)]
+        return found[0] if found and not name.startswith(f"{self.stem_name}.") else 0
 
     def summary(self, last: Tensor) -> Tensor:
         """The last map (N, C, h, w) to the vector before the classifier, (N, embed_width)."""
@@ -50,6 +57,12 @@ class Backbone(nn.Module):
     def logits(self, x: Tensor) -> Tensor:
         """(N, I, H, W) to (N, classes)."""
         return self.head()(self.embed(x))
+
+
+def between(first: int, ends: Sequence[int]) -> list[tuple[str, ...]]:
+    """Prefixes of `features.n` for stages that end at these numbers, the first of which begins at `first`."""
+    starts = [first, *(end + 1 for end in ends[:-1])]
+    return [tuple(f"features.{n}." for n in range(a, b + 1)) for a, b in zip(starts, ends, strict=True)]
 
 
 def linear_or_none(width: int, classes: int | None) -> nn.Linear | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
-from ml.blocks.backbone import Backbone, required
+from ml.blocks.backbone import Backbone, between, required
 from ml.blocks.convnext_block import ChannelNorm, ConvNeXtBlock
 
 STEM_PATCH = 4
@@ -41,6 +41,9 @@ class ConvNeXt(Backbone):
             rates = [drop * (before + n) / max(1, total - 1) for n in range(depth)]
             layers.append(nn.Sequential(*(ConvNeXtBlock(width, drop=rate) for rate in rates)))
             before += depth
+        # A stride belongs to the stage that it opens; the final norm to the last one.
+        self.stage_prefixes = between(1, range(1, 2 * len(dims), 2))
+        self.stage_prefixes[-1] += ("classifier.0.",)
         self.features = nn.Sequential(*layers)
         self.classifier = nn.Sequential(ChannelNorm(dims[-1]), nn.Flatten(1))
         if classes is not None:

@@ -42,6 +42,8 @@ class DenseNet(Backbone):
             if n < len(layers):
                 parts[f"transition{n}"] = Transition(width)
                 width //= 2
+        self.stage_prefixes = [(f"features.denseblock{n}.", f"features.transition{n}.") for n in range(1, len(layers))]
+        self.stage_prefixes.append((f"features.denseblock{len(layers)}.", "features.norm5."))
         parts["norm5"] = nn.BatchNorm2d(width)
         self.features = nn.Sequential(parts)
         self.classifier = linear_or_none(width, classes)

@@ -170,6 +170,7 @@ class InceptionV3(Backbone):
             self._stages.append([f"Mixed_{name}" for name, _ in stage])
             channels = self._add(stage, channels)
             self.widths.append(channels)
+        self.stage_prefixes = [tuple(f"{name}." for name in names) for names in self._stages]
         self.AuxLogits = (
             AuxiliaryHead(self.widths[1], classes, (w(128), w(768))) if aux and classes is not None else None
         )

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ml.blocks.backbone import Backbone, linear_or_none, required
+from ml.blocks.backbone import Backbone, between, linear_or_none, required
 from ml.blocks.inception_parts import AuxiliaryHead, ConvBnRelu, WideBlock
 from ml.blocks.norm import start_from_scratch
 
@@ -190,6 +190,7 @@ class InceptionV4(Backbone):
 
         self.in_channels = in_channels
         layers, channels = (short_stem if plan.short else full_stem)(in_channels, w)
+        first = len(layers)
         self.widths = []
         self._gate_of: dict[int, int] = {}
         self._ends: list[int] = []
@@ -210,6 +211,7 @@ class InceptionV4(Backbone):
                 layers.append(block)
             self._ends.append(len(layers) - 1)
             self.widths.append(channels)
+        self.stage_prefixes = between(first, self._ends)
         self.features = nn.Sequential(*layers)
         self.gates = nn.ModuleList([gate(c) for c in gated] if gate else [])
         self.auxiliary_head = (

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
-from ml.blocks.backbone import Backbone, required
+from ml.blocks.backbone import Backbone, between, required
 from ml.blocks.dropout import HeldDropout
 from ml.blocks.inverted_residual import InvertedResidual, conv_norm_relu6
 from ml.blocks.norm import start_from_scratch
@@ -59,6 +59,7 @@ class MobileNetV2(Backbone):
         layers.append(conv_norm_relu6(channels, final, 1))
         self._ends.append(len(layers) - 1)
         self.widths.append(final)
+        self.stage_prefixes = between(1, self._ends)
         self.features = nn.Sequential(*layers)
         self.classifier = (
             None if classes is None else nn.Sequential(HeldDropout(final, DROPOUT), nn.Linear(final, classes))

@@ -55,6 +55,7 @@ class ResNet(Backbone):
                 channels = planes * block.expansion
             self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
             self.widths.append(channels)
+        self.stage_prefixes = [(f"layer{n}.", f"gates.{n}.") for n in range(1, len(self.widths))]
         self.gates = nn.ModuleList([gate(c) for c in self.widths] if gate else [])
         self.fc = linear_or_none(channels, classes)
         start_from_scratch(self)

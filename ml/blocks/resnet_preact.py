@@ -47,6 +47,7 @@ class ResNetV2(Backbone):
                 channels = planes * PreActBottleneck.expansion
             self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
             self.widths.append(channels)
+        self.stage_prefixes = [(f"layer{n}.",) for n in range(1, len(depths))] + [(f"layer{len(depths)}.", "norm.")]
         self.norm = norm_layer(norm, channels)
         self.fc = linear_or_none(channels, classes)
         start_from_scratch(self)
@@ -99,6 +100,8 @@ class ResNet22(Backbone):
                 channels = planes
             self.layer_list.append(nn.Sequential(*made))
             self.widths.append(channels)
+        self.stage_prefixes = [(f"layer_list.{n}.",) for n in range(stages - 1)]
+        self.stage_prefixes.append((f"layer_list.{stages - 1}.", "final_bn."))
         self.final_bn = norm_layer(norm, channels)
         self.fc = linear_or_none(channels, classes)
         start_from_scratch(self)

@@ -29,16 +29,19 @@ class VGG16(Backbone):
         self.in_channels, self.hidden = in_channels, hidden
         layers: list[nn.Module] = []
         channels = in_channels
-        self.widths = []
+        self.widths, self.stage_prefixes = [], []
         for factor, convolutions in STAGES:
+            first = len(layers)
             for _ in range(convolutions):
                 layers += [nn.Conv2d(channels, width * factor, 3, padding=1), nn.ReLU(inplace=True)]
                 channels = width * factor
+            self.stage_prefixes.append(tuple(f"features.{n}." for n in range(first, len(layers))))
             layers.append(nn.MaxPool2d(2))
             self.widths.append(channels)
         self.features = nn.Sequential(*layers)
         self.classifier = nn.Sequential()
         if hidden is not None:
+            self.stage_prefixes += [("classifier.0.",), ("classifier.3.",)]
             flat = channels * CELLS * CELLS
             self.classifier.extend([nn.Linear(flat, hidden), nn.ReLU(), HeldDropout(hidden, 0.5)])
             self.classifier.extend([nn.Linear(hidden, hidden), nn.ReLU(), HeldDropout(hidden, 0.5)])

@@ -275,3 +275,21 @@ def test_names_are_one_to_one():
     assert len(NAMES) == len(set(NAMES))
     with pytest.raises(KeyError):
         backbone("resnet19")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_weight_of_a_trunk_lies_in_the_stem_or_in_one_stage(name):
+    network = on_meta(name)
+    depth = [network.stage_of(key) for key, _ in network.named_parameters()]
+    assert depth == sorted(depth), "weights are listed from the stem on"
+    assert depth[0] == 0
+    assert set(depth) - {0} == set(range(1, len(network.stage_prefixes) + 1))
+
+
+def test_stages_are_those_of_the_paper():
+    network = on_meta("mobilenet_v2")
+    of = {n: network.stage_of(f"features.{n}.conv.0.0.weight") for n in range(1, 18)}
+    assert [n for n in of if of[n] != of.get(n - 1, of[n])] == [2, 4, 7, 14]  # where the strides are
+    assert on_meta("convnext_t").stage_of("features.4.1.weight") == 3
+    assert on_meta("vgg16").stage_of("features.28.weight") == 5
+    assert on_meta("resnet22").stage_of("final_bn.weight") == 5
