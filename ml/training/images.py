@@ -25,7 +25,9 @@ MAX_UNREADABLE = 0.01
 
 
 class StoredImages:
-    """Images under `root`, prepared by `config`, cached under `cache`."""
+    """Images under `root`, prepared by `config`, cached under `cache`; those used last are kept in memory too."""
+
+    memory_bytes = MEMORY_BYTES
 
     def __init__(self, root: Path, cache: Path, config: PixelsConfig, variation: AugmentConfig, warn: Warn) -> None:
         self.root, self.config, self.variation, self.warn = root, config, variation, warn
@@ -104,7 +106,7 @@ class StoredImages:
             if key not in self._memory:
                 self._memory[key] = image
                 self._bytes += _bytes(image)
-            while self._bytes > MEMORY_BYTES and len(self._memory) > 1:
+            while self._bytes > self.memory_bytes and len(self._memory) > 1:
                 _, old = self._memory.popitem(last=False)
                 self._bytes -= _bytes(old)
 

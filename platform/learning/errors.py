@@ -80,6 +80,13 @@ class ChildKilled(Unavailable):
     cure = "It is tried again and goes on from its last checkpoint; if it stays, choose a smaller size."
 
 
+class ChildStalled(Unavailable):
+    """The training stood still: its process gave no sign of life for minutes and was ended."""
+
+    code = "learning.child_stalled"
+    cure = "It is tried again and goes on from its last checkpoint; if it stays, look at the worker's disk and memory."
+
+
 class ChildFailed(Conflict):
     """The learner stopped with an error of its own."""
 

@@ -5,6 +5,7 @@ checkpoint and leaves, so a killed worker leaves no orphan.
 """
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -12,9 +13,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any, Protocol
 
 import ml
+from learning.errors import ChildStalled
 from ml.runs.events import read_events
 
 Event = Mapping[str, Any]
@@ -32,6 +35,12 @@ class Patience:
     sigterm: float = 20.0
     #: The whole worker must be gone in 20 s when it is stopped.
     give_back: float = 14.0
+    #: A heart that stops beating for so long belongs to a process that hangs: it is ended and tried again.
+    frozen: float = 300.0
+    #: The same before its first beat: loading the libraries takes minutes on a busy machine.
+    starting: float = 900.0
+    #: It lives and has made no step for so long: somebody is told, for it may still be right.
+    still: float = 1800.0
 
 
 PATIENCE = Patience()
@@ -45,6 +54,9 @@ class Watch(Protocol):
 
     def check(self) -> None:
         """Raises to stop the child: see `Stop`."""
+
+    def still(self, seconds: float, where: str) -> None:
+        """The child lives and has not moved for so long; told once for each stand-still."""
 
 
 class StopChild(Exception):
@@ -92,11 +104,13 @@ def supervise(
     log = run_dir / "logs" / "stdout.txt"
     log.parent.mkdir(parents=True, exist_ok=True)
     reader = _Events(run_dir / "events.jsonl", watch, offset)
+    pulse = _Pulse(run_dir / "heartbeat.json", watch, patience)
     with log.open("ab") as out, _child(command, run_dir, env, out) as child:
         try:
             while child.poll() is None:
                 reader.poll()
                 watch.check()
+                pulse.feel(reader.offset)
                 _cap(log)
                 _wait(child, patience.poll)
         except StopChild as order:
@@ -118,6 +132,42 @@ class _Events:
         new, self.offset = read_events(self.path, self.offset)
         if new:
             self.watch.events(list(new))
+
+
+@dataclass
+class _Pulse:
+    """Whether the child moves, by its heartbeat and its events: a stall has no exit code."""
+
+    path: Path
+    watch: Watch
+    patience: Patience
+
+    def __post_init__(self) -> None:
+        self.beat, self.place = self._read(), ("", 0, 0)
+        self.beat_at = self.moved_at = monotonic()
+        self.told, self.begun = False, False
+
+    def _read(self) -> Mapping[str, Any]:
+        # Replaced as a whole by the child, so what is there is whole; before its first beat there is none.
+        try:
+            found: Mapping[str, Any] = json.loads(self.path.read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return found
+
+    def feel(self, offset: int) -> None:
+        """Look once. Raises StopChild where the process hangs."""
+        now, beat = monotonic(), self._read()
+        if beat != self.beat:
+            self.beat, self.beat_at, self.begun = beat, now, True
+        place = (str(beat.get("stage", "")), int(beat.get("step", 0)), offset)
+        if place != self.place:
+            self.place, self.moved_at, self.told = place, now, False
+        if now - self.beat_at > (self.patience.frozen if self.begun else self.patience.starting):
+            raise StopChild("kill", ChildStalled(seconds=round(now - self.beat_at), stage=place[0], step=place[1]))
+        if now - self.moved_at > self.patience.still and not self.told:
+            self.told = True
+            self.watch.still(now - self.moved_at, f"{place[0] or 'start'}, step {place[1]}")
 
 
 @contextlib.contextmanager

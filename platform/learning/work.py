@@ -55,6 +55,12 @@ class JobWatch:
             if event["type"] == "failed":
                 self.last_failure = event
 
+    def still(self, seconds: float, where: str) -> None:
+        """Say on the job's page and in its log that nothing has moved for long."""
+        text = f"no step for {seconds / 60:.0f} min ({where})"
+        self.ctx.log(f"warning: {text}; it goes on, and may be cancelled")
+        self.ctx.progress(self.ctx.job.done, self.ctx.job.total, text)
+
     def check(self) -> None:
         """Raises StopChild when the job was cancelled, given back, or belongs to somebody else by now."""
         try:

@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image as Picture
 
+from learning.errors import ChildStalled
 from learning.supervise import Patience, StopChild, environment, supervise
 from ml.datasets import mini_mias
 from ml.runs.exits import Exit
@@ -29,6 +31,7 @@ class Seen:
 
     def __init__(self, until=None, how="cancel", act=None):
         self.all, self.until, self.how, self.act = [], until, how, act
+        self.stills = []
 
     def events(self, new):
         self.all += new
@@ -40,6 +43,9 @@ class Seen:
                 act(self.all[0]["pid"])
             elif self.how:
                 raise StopChild(self.how, Stopped())
+
+    def still(self, seconds, where):
+        self.stills.append((seconds, where, len(self.all)))
 
 
 class Stopped(Exception):
@@ -80,8 +86,8 @@ def order(folder, *, steps, **more):
     write_request(folder, request)
 
 
-def train(folder, watch):
-    return supervise("train", folder, watch, env=environment(threads=1, gpu=None), patience=FAST)
+def train(folder, watch, patience=FAST):
+    return supervise("train", folder, watch, env=environment(threads=1, gpu=None), patience=patience)
 
 
 def gone(pid):
@@ -113,6 +119,28 @@ def test_a_child_that_was_killed_is_started_again_and_finishes(run_dir):
     assert read_result(run_dir) is not None
 
 
+@pytest.mark.trap(45)
+def test_a_child_that_hangs_is_ended_with_a_sentence_and_can_be_resumed(run_dir):
+    """Stopped as a machine that swaps or a disk that is gone stops it: alive for the system, and no sign of life."""
+    order(run_dir, steps=100_000)
+    hung = Seen(until="stage_started", how=None, act=lambda pid: os.kill(pid, signal.SIGSTOP))
+    with pytest.raises(ChildStalled) as raised:
+        train(run_dir, hung, replace(FAST, frozen=12))
+    assert gone(hung.all[0]["pid"]) and raised.value.transient
+    assert raised.value.detail["seconds"] >= 12 and "no sign of life" in raised.value.sentence
+    order(run_dir, steps=25)
+    assert train(run_dir, Seen()) == Exit.FINISHED
+
+
+@pytest.mark.trap(45)
+def test_a_stand_still_is_told_once_and_ends_nothing(run_dir):
+    """Loading the libraries takes longer than a fifth of a second: so far it makes no step, and says nothing."""
+    watch = Seen()
+    assert train(run_dir, watch, replace(FAST, still=0.2)) == Exit.FINISHED
+    [(seconds, where, _)] = [said for said in watch.stills if said[2] == 0]  # before the first event
+    assert seconds > 0.2 and where == "start, step 0"
+
+
 def test_a_cancelled_child_says_so_and_can_be_resumed(run_dir):
     with pytest.raises(Stopped):
         train(run_dir, Seen(until="stage_started", how="cancel"))
@@ -136,6 +164,7 @@ def test_a_worker_that_is_killed_leaves_no_orphan(run_dir):
     code = (
         "import sys; from pathlib import Path; from learning.supervise import *\n"
         "class Quiet:\n    def events(self, new): print(new[0].get('pid'), flush=True)\n    def check(self): pass\n"
+        "    def still(self, seconds, where): pass\n"
         f"supervise('train', Path({str(run_dir)!r}), Quiet(), env=environment(threads=1, gpu=None))"
     )
     worker = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
