@@ -14,7 +14,7 @@ dropout 0.3 before the last layer, for Monte-Carlo passes; the sampler balances 
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -22,12 +22,26 @@ import torch
 from torch import Tensor, nn
 
 from ml.blocks.channel_gate import ChannelGate
-from ml.blocks.dropout import HeldDropout, held
+from ml.blocks.dropout import HeldDropout
 from ml.blocks.losses import soft_cross_entropy
 from ml.blocks.norm import Norm
 from ml.blocks.residual import Bottleneck
 from ml.blocks.resnet import ResNet
-from ml.methods.spec import Batch, Inference, Inputs, MethodSpec, Optimiser, Prediction, Serves, Stage
+from ml.methods.answering import classified, over_passes
+from ml.methods.spec import (
+    Aim,
+    Batch,
+    Inference,
+    Inputs,
+    MethodSpec,
+    Modules,
+    Optimiser,
+    Outputs,
+    Prediction,
+    Reads,
+    Serves,
+    Stage,
+)
 from ml.runs.manifest import ManifestRow
 from ml.runs.needs import Need
 
@@ -122,7 +136,7 @@ def loss(config: Config) -> Any:
     """Cross-entropy against the readers' shares, smoothed; the mean over the batch."""
     weights = None if config.class_weights is None else torch.tensor(config.class_weights)
 
-    def density_loss(outputs: Mapping[str, Any], batch: Batch) -> dict[str, Tensor]:
+    def density_loss(outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
         target = batch.targets["density"]
         target = target * (1 - config.smoothing) + config.smoothing / CLASSES
         weight = None if weights is None else weights.to(target)
@@ -151,7 +165,29 @@ def inputs_of(config: Config) -> Inputs:
     return Inputs(unit="image")
 
 
-def stages(config: Config, labels: tuple[str, ...]) -> tuple[Stage, ...]:
+def reads(config: Config, aim: Aim) -> Reads:
+    """Images squashed to the square, as the code has them."""
+    return Reads(
+        inputs=inputs_of(config),
+        pixels={
+            "target_spacing_mm": config.target_spacing_mm,
+            "size": (config.input_px, config.input_px),
+            "fit": "squash",
+            "window": "density",
+        },
+        augment={
+            "flip_x": 0.5,
+            "flip_y": 0.5,
+            "rotation_degrees": config.rotation_degrees,
+            "scale": 0.1,
+            "gamma": 0.1,
+            "noise": 0.02,
+        },
+        targets=("density",),
+    )
+
+
+def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
     """One stage, from pixels to classes."""
     views = len(inputs_of(config).views) or 1
     return (
@@ -169,28 +205,12 @@ def stages(config: Config, labels: tuple[str, ...]) -> tuple[Stage, ...]:
     )
 
 
-def predict(network: Any, x: Tensor, valid: Tensor, config: Config, inference: Inference) -> list[Prediction]:
+def predict(modules: Modules, batch: Batch, config: Config, inference: Inference) -> list[Prediction]:
     """Softmax of a batch; with passes, their mean. The trunk runs once, the last layer once per pass."""
-    embedding = network.embed(x).float()
-    if inference.passes:
-        passes = []
-        for t in range(inference.passes):
-            with held(network, dict(inference.masks), t):
-                passes.append(network.head(network.dropout(embedding)).float())
-        logits = torch.stack(passes, 1)
-    else:
-        logits = network.head(network.dropout(embedding)).float()[:, None]
-    logits, embedding = logits.cpu(), embedding.cpu()
-    samples = logits.softmax(-1)
-    return [
-        Prediction(
-            probabilities=samples[n].mean(0),
-            logits=logits[n].mean(0),
-            samples=samples[n] if inference.passes else None,
-            embedding=embedding[n],
-        )
-        for n in range(len(x))
-    ]
+    network: Any = modules["main"]
+    embedding = network.embed(batch.x).float()
+    logits = over_passes(network, "main", inference, lambda: network.head(network.dropout(embedding)))
+    return classified(logits, embedding, inference)
 
 
 SPEC = MethodSpec(
@@ -212,22 +232,8 @@ SPEC = MethodSpec(
     "learning, IEEE/ACM TCBB 18(3), 2021.",
     config=Config,
     defaults=DEFAULTS,
-    plan=plan,
-    inputs_of=inputs_of,
-    pixels=lambda config: {
-        "target_spacing_mm": config.target_spacing_mm,
-        "size": (config.input_px, config.input_px),
-        "fit": "squash",
-        "window": "density",
-    },
-    augment=lambda config: {
-        "flip_x": 0.5,
-        "flip_y": 0.5,
-        "rotation_degrees": config.rotation_degrees,
-        "scale": 0.1,
-        "gamma": 0.1,
-        "noise": 0.02,
-    },
+    reads=reads,
     stages=stages,
     predict=predict,
+    plan=plan,
 )

@@ -31,8 +31,19 @@ from ml.blocks.residual import BasicBlock, Bottleneck
 from ml.blocks.resnet import ResNet
 from ml.blocks.retina_head import RetinaHead
 from ml.blocks.sections import inner_edge, resize, section_windows, window_scale
-from ml.methods.spec import Batch, Inference, Inputs, MethodSpec, Optimiser, Prediction, Serves, Stage
-from ml.runs.manifest import ManifestRow
+from ml.methods.spec import (
+    Aim,
+    Batch,
+    Inference,
+    Inputs,
+    MethodSpec,
+    Modules,
+    Optimiser,
+    Prediction,
+    Reads,
+    Serves,
+    Stage,
+)
 from ml.runs.needs import Need
 
 PRE_NMS = 1000
@@ -156,17 +167,35 @@ def detection_loss(outputs: Mapping[str, Any], batch: Batch) -> dict[str, Tensor
     return {"focal": torch.stack(focal_losses).mean(), "box": torch.stack(box_losses).mean() * BOX_LOSS_WEIGHT}
 
 
-def plan(config: Config, rows: Sequence[ManifestRow]) -> Config:
-    """Nothing depends on the data."""
-    return config
+def reads(config: Config, aim: Aim) -> Reads:
+    """Whole images; training sees a section of them half of the time where there are sections."""
+    return Reads(
+        inputs=Inputs(unit="image"),
+        pixels={
+            "target_spacing_mm": config.target_spacing_mm,
+            "max_long_px": config.prepared_long_px,
+            "window": "percentile",
+        },
+        augment={
+            "flip_y": 0.5,
+            "rotation_degrees": config.rotation_degrees,
+            "scale": 0.1,
+            "translate_mm": 5.0,
+            "gamma": 0.25,
+            "contrast": 0.1,
+            "noise": 0.02,
+        },
+        targets=("boxes",),
+        view=train_view,
+    )
 
 
-def stages(config: Config, labels: tuple[str, ...]) -> tuple[Stage, ...]:
+def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
     """One stage, end to end."""
     return (
         Stage(
             name="main",
-            build=lambda: RetinaNet(config, len(labels)),
+            build=lambda: RetinaNet(config, len(aim.labels)),
             loss=detection_loss,
             optimiser=Optimiser(lr=config.lr, weight_decay=config.weight_decay, clip_norm=10.0),
             steps=config.steps,
@@ -233,7 +262,8 @@ def _candidates(network: RetinaNet, x: Tensor, valid: Tensor, inference: Inferen
     towers = [classes.tower(level) for level in levels]
     box_maps = [boxes.tower(level) for level in levels]
     if inference.passes:
-        kept, box_kept = inference.masks["head.classes.dropout"], inference.masks["head.boxes.dropout"].mean(0)
+        masks = inference.masks["main"]
+        kept, box_kept = masks["head.classes.dropout"], masks["head.boxes.dropout"].mean(0)
         samples = torch.stack(
             [torch.cat([classes.flat(classes.last(m * _column(kept[t], m))) for m in towers], 1).float().sigmoid()
              for t in range(inference.passes)]
@@ -285,8 +315,10 @@ def _settle(found: _Candidates, config: Config, inference: Inference, embedding:
     )
 
 
-def predict(network: Any, x: Tensor, valid: Tensor, config: Config, inference: Inference) -> list[Prediction]:
-    """Boxes in pixels of the prepared image; x (B, 1, 1, H, W)."""
+def predict(modules: Modules, batch: Batch, config: Config, inference: Inference) -> list[Prediction]:
+    """Boxes in pixels of the prepared image."""
+    network: Any = modules["main"]
+    x, valid = batch.x, batch.valid
     if not config.sections:
         found, embeddings = _candidates(network, x, valid, inference)
         return [_settle(f, config, inference, e) for f, e in zip(found, embeddings, strict=True)]
@@ -343,23 +375,7 @@ SPEC = MethodSpec(
     "convolutional neural network, PLoS ONE 13(9), 2018.",
     config=Config,
     defaults=DEFAULTS,
-    plan=plan,
-    inputs_of=lambda config: Inputs(unit="image"),
-    pixels=lambda config: {
-        "target_spacing_mm": config.target_spacing_mm,
-        "max_long_px": config.prepared_long_px,
-        "window": "percentile",
-    },
-    augment=lambda config: {
-        "flip_y": 0.5,
-        "rotation_degrees": config.rotation_degrees,
-        "scale": 0.1,
-        "translate_mm": 5.0,
-        "gamma": 0.25,
-        "contrast": 0.1,
-        "noise": 0.02,
-    },
+    reads=reads,
     stages=stages,
     predict=predict,
-    train_view=train_view,
 )

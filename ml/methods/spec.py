@@ -3,9 +3,9 @@
 No torch here: a record holds functions, and only calling them needs it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ml.runs.manifest import ManifestRow
 from ml.runs.needs import Need
@@ -20,6 +20,7 @@ Task = Literal[
 Fidelity = Literal["paper", "reconstruction", "adapted"]
 Size = Literal["tiny", "base", "large"]
 Missing = Literal["refuse", "token", "other_side", "drop"]
+Sampler = Literal["class_balanced", "half_marked", "plain"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,42 +33,125 @@ class Serves:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Aim:
+    """What a run learns. labels: the classes in the order of the outputs. target: where the truth comes from.
+
+    target is one of `density`, `boxes`, `mask`, `tissue`, `outcome`, `presence`, `pathology`, `asymmetry`; findings
+    are the types that count (none = all).
+    """
+
+    task: Task
+    labels: tuple[str, ...]
+    target: str
+    findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Inputs:
     """What one sample is: its unit, the ordered views that fill its slots, and what happens when one is missing.
 
-    A view is `R-CC` and so on for the unit exam, `CC` or `MLO` for the unit breast; no views = one image, any view.
+    A view is `R-CC` and so on for the unit exam, `CC` or `MLO` for the unit breast, `R` and `L` for the unit view_pair
+    (both breasts in one view); no views = one image, any view. A roi is a square cut out of one image.
     """
 
-    unit: Literal["image", "view_pair", "breast", "exam", "roi", "tile"]
+    unit: Literal["image", "view_pair", "breast", "exam", "roi"]
     views: tuple[str, ...] = ()
     missing: Missing = "refuse"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reads:
+    """What a stage, or prediction, sees: samples, prepared pixels, their variation in training, and what is learned.
+
+    pixels and augment are options of `ml.pixels`; roi those of `ml.pixels.rois` where the unit is roi. targets name
+    builders of `ml.training.targets`; the first decides which samples teach and how they are balanced; none = no
+    labels are needed. view, where given, picks the part of an image that a training step sees.
+    """
+
+    inputs: Inputs
+    pixels: Mapping[str, Any]
+    augment: Mapping[str, Any] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()
+    roi: Mapping[str, Any] = field(default_factory=dict)
+    view: "TrainView | None" = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
     """Samples of one step, on the device of the network.
 
-    x (B, V, 1, H, W) float32, prepared pixels in [0, 1]; view_mask (B, V) bool; valid (B, V, 1, H, W) bool, False
-    where an image was padded to the batch; targets by name as the stage's loss takes them; ids one per sample.
+    x (B, V, 1, H, W) float32, prepared pixels in [0, 1]; breast (B, V, 1, H, W) bool; valid (the same), False where an
+    image was padded to the batch; view_mask (B, V) bool; affine (B, V, 3, 3) float64, source to these pixels;
+    mm_per_px (B, V); targets by name as the stage's loss takes them; ids and patients, one per sample.
     """
 
     x: "Tensor"
     view_mask: "Tensor"
     valid: "Tensor"
+    breast: "Tensor"
+    affine: "Tensor"
+    mm_per_px: "Tensor"
     targets: Mapping[str, Any]
     ids: tuple[str, ...]
+    patients: tuple[str, ...] = ()
 
 
 Outputs = Mapping[str, Any]
+Modules = Mapping[str, "nn.Module"]
 Loss = Callable[[Outputs, Batch], "Mapping[str, Tensor]"]
+Forward = Callable[[Modules, Batch], Outputs]
 TrainView = Callable[["Tensor", "Mapping[str, Tensor]", Any, "torch.Generator"], "tuple[Tensor, dict[str, Tensor]]"]
+
+
+class Mover(Protocol):
+    """An optimiser with its share of the weights, as a `train_step` uses it."""
+
+    def move(self, loss: "Tensor") -> None:
+        """Clear the gradients of its weights, go back from the loss, clip, and step at this step's rate."""
+
+
+TrainStep = Callable[[Modules, Mapping[str, Mover], Batch, "torch.Generator"], "Mapping[str, Tensor]"]
+
+
+class Lesson(Protocol):
+    """What a stage without gradient steps learns from.
+
+    modules: those of the earlier stages, in eval, and the stage's own under its name.
+    """
+
+    @property
+    def modules(self) -> Modules: ...
+
+    @property
+    def aim(self) -> Aim: ...
+
+    @property
+    def config(self) -> Any: ...
+
+    @property
+    def seed(self) -> int: ...
+
+    def batches(self, *splits: str, size: int = 16, varied: int = 0) -> Iterator[Batch]:
+        """Samples of splits in the order of their ids; `varied` = n > 0: n augmented copies of each instead.
+
+        Looks at the cancel flag and tells the progress.
+        """
+
+    def artefact(self, name: str) -> "Mapping[str, Tensor]":
+        """What an earlier stage kept: `stage:name`."""
+
+    def keep(self, name: str, tensors: "Mapping[str, Tensor]") -> None:
+        """Keep tensors for later stages as `<this stage>:name`."""
+
+
+Learn = Callable[[Lesson], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Optimiser:
     """How a stage's weights move. `lr` is multiplied per step by `ml.training.schedule.factor`."""
 
-    kind: Literal["adamw", "adam", "sgd"] = "adamw"
+    kind: Literal["adamw", "adam", "nadam", "sgd"] = "adamw"
     lr: float = 3e-4
     weight_decay: float = 0.05
     betas: tuple[float, float] = (0.9, 0.999)
@@ -81,25 +165,66 @@ class Optimiser:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
-    """One part of a method's training.
+class Copied:
+    """Weights that a stage starts with: those of an earlier stage under `prefix`, put under `to`."""
 
-    build() makes the network; loss(outputs, batch) gives named losses, each a mean over the batch, whose sum is
-    minimised. `steps` is the plan, or `epochs` over the training samples where steps is None. `batch` is the effective
-    batch; `sampler` says how training samples are drawn.
+    stage: str
+    prefix: str = ""
+    to: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutOfFold:
+    """A stage that is trained once more per fold of the training patients, so that `say` speaks of unseen ones.
+
+    say(modules, batch) gives (B, D); the rows are kept as the artefact `<stage>:out_of_fold` (`values`, `index` into
+    the training samples in the order of their ids).
+    """
+
+    folds: int
+    say: "Callable[[Modules, Batch], Tensor]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One part of a method's training. Whatever it learns is the state of the module that build() makes.
+
+    kind torch: gradient steps. forward(modules, batch) gives the outputs (default: the stage's own network of
+    `batch.x, batch.valid`; earlier stages are in `modules`, frozen); loss(outputs, batch) gives named losses, each a
+    mean over the batch, whose sum is minimised; train_step(modules, movers, batch, generator) replaces both where a
+    stage has several optimisers, named by the prefix of their weights. `trainable` are the prefixes of the weights
+    that move (none = all); the rest is frozen, running statistics too. lr_factors multiply the rate by prefix.
+    kind sklearn or extract: learn(lesson), once.
+
+    `steps` is the plan, or `epochs` over the training samples where steps is None. `batch` is the effective batch;
+    `sampler` says how training samples are drawn. validate: by the task's figures (the stage's network must be what
+    predicts), by the loss on validation samples, or not at all. pretrains: left out where an earlier version of the
+    same model goes on. mixes: an artefact `stage:name` with `x` (N, 1, H, W) and `class` (N,) that is added to the
+    training samples.
     """
 
     name: str
     kind: Literal["torch", "sklearn", "extract"] = "torch"
     build: "Callable[[], nn.Module]"
-    loss: Loss
+    loss: Loss | None = None
+    train_step: TrainStep | None = None
+    learn: Learn | None = None
+    forward: Forward | None = None
+    reads: Reads | None = None
     optimiser: Optimiser = field(default_factory=Optimiser)
+    optimisers: Mapping[str, Optimiser] = field(default_factory=dict)
+    trainable: tuple[str, ...] = ()
+    lr_factors: Mapping[str, float] = field(default_factory=dict)
+    starts_from: tuple[Copied, ...] = ()
     steps: int | None = None
     epochs: float | None = None
     batch: int = 8
-    sampler: Literal["class_balanced", "half_marked", "plain"] = "plain"
+    sampler: Sampler = "plain"
     head_prefixes: tuple[str, ...] = ()
-    produces: tuple[str, ...] = ("weights",)
+    validate: Literal["task", "loss", "none"] = "task"
+    pretrains: bool = False
+    out_of_fold: OutOfFold | None = None
+    mixes: str | None = None
     consumes: tuple[str, ...] = ()
 
 
@@ -107,8 +232,10 @@ class Stage:
 class Prediction:
     """What a method says of one sample. Arrays are on the CPU.
 
-    Classifiers: probabilities (C,), samples (T, C). Detectors: boxes (N, 4) in pixels of the prepared image, scores
-    (N,), labels (N,) indices of findings, samples (T, N) of each box's own class; best first. embedding (D,).
+    Classifiers: probabilities (C,), logits (C,), samples (T, C); a binary task has two classes, logits [0, z].
+    Detectors: boxes (N, 4) in pixels of the prepared image, scores (N,), labels (N,) indices of findings, samples
+    (T, N) of each box's own class; best first. Segmenters: mask (H, W) probability, or (K, H, W) for K tissues, and
+    mask_samples (T, ...) of it. values: further numbers by name. embedding (D,).
     """
 
     probabilities: "Tensor | None" = None
@@ -117,15 +244,22 @@ class Prediction:
     scores: "Tensor | None" = None
     labels: "Tensor | None" = None
     samples: "Tensor | None" = None
+    mask: "Tensor | None" = None
+    mask_samples: "Tensor | None" = None
+    values: Mapping[str, float] = field(default_factory=dict)
     embedding: "Tensor | None" = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inference:
-    """How to predict: T Monte-Carlo passes by held dropout `masks` (T = 0: none), and what is kept of detections."""
+    """How to predict: T Monte-Carlo passes by held dropout `masks` (T = 0: none), and what is kept of detections.
 
+    masks: by stage, then by the name of the dropout layer in the stage's network, (T, C).
+    """
+
+    aim: Aim
     passes: int = 0
-    masks: "Mapping[str, Tensor]" = field(default_factory=dict)
+    masks: "Mapping[str, Mapping[str, Tensor]]" = field(default_factory=dict)
     min_score: float = 0.01
     max_boxes: int = 100
     per_finding: int | None = None
@@ -136,10 +270,10 @@ class MethodSpec:
     """A method of the review, or one of ours (`seed_row` None).
 
     config is a frozen dataclass; defaults hold its values per size. plan(config, training rows) settles what depends
-    on the data (its result goes into the model's spec). inputs_of(config), pixels(config) and augment(config) say
-    what a sample is, how an image is prepared (options of `ml.pixels`) and how it is varied. stages(config, labels) is
-    the training; predict(network, x, valid, config, inference) all inference: windows, passes, suppression.
-    train_view, where given, picks the part of an image that a training step sees.
+    on the data (its result goes into the model's spec). reads(config, aim) says what prediction, and every stage
+    without a `reads` of its own, sees. stages(config, aim) is the training; predict(modules, batch, config,
+    inference) all inference: windows, passes, suppression. classes(config, task), where given, names the classes of a
+    task instead of the usual ones.
     """
 
     name: str
@@ -152,13 +286,11 @@ class MethodSpec:
     reference: str
     config: type
     defaults: Mapping[str, Mapping[str, Any]]
-    plan: Callable[[Any, Sequence[ManifestRow]], Any]
-    inputs_of: Callable[[Any], Inputs]
-    pixels: Callable[[Any], Mapping[str, Any]]
-    augment: Callable[[Any], Mapping[str, Any]]
-    stages: Callable[[Any, tuple[str, ...]], tuple[Stage, ...]]
-    predict: "Callable[[nn.Module, Tensor, Tensor, Any, Inference], list[Prediction]]"
-    train_view: "TrainView | None" = None
+    reads: Callable[[Any, Aim], Reads]
+    stages: Callable[[Any, Aim], tuple[Stage, ...]]
+    predict: Callable[[Modules, Batch, Any, Inference], list[Prediction]]
+    plan: Callable[[Any, Sequence[ManifestRow]], Any] = lambda config, rows: config
+    classes: Callable[[Any, Task], tuple[str, ...] | None] = lambda config, task: None
 
     @property
     def task(self) -> Task:
@@ -174,7 +306,3 @@ class MethodSpec:
         if unknown := sorted(set(overrides) - known):
             raise TypeError(f"{self.name} has no option {unknown[0]!r}; it has {', '.join(sorted(known))}")
         return self.config(**{**self.defaults[size], **overrides})
-
-    def labels(self, findings: Sequence[str]) -> tuple[str, ...]:
-        """The classes, in the order of the outputs: A-D for density, else the findings that the run names."""
-        return ("A", "B", "C", "D") if self.task == "density" else tuple(findings or self.findings)

@@ -55,6 +55,18 @@ def augment(image: Prepared, config: AugmentConfig, *, seed: int, view: str | No
     return _toned(moved, config, rng)
 
 
+def toned(image: Prepared, config: AugmentConfig, *, seed: int) -> Prepared:
+    """A copy with other grey values and the same geometry."""
+    return _toned(image, config, np.random.default_rng(seed))
+
+
+def turn_of(config: AugmentConfig, seed: int) -> tuple[float, bool]:
+    """(degrees, mirrored) for a region that is cut as it is turned."""
+    turn, still, mirror = np.random.default_rng([seed, 1]).uniform(0, 1, 3)
+    degrees = config.rotation_degrees * (2 * turn - 1) if still < config.move_probability else 0.0
+    return float(degrees), bool(mirror < config.flip_x)
+
+
 def _movement(image: Prepared, config: AugmentConfig, view: str | None, rng: np.random.Generator) -> affine.Matrix:
     """Draw one matrix, network pixels to network pixels. All numbers are drawn whatever is used, so that one option
     does not change what another draws."""

@@ -35,6 +35,11 @@ def resample_mask(mask: npt.NDArray[np.bool_], matrix: Matrix, shape: tuple[int,
     return _sampled(mask.astype(np.uint8), matrix, shape, order=0) > 0
 
 
+def resample_labels(labels: npt.NDArray[np.uint8], matrix: Matrix, shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """A map of classes where the matrix puts it: nearest pixel, 0 outside."""
+    return _sampled(labels, matrix, shape, order=0).astype(np.uint8)
+
+
 def _needed_part(image: Floats, matrix: Matrix, shape: tuple[int, int], margin: int) -> tuple[Floats, Matrix]:
     rows, cols = image.shape
     corners = apply_points(invert(matrix), [[0, 0], [shape[1], 0], [shape[1], shape[0]], [0, shape[0]]])

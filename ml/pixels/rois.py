@@ -68,7 +68,7 @@ class Roi:
     box: Box
     label: str
     finding_id: str | None
-    kind: Literal["mark", "background"]
+    kind: Literal["mark", "background", "window"]
 
 
 def rois_of(

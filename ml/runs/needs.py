@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ml.runs.manifest import ManifestRow
+from ml.runs.request import USUAL_KINDS
 
 Label = Literal["density", "box", "outline", "pathology", "outcome", "asymmetry"]
 
@@ -24,17 +25,14 @@ class Need:
     views: tuple[str, ...] = ()
 
 
-def usable_for_training(row: ManifestRow) -> bool:
-    """True for a training image of a kind that methods read."""
-    return row.split == "train" and row.image_kind in ("standard", "low_energy")
-
-
-def label_counts(rows: Iterable[ManifestRow], findings: Sequence[str]) -> dict[str, Counter[str]]:
+def label_counts(
+    rows: Iterable[ManifestRow], findings: Sequence[str], kinds: Sequence[str] = USUAL_KINDS
+) -> dict[str, Counter[str]]:
     """Per kind of label, how many training units (exams for density, else marks or images) carry each value."""
     counts: dict[str, Counter[str]] = {label: Counter() for label in Label.__args__}  # type: ignore[attr-defined]
     exams: dict[str, str] = {}
     for row in rows:
-        if not usable_for_training(row):
+        if row.split != "train" or row.image_kind not in kinds:
             continue
         if row.density and row.density.label:
             exams[row.exam_id] = row.density.label

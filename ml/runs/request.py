@@ -18,6 +18,8 @@ from ml.runs.records import RecordError, from_dict, to_dict
 
 Command = Literal["train", "evaluate", "predict", "score"]
 FINDINGS = ("mass", "calcification", "asymmetry", "architectural_distortion")
+ImageKind = Literal["standard", "low_energy", "subtracted", "synthetic_2d"]
+USUAL_KINDS: tuple[ImageKind, ...] = ("standard", "low_energy")
 TargetKind = Literal["presence", "pathology", "outcome", "density", "tissue", "asymmetry"]
 TARGETS: tuple[str, ...] = get_args(TargetKind)
 
@@ -57,20 +59,23 @@ class Data:
     """Which part of the training rows is used; patients are left out whole, in keyed order.
 
     With `folds` the manifest's splits give way to those of `ml.datasets.folds`: the patients of `fold`, counted from
-    0, are the test set. Runs of one cross-validation have the same `folds` and the same `seed`.
+    0, are the test set. Runs of one cross-validation have the same `folds` and the same `seed`. `image_kinds` are the
+    kinds that are read; subtracted and synthetic images only where they are asked for.
     """
 
     train_fraction: float = 1.0
     max_images: int | None = None
     folds: int | None = None
     fold: int | None = None
+    image_kinds: tuple[ImageKind, ...] = USUAL_KINDS
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compute:
     """The machine. `workers` is the number of loader threads: 0, in line, on a CPU; up to 8 where a GPU waits.
 
-    A checkpoint is written after each epoch or 300 s, but at least `checkpoint_seconds` after the one before.
+    max_steps caps every stage: a try-out of the whole way in seconds, never a result. A checkpoint is written after each
+    epoch or 300 s, but at least `checkpoint_seconds` after the one before.
     """
 
     device: str = "auto"
@@ -78,6 +83,7 @@ class Compute:
     workers: int | None = None
     threads: int | None = None
     max_seconds: float | None = None
+    max_steps: int | None = None
     deterministic: bool = False
     checkpoint_seconds: float = 10.0
 

@@ -9,6 +9,7 @@ from ml.geometry.shapes import bounds
 from ml.runs.errors import refused
 from ml.runs.manifest import Finding, ManifestRow, Mark
 from ml.runs.needs import Need, label_counts, missing
+from ml.runs.request import USUAL_KINDS
 
 TOLERANCE_PX = 1.0
 
@@ -21,7 +22,10 @@ class Checked:
     warnings: list[tuple[str, str, str]]
 
 
-def validate(rows: Sequence[ManifestRow], *, needs: Iterable[Need] = (), findings: Sequence[str] = ()) -> Checked:
+def validate(
+    rows: Sequence[ManifestRow], *, needs: Iterable[Need] = (), findings: Sequence[str] = (),
+    kinds: Sequence[str] = USUAL_KINDS,
+) -> Checked:  # fmt: skip
     """Check ids, geometry, leakage between splits and the labels that a method needs.
 
     Raises RunRefused (exit 3): `duplicate_row`, `geometry_outside`, `geometry_invalid`, `leakage_patient`,
@@ -30,7 +34,7 @@ def validate(rows: Sequence[ManifestRow], *, needs: Iterable[Need] = (), finding
     _require_unique(rows)
     require_no_leakage(rows)
     checked, warnings = _clipped(rows)
-    if sentences := missing(needs, label_counts(checked, findings)):
+    if sentences := missing(needs, label_counts(checked, findings, kinds)):
         raise refused("labels_missing", " ".join(sentences))
     if any("patient_unknown" in row.flags for row in checked):
         warnings.append(("patient_unknown", "an image of an unknown patient counts as a patient of its own", ""))

@@ -10,26 +10,27 @@ import numpy as np
 
 from ml.evaluation.calibration import fit_temperature
 from ml.evaluation.report import Evaluation, evaluate
-from ml.methods.spec import Inference
+from ml.methods.aims import aim_of
+from ml.methods.spec import Aim, Inference, Reads, Stage
 from ml.runs import atomic, versions
-from ml.runs.errors import invalid, refused
+from ml.runs.errors import invalid
 from ml.runs.manifest import ManifestRow
 from ml.runs.records import to_dict
 from ml.runs.request import resolve_inside
 from ml.runs.result import write_result
+from ml.training.answers import Said
 from ml.training.card import card_of, card_text
 from ml.training.checkpoints import Identity
 from ml.training.context import Run
-from ml.training.data import ImageLoader, Sample, of_splits
+from ml.training.data import of_splits
 from ml.training.environment import code_version, environment
-from ml.training.fit import Fitted, Job, fit
-from ml.training.images import MAX_UNREADABLE, StoredImages
+from ml.training.fit import Fitted, Job, View, finished, fit
+from ml.training.images import StoredImages
 from ml.training.model_folder import Model, ModelSpec, load_model, plain_config, save_model, settled_config, trained_on
 from ml.training.predicting import Predictor
-from ml.training.samples import build_samples
-from ml.training.scoring import Said, Speaker, write_embeddings, write_samples, write_scores
+from ml.training.scoring import Speaker, write_embeddings, write_samples, write_scores
 from ml.training.starting import Start, find_start
-from ml.training.targets import density_class
+from ml.training.views import all_views, images_for, readable, stored_pixels, view_of
 
 REPORTED = ("val", "test", "audit")
 
@@ -37,29 +38,27 @@ REPORTED = ("val", "test", "audit")
 def train(run: Run) -> None:
     """Stages, model, predictions on val, test and audit, evaluation, result."""
     request, method = run.request, run.method
-    labels = method.labels(request.findings)
-    start = find_start(request, run.folder.path, method, labels, run.rows)
-    config = method.plan(_config(run, start), [row for row in run.rows if row.split == "train"])
-    images = _images(run, method.pixels(config), method.augment(config))
-    run.rows[:] = _readable(run, images, run.rows)
-    loader = ImageLoader(images, method, config, labels)
-    samples = _samples(run, method.inputs_of(config), run.rows)
+    config, aim, start = settled(run)
+    reads, stages = method.reads(config, aim), method.stages(config, aim)
+    views = all_views(run, config, aim, stages, reads, lambda total: _teller(run, "prepare", total))
     identity = Identity(request.sha256, run.meta.sha256)
     job = Job(
-        method=method, config=config, labels=labels, request=request, samples=samples, loader=loader,
-        machine=run.machine, watch=run.watch, start=start, identity=identity, run_dir=run.folder.path,
-        workers=run.workers,
+        method=method, config=config, aim=aim, request=request, views=views, machine=run.machine, watch=run.watch,
+        start=start, identity=identity, run_dir=run.folder.path, workers=run.workers,
     )  # fmt: skip
-    fitted = fit(job)
-    model = _assembled(run, config, labels, fitted)
-    temperature = _temperature(run, model, of_splits(samples, "val"), loader)
+    fitted = fit(job, stages, reads)
+    model = _assembled(run, config, aim, stages, fitted)
+    view = views[id(reads)]
+    temperature = _temperature(run, model, view)
     model = replace(model, spec=replace(model.spec, temperature=temperature))
-    said = _predict(run, model, of_splits(samples, *REPORTED), loader)
+    said = _predict(run, model, View(of_splits(view.samples, *REPORTED), view.loader))
     atomic.write_lines(run.folder.predictions, said.rows)
     if request.output.embeddings:
         write_embeddings(run.folder.embeddings, said)
-    found = _evaluate(run, said.rows, labels, images)
-    spec = replace(model.spec, thresholds=_thresholds(found, method.task))
+    images = view.loader.images
+    pixels = images.for_row if isinstance(images, StoredImages) else None
+    found = _evaluation(run, said.rows, aim, reads, pixels)
+    spec = replace(model.spec, thresholds=_thresholds(found, aim.task))
     weights = {name: own.weights for name, own in fitted.items()}
     card = card_of(spec, method, run.rows, found, run.meta)
     save_model(run.folder.model, spec, weights, card, card_text(card))
@@ -67,10 +66,25 @@ def train(run: Run) -> None:
     _finish(run, found.headline, [run.folder.model])
 
 
+def settled(run: Run) -> tuple[Any, Aim, Start]:
+    """Config, aim and beginning of a training. Raises RunRefused."""
+    request, method = run.request, run.method
+    train_rows = [row for row in run.rows if row.split == "train"]
+    own = method.configured(request.size, {})
+    kind = request.target.kind if request.target else None
+    findings = (request.target.findings if request.target else ()) or request.findings
+    overridden = settled_config(method, {**plain_config(own), **request.config})
+    aim = aim_of(method, overridden, train_rows, task=request.task, findings=findings, target=kind)
+    start = find_start(request, run.folder.path, method, aim.labels, run.rows)
+    if start.continued and start.donor is not None:
+        overridden = settled_config(method, {**start.donor.config, **request.config})
+    return method.plan(overridden, train_rows), aim, start
+
+
 def score(run: Run) -> None:
     """Pool rows with uncertainty: scores, passes, embeddings and predictions."""
-    model, loader, samples = _given_model(run, run.rows, "pool")
-    said = _predict(run, model, samples, loader, uncertain=True)
+    model, view = _given_model(run, run.rows, "pool")
+    said = _predict(run, model, view, uncertain=True)
     count = write_scores(run.folder.scores, said)
     atomic.write_lines(run.folder.predictions, said.rows)
     write_samples(run.folder.samples, said, model.spec.labels)
@@ -81,8 +95,8 @@ def score(run: Run) -> None:
 
 def predict(run: Run) -> None:
     """Predictions for every row, by the model of `init`."""
-    model, loader, samples = _given_model(run, run.rows, *sorted({row.split for row in run.rows}))
-    said = _predict(run, model, samples, loader)
+    model, view = _given_model(run, run.rows, *sorted({row.split for row in run.rows}))
+    said = _predict(run, model, view)
     atomic.write_lines(run.folder.predictions, said.rows)
     if run.request.output.embeddings:
         write_embeddings(run.folder.embeddings, said)
@@ -96,7 +110,8 @@ def evaluate_again(run: Run) -> None:
         rows = [json.loads(line) for line in run.folder.predictions.read_text().splitlines()]
     except (OSError, ValueError) as error:
         raise invalid("predictions_unreadable", f"predictions.jsonl cannot be read: {error}") from None
-    found = _evaluate(run, rows, run.method.labels(run.request.findings), None)
+    config, aim, _ = settled(run)
+    found = _evaluation(run, rows, aim, run.method.reads(config, aim), None)
     _finish(run, found.headline, [run.folder.model])
 
 
@@ -106,34 +121,6 @@ COMMANDS: dict[str, Callable[[Run], None]] = {
     "predict": predict,
     "evaluate": evaluate_again,
 }
-
-
-def _config(run: Run, start: Start) -> Any:
-    """The size's defaults, or what the earlier version settled on where it goes on; the request's options on top."""
-    own = plain_config(run.method.configured(run.request.size, {}))
-    if start.continued and start.donor is not None:
-        own = start.donor.config
-    return settled_config(run.method, {**own, **run.request.config})
-
-
-def _images(run: Run, pixels: Any, augment: Any) -> StoredImages:
-    root = run.folder.path / run.meta.pixels_root
-    cache = run.folder.path / (run.request.cache_dir or "pixels")
-    return StoredImages.of(root, cache, {**pixels, **run.request.pixel_overrides}, augment, run.warn)
-
-
-def _readable(
-    run: Run, images: StoredImages, rows: Sequence[ManifestRow], most: float = MAX_UNREADABLE
-) -> list[ManifestRow]:
-    """Prepare every image once, before anything is learned: a bad file is known now, not in the middle of the night."""
-    run.watch.heartbeat.stage = "prepare"
-    told = _teller(run, "prepare", len(rows))
-
-    def each(done: int) -> None:
-        run.watch.stop.check()
-        told(done)
-
-    return images.readable(rows, each, most)
 
 
 def _teller(run: Run, stage: str, total: int) -> Callable[[int], None]:
@@ -152,100 +139,88 @@ def _teller(run: Run, stage: str, total: int) -> Callable[[int], None]:
     return told
 
 
-def _samples(run: Run, inputs: Any, rows: Sequence[ManifestRow]) -> list[Sample]:
-    samples, left_out = build_samples(rows, inputs)
-    for exam, reason in left_out:
-        run.warn("views_missing", f"left out: {reason}", exam)
-    if not samples:
-        raise refused("no_samples", "no image can be read by this method")
-    return samples
-
-
-def _given_model(run: Run, rows: Sequence[ManifestRow], *splits: str) -> tuple[Model, ImageLoader, list[Sample]]:
+def _given_model(run: Run, rows: Sequence[ManifestRow], *splits: str) -> tuple[Model, View]:
     """The model of `init`, and the samples of some splits as it reads them."""
     if run.request.init.path is None:
         raise invalid("model_missing", f"{run.request.command} needs init.kind model_dir and init.path")
     model = load_model(resolve_inside(run.request.init.path, run.folder.path))
     if model.spec.method != run.method.name:
         raise invalid("model_mismatch", f"the model is of {model.spec.method}, the request names {run.method.name}")
-    model.networks = {name: run.machine.place(network).eval() for name, network in model.networks.items()}
-    images = _images(run, model.spec.pixels, {})
-    inputs = model.method.inputs_of(model.config)
+    model.modules = {name: run.machine.place(module).eval() for name, module in model.modules.items()}
+    reads = model.method.reads(model.config, model.aim)
+    images = images_for(run, reads, model.spec.pixels)
     # An exam that cannot be read stays unscored; it must not keep the others from being ranked.
-    wanted = _readable(run, images, [row for row in rows if row.split in splits], most=1.0)
-    samples = _samples(run, inputs, wanted) if wanted else []
-    return model, ImageLoader(images, model.method, model.config, model.spec.labels), samples
+    wanted = [row for row in rows if row.split in splits]
+    wanted = readable(run, images, wanted, _teller(run, "prepare", len(wanted)), most=1.0)
+    windows = run.request.command != "train"
+    return model, view_of(run, reads, model.aim, model.config, images, windows=windows, rows=wanted)
 
 
-def _assembled(run: Run, config: Any, labels: tuple[str, ...], fitted: dict[str, Fitted]) -> Model:
-    networks = {}
-    for stage in run.method.stages(config, labels):
-        network = stage.build()
-        network.load_state_dict(fitted[stage.name].weights)
-        networks[stage.name] = run.machine.place(network).eval()
-    last = list(fitted)[-1]
+def _assembled(run: Run, config: Any, aim: Aim, stages: Sequence[Stage], fitted: dict[str, Fitted]) -> Model:
+    modules = {stage.name: finished(stage, fitted[stage.name].weights, run.machine) for stage in stages}
+    reads = run.method.reads(config, aim)
     spec = ModelSpec(
         method=run.method.name,
         size=run.request.size,
-        task=run.method.task,
+        task=aim.task,
         config=plain_config(config),
-        pixels={**to_dict(run.method.pixels(config)), **run.request.pixel_overrides},
-        labels=labels,
-        findings=() if run.method.task == "density" else labels,
-        prior_shift=fitted[last].prior_shift,
+        pixels=stored_pixels(run, reads),
+        labels=aim.labels,
+        target=aim.target,
+        findings=() if aim.task == "density" else aim.findings,
+        prior_shift=fitted[stages[-1].name].prior_shift,
         stages=tuple(fitted),
-        parameters=sum(p.numel() for network in networks.values() for p in network.parameters()),
+        parameters=sum(p.numel() for module in modules.values() for p in module.parameters()),
         trained_on=trained_on(run.rows, snapshot_id=run.meta.snapshot_id, manifest_sha256=run.meta.sha256),
         code_version=code_version(),
     )
-    return Model(spec, run.method, config, networks)
+    return Model(spec, run.method, config, aim, modules)
 
 
 def _predictor(run: Run, model: Model) -> Predictor:
     spec = model.spec
-    return Predictor(model.method, model.config, model.network, run.machine, spec.prior_shift, spec.temperature)
+    return Predictor(
+        model.method, model.config, model.aim, model.modules, run.machine, spec.prior_shift, spec.temperature
+    )
 
 
-def _temperature(run: Run, model: Model, samples: Sequence[Sample], loader: ImageLoader) -> float:
-    """Fitted on validation; 1 for detectors, and where validation is too small to know."""
-    if model.spec.task != "density":
+def _temperature(run: Run, model: Model, view: View) -> float:
+    """Of a classifier, fitted on validation; 1 for others, and where validation is too small to know."""
+    if model.aim.task in ("lesion_detection", "segmentation"):
         return 1.0
     logits, truth = [], []
-    for sample, _, said in _predictor(run, model).over(samples, loader, Inference(), run.watch.stop):
-        label = density_class(sample.row)
+    inference = Inference(aim=model.aim)
+    val = of_splits(view.samples, "val")
+    for sample, _, said in _predictor(run, model).over(val, view.loader, inference, run.watch.stop):
+        label = view.loader.group(sample)
         if label is not None and said.probabilities is not None:
             logits.append(np.log(said.probabilities.numpy().astype(np.float64).clip(1e-12)))
             truth.append(label)
     return fit_temperature(truth, np.array(logits)) if logits else 1.0
 
 
-def _predict(
-    run: Run, model: Model, samples: Sequence[Sample], loader: ImageLoader, *, uncertain: bool = False
-) -> Said:
+def _predict(run: Run, model: Model, view: View, *, uncertain: bool = False) -> Said:
     """Predictions with progress events; the `stage` they name is the command."""
-    speaker = Speaker(_predictor(run, model), model.spec.labels, model.spec.task, run.request.run_id, run.request.seed)
+    speaker = Speaker(_predictor(run, model), run.request.run_id, run.folder.path, run.request.seed)
     stage = "score" if uncertain else "predict"
     run.watch.heartbeat.stage = stage
-    return speaker.over(
-        samples, loader, uncertain=uncertain, stop=run.watch.stop, told=_teller(run, stage, len(samples))
-    )
+    told = _teller(run, stage, len(view.samples))
+    return speaker.over(view.samples, view.loader, uncertain=uncertain, stop=run.watch.stop, told=told)
 
 
-def _evaluate(
-    run: Run, rows: Sequence[dict[str, Any]], labels: tuple[str, ...], images: StoredImages | None
-) -> Evaluation:
+def _evaluation(run: Run, rows: Sequence[dict[str, Any]], aim: Aim, reads: Reads, pixels: Any) -> Evaluation:
     """Metrics of the splits that are there, written as metrics.json."""
     run.watch.heartbeat.stage = "evaluate"
     present = {row.split for row in run.rows}
     found = evaluate(
         predictions=list(rows),
         manifest=[to_dict(row) for row in run.rows],
-        task=run.method.task,
-        findings=() if run.method.task == "density" else labels,
+        task=aim.task,
+        findings=() if aim.task == "density" else aim.findings,
         splits=[split for split in run.request.evaluation.splits if split in present],
         bootstrap=run.request.evaluation.bootstrap,
         seed=run.request.seed,
-        pixels=None if images is None else images.for_row,
+        pixels=pixels,
     )
     document = {"metrics": found.metrics, "curves": found.curves, "worst": found.worst}
     atomic.write_json(run.folder.metrics, {"schema": versions.tag("metrics"), **document})

@@ -1,7 +1,7 @@
-"""Samples of a run and how they are loaded: prepared pixels, variation, targets."""
+"""Samples of a stage and how they are loaded: prepared pixels, variation, targets."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,35 +10,34 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ml.methods.spec import Batch, MethodSpec
-from ml.runs.manifest import ManifestRow
-from ml.training.batches import Item, collate
+from ml.methods.spec import Aim, Batch, Reads
+from ml.pixels.prepare import Prepared
+from ml.pixels.rois import Roi, cut, roi_matrix
+from ml.runs.manifest import ManifestRow, Mark
+from ml.training.batches import PAD_TO, Item, collate
 from ml.training.device import Machine
 from ml.training.sampling import SampleOrder, key_seed
-from ml.training.targets import sampling_group, targets_for
-
-
-class Picture(Protocol):
-    """A prepared image: x (H, W) float32 in [0, 1], mask (H, W), affine (3, 3) source to prepared pixels."""
-
-    @property
-    def x(self) -> np.ndarray: ...
-
-    @property
-    def mask(self) -> np.ndarray: ...
-
-    @property
-    def affine(self) -> np.ndarray: ...
+from ml.training.targets import group_of, targets_for
+from ml.training.targets.shown import Shown
 
 
 class Images(Protocol):
     """Where prepared images come from, and how they are varied."""
 
-    def prepared(self, row: ManifestRow) -> Picture:
+    def prepared(self, row: ManifestRow) -> Prepared:
         """The prepared image of a row."""
 
-    def varied(self, picture: Picture, row: ManifestRow, seed: int) -> Picture:
+    def varied(self, picture: Prepared, row: ManifestRow, seed: int) -> Prepared:
         """The image augmented as `seed` says, its affine moved along."""
+
+    def toned(self, picture: Prepared, seed: int) -> Prepared:
+        """The image with its grey values varied and its geometry as it is."""
+
+    def turn(self, seed: int) -> tuple[float, bool]:
+        """The rotation in degrees and the mirroring that `seed` draws for a region."""
+
+    def mask_of(self, row: ManifestRow, mark: Mark) -> np.ndarray:
+        """The stored mask (rows, cols) uint8 of a mark of kind mask or label_map."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,7 @@ class Sample:
     id: str
     rows: tuple[ManifestRow, ...]
     present: tuple[bool, ...]
+    roi: Roi | None = None
 
     @property
     def row(self) -> ManifestRow:
@@ -60,44 +60,73 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class ImageLoader:
-    """Loads one sample; without a seed as it is, with one varied by it."""
+class SampleLoader:
+    """Loads one sample as a stage reads it; without a seed as it is, with one varied by it."""
 
     images: Images
-    method: MethodSpec
+    reads: Reads
+    aim: Aim
     config: Any
-    labels: tuple[str, ...]
+
+    @property
+    def pad_to(self) -> int:
+        """Images of a size that the method asked for are not padded."""
+        return 1 if self.reads.pixels.get("size") or self.reads.roi else PAD_TO
+
+    def group(self, sample: Sample) -> int | None:
+        """What the sample counts as when samples are drawn; None = it teaches nothing."""
+        return group_of(self.reads.targets, Shown(sample.rows, self.aim, self.images.mask_of, sample.roi))
 
     def item(self, sample: Sample, seed: int | None = None) -> Item:
         """x (1, H, W) per slot, with targets in its pixels."""
-        pictures = [self.images.prepared(row) for row in sample.rows]
-        if seed is not None:
-            pictures = [
-                self.images.varied(picture, row, key_seed(seed, slot))
-                for slot, (picture, row) in enumerate(zip(pictures, sample.rows, strict=True))
-            ]
+        pictures = [self._picture(sample, slot, seed) for slot in range(len(sample.rows))]
         x = [torch.from_numpy(np.ascontiguousarray(picture.x, dtype=np.float32))[None] for picture in pictures]
         affines = tuple(np.asarray(picture.affine, dtype=np.float64) for picture in pictures)
         sizes = [(own.shape[-2], own.shape[-1]) for own in x]
-        targets: Mapping[str, Tensor] = targets_for(self.method.task, sample.rows, affines, sizes, self.labels)
-        if seed is not None and self.method.train_view is not None:
+        shown = Shown(sample.rows, self.aim, self.images.mask_of, sample.roi, affines, sizes)
+        targets: Mapping[str, Tensor] = targets_for(self.reads.targets, shown)
+        breast = tuple(torch.from_numpy(np.ascontiguousarray(picture.mask))[None] for picture in pictures)
+        if seed is not None and self.reads.view is not None:
             generator = torch.Generator().manual_seed(key_seed(seed, "view"))
-            x[0], targets = self.method.train_view(x[0], targets, self.config, generator)
-        return Item(sample.id, tuple(x), sample.present, affines, targets)
+            x[0], targets = self.reads.view(x[0], targets, self.config, generator)
+            breast = (x[0] > 0, *breast[1:])
+        return Item(
+            sample.id, tuple(x), sample.present, affines, targets, breast,
+            tuple(float(picture.mm_per_px) for picture in pictures), sample.row.patient_id,
+        )  # fmt: skip
+
+    def _picture(self, sample: Sample, slot: int, seed: int | None) -> Prepared:
+        row = sample.rows[slot]
+        picture = self.images.prepared(row)
+        own = None if seed is None else key_seed(seed, slot)
+        if sample.roi is None:
+            return picture if own is None else self.images.varied(picture, row, own)
+        turn, mirror = (0.0, False) if own is None else self.images.turn(own)
+        size = int(self.reads.roi["size_px"])
+        matrix = roi_matrix(sample.roi.box, np.asarray(picture.affine), size, turn_degrees=turn, flip=mirror)
+        region = cut(picture, matrix, size)
+        return region if own is None else self.images.toned(region, own)
+
+    def collate(self, items: Sequence[Item], device: torch.device) -> Batch:
+        """A batch of loaded samples."""
+        return collate(items, device, pad_to=self.pad_to)
 
 
 class TrainLoader:
     """Batches of the endless training order: a function of seed and position, whatever was loaded before."""
 
     def __init__(
-        self, samples: Sequence[Sample], loader: ImageLoader, sampler: str, seed: int, machine: Machine, workers: int
-    ) -> None:
-        groups = [sampling_group(loader.method.task, sample.rows, loader.labels) for sample in samples]
+        self, samples: Sequence[Sample], loader: SampleLoader, sampler: str, seed: int, machine: Machine, workers: int,
+        mixed: "Mixed | None" = None,
+    ) -> None:  # fmt: skip
+        groups = [loader.group(sample) for sample in samples]
         used = [(sample, group) for sample, group in zip(samples, groups, strict=True) if group is not None]
         self.samples = [sample for sample, _ in used]
-        self.order = SampleOrder(sampler, [group for _, group in used], key_seed(seed, "order"))
+        self.mixed = mixed
+        labels = [group for _, group in used] + (mixed.labels if mixed else [])
+        self.order = SampleOrder(sampler, labels, key_seed(seed, "order"))
         self.loader, self.seed, self.machine = loader, seed, machine
-        self.n = len(self.samples)
+        self.n = len(labels)
         self._pool = ThreadPoolExecutor(workers) if workers else None
         self._ahead: deque[tuple[int, Future[Item]]] = deque()
         self._lookahead = 0
@@ -105,11 +134,14 @@ class TrainLoader:
     def batch(self, first: int, count: int) -> Batch:
         """The samples at positions first..first+count-1."""
         items = self._pooled(first, count) if self._pool else [self.at(first + n) for n in range(count)]
-        return collate(items, self.machine.device)
+        return self.loader.collate(items, self.machine.device)
 
     def at(self, position: int) -> Item:
         """The varied sample at a position of the order."""
         index, epoch, place = self.order.at(position)
+        if index >= len(self.samples):
+            assert self.mixed is not None
+            return self.mixed.item(index - len(self.samples))
         sample = self.samples[index]
         return self.loader.item(sample, key_seed(self.seed, epoch, place, sample.id))
 
@@ -128,6 +160,40 @@ class TrainLoader:
         """End the threads."""
         if self._pool:
             self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Made samples that are added to the training samples: x (N, 1, H, W) in [0, 1], classes (N,)."""
+
+    x: Tensor
+    classes: Tensor
+
+    @property
+    def labels(self) -> list[int]:
+        return [int(c) for c in self.classes]
+
+    def item(self, index: int) -> Item:
+        """One of them, as if it had been loaded; it belongs to no patient."""
+        x = self.x[index].float()
+        targets = {"class": self.classes[index].long()}
+        return Item(
+            f"made:{index}", (x,), (True,), (np.eye(3),), targets, (torch.ones_like(x, dtype=torch.bool),), (1.0,)
+        )
+
+
+def batches_of(
+    samples: Iterable[Sample], loader: SampleLoader, device: torch.device, size: int, seed: int | None = None
+) -> Iterator[Batch]:
+    """Batches of these samples in their order; with a seed, varied by it."""
+    group: list[Item] = []
+    for sample in samples:
+        group.append(loader.item(sample, None if seed is None else key_seed(seed, sample.id)))
+        if len(group) == size:
+            yield loader.collate(group, device)
+            group = []
+    if group:
+        yield loader.collate(group, device)
 
 
 def of_splits(samples: Iterable[Sample], *splits: str) -> list[Sample]:

@@ -13,7 +13,7 @@ from ml.runs.request import Compute
 
 @dataclass(frozen=True)
 class Machine:
-    """Where a run computes, and in what. `precision` is fp32, bf16 or fp16; the CPU always has fp32."""
+    """Where a run computes, and in what. `precision` is fp32, bf16 or fp16; a CPU has fp32, or bf16 if asked for it."""
 
     device: torch.device
     precision: str
@@ -26,7 +26,7 @@ class Machine:
         """Half precision for what tolerates it; losses are computed in float32 by the methods."""
         if self.precision == "fp32":
             return nullcontext()
-        return torch.autocast("cuda", torch.bfloat16 if self.precision == "bf16" else torch.float16)
+        return torch.autocast(self.device.type, torch.bfloat16 if self.precision == "bf16" else torch.float16)
 
     def place(self, network: nn.Module) -> nn.Module:
         """The network on the device, with channels last on CUDA, where convolutions are faster so."""
@@ -58,7 +58,7 @@ def machine_for(compute: Compute) -> Machine:
 
 def _precision(wanted: str, device: torch.device) -> str:
     if device.type == "cpu":
-        return "fp32"
+        return "bf16" if wanted == "bf16" else "fp32"
     if wanted == "auto":
         return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
     return wanted

@@ -3,20 +3,25 @@
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from ml.pixels.augment import AugmentConfig, augment
+import numpy as np
+
+from ml.pixels.augment import AugmentConfig, augment, toned, turn_of
 from ml.pixels.cache import PixelCache
 from ml.pixels.decode import Decoded, decode
 from ml.pixels.errors import PixelError
 from ml.pixels.header import PixelInfo
+from ml.pixels.mark_masks import MaskUnreadable, stored
 from ml.pixels.prepare import PixelsConfig, Prepared, prepare
 from ml.runs import atomic
 from ml.runs.errors import RunRefused, invalid, refused
-from ml.runs.manifest import ManifestRow
+from ml.runs.manifest import ManifestRow, Mark
 from ml.runs.records import from_dict
 from ml.training.selection import Warn
 
@@ -27,14 +32,10 @@ MAX_UNREADABLE = 0.01
 class StoredImages:
     """Images under `root`, prepared by `config`, cached under `cache`; those used last are kept in memory too."""
 
-    memory_bytes = MEMORY_BYTES
-
     def __init__(self, root: Path, cache: Path, config: PixelsConfig, variation: AugmentConfig, warn: Warn) -> None:
         self.root, self.config, self.variation, self.warn = root, config, variation, warn
         self._disk = PixelCache(cache)
-        self._memory: OrderedDict[str, Prepared] = OrderedDict()
-        self._bytes = 0
-        self._lock = Lock()
+        self.memory = Memory()
 
     @classmethod
     def of(
@@ -46,19 +47,41 @@ class StoredImages:
         except TypeError as error:
             raise invalid("pixels_invalid", str(error)) from None
 
+    def with_variation(self, variation: Mapping[str, Any]) -> "StoredImages":
+        """The same images, on disk and in memory, varied in another way. Raises RunRefused (exit 2)."""
+        other = copy(self)
+        try:
+            other.variation = AugmentConfig.of(variation)
+        except TypeError as error:
+            raise invalid("pixels_invalid", str(error)) from None
+        return other
+
     def prepared(self, row: ManifestRow) -> Prepared:
         """The prepared image of a row. Raises PixelError, RunRefused (exit 3)."""
-        with self._lock:
-            if (found := self._memory.get(row.image_id)) is not None:
-                self._memory.move_to_end(row.image_id)
-                return found
+        if (found := self.memory.get(row.image_id)) is not None:
+            return found
         image = self._disk.get_or_make(_source(row), self.config, lambda: self._make(row))
-        self._remember(row.image_id, image)
+        self.memory.put(row.image_id, image)
         return image
 
     def varied(self, image: Any, row: ManifestRow, seed: int) -> Prepared:
         """An augmented copy, a pure function of the seed."""
         return augment(image, self.variation, seed=seed, view=row.view)
+
+    def toned(self, image: Any, seed: int) -> Prepared:
+        """The image with its grey values varied, its geometry as it is."""
+        return toned(image, self.variation, seed=seed)
+
+    def turn(self, seed: int) -> tuple[float, bool]:
+        """Rotation in degrees and mirroring of a region, which is cut as it is turned: nothing opens at its edges."""
+        return turn_of(self.variation, seed)
+
+    def mask_of(self, row: ManifestRow, mark: Mark) -> np.ndarray:
+        """A stored mask or label map, (rows, cols) uint8. Raises RunRefused (exit 3)."""
+        try:
+            return _stored(self.root, str(mark.geometry["path"]), row.rows, row.cols)
+        except MaskUnreadable as error:
+            raise refused("mask_unreadable", f"a mask cannot be read: {error}", image_id=row.image_id) from None
 
     def for_row(self, row: dict[str, Any]) -> Prepared:
         """The prepared image of a manifest row as a dict, for the baselines."""
@@ -101,14 +124,35 @@ class StoredImages:
         if known and decoded.info.presentation != row.presentation:
             self.warn("presentation_differs", "the header's presentation intent wins over the row's", row.image_id)
 
-    def _remember(self, key: str, image: Prepared) -> None:
+
+class Memory:
+    """The images used last, up to a number of bytes; shared by everybody who reads one preparation."""
+
+    def __init__(self, limit: int = MEMORY_BYTES) -> None:
+        self.limit = limit
+        self._images: OrderedDict[str, Prepared] = OrderedDict()
+        self._bytes = 0
+        self._lock = Lock()
+
+    def get(self, key: str) -> Prepared | None:
         with self._lock:
-            if key not in self._memory:
-                self._memory[key] = image
+            if (found := self._images.get(key)) is not None:
+                self._images.move_to_end(key)
+            return found
+
+    def put(self, key: str, image: Prepared) -> None:
+        with self._lock:
+            if key not in self._images:
+                self._images[key] = image
                 self._bytes += _bytes(image)
-            while self._bytes > self.memory_bytes and len(self._memory) > 1:
-                _, old = self._memory.popitem(last=False)
+            while self._bytes > self.limit and len(self._images) > 1:
+                _, old = self._images.popitem(last=False)
                 self._bytes -= _bytes(old)
+
+
+@lru_cache(maxsize=64)
+def _stored(root: Path, path: str, rows: int, cols: int) -> np.ndarray:
+    return stored(root, path, rows, cols)
 
 
 def _bytes(image: Prepared) -> int:

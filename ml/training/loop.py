@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ml.methods.spec import Batch, Stage
+from ml.methods.spec import Batch, Modules, Outputs, Stage
 from ml.runs.cancel import StopRequest
 from ml.runs.errors import RunRefused
 from ml.runs.events import EventWriter
@@ -20,6 +20,7 @@ from ml.runs.heartbeat import Heartbeat
 from ml.training import checkpoints
 from ml.training.checkpoints import Identity
 from ml.training.device import Machine, is_out_of_memory
+from ml.training.optimisers import trainable
 from ml.training.sampling import key_seed
 from ml.training.state import TrainState
 
@@ -28,6 +29,27 @@ EVALUATIONS = 8
 CHECKPOINT_SECONDS = 300.0
 PATIENCE, MIN_DELTA = 10, 0.001
 MAX_DIVERGED = 3
+
+
+def forward_of(stage: Stage, modules: Modules, batch: Batch) -> Outputs:
+    """The outputs of a stage: its own way through the modules, else its network of the pixels."""
+    if stage.forward is not None:
+        return stage.forward(modules, batch)
+    found: Outputs = modules[stage.name](batch.x, batch.valid)
+    return found
+
+
+def frozen_modules(network: torch.nn.Module, stage: Stage) -> list[torch.nn.Module]:
+    """Modules that hold weights or running statistics and are not among what the stage moves."""
+    if not stage.trainable:
+        return []
+    prefixes = tuple(prefix.rstrip(".") for prefix in stage.trainable)
+    return [module for name, module in network.named_modules() if name and not _under(name, prefixes)]
+
+
+def _under(name: str, prefixes: tuple[str, ...]) -> bool:
+    """The module is one of these, inside one, or around one."""
+    return any(name.startswith(p) or p.startswith(f"{name}.") for p in prefixes)
 
 
 class Loader(Protocol):
@@ -75,9 +97,10 @@ class Loop:
 
     def __init__(
         self, state: TrainState, stage: Stage, loader: Loader, plan: Plan, machine: Machine, watch: Watch,
-        validate: Validate | None,
+        validate: Validate | None, earlier: Modules | None = None,
     ) -> None:  # fmt: skip
         self.state, self.stage, self.loader, self.plan = state, stage, loader, plan
+        self.modules: Modules = {**(earlier or {}), stage.name: state.network}
         self.machine, self.watch, self.validate = machine, watch, validate
         self.micro = plan.micro or stage.batch
         self.began = self.saved = time.monotonic()
@@ -123,16 +146,17 @@ class Loop:
     def _step(self) -> Tensor:
         state, stage = self.state, self.stage
         # Dropout of a step depends on (seed, stage, step) alone: nothing to store, nothing to lose on a resume.
-        torch.manual_seed(key_seed(self.plan.seed, stage.name, state.step))
-        state.optimiser.zero_grad(set_to_none=True)
+        seed = key_seed(self.plan.seed, stage.name, state.step)
+        torch.manual_seed(seed)
+        if stage.train_step is not None:
+            return self._own_step(seed)
+        state.clear()
         total = torch.zeros((), device=self.machine.device)
         first = state.step * stage.batch
         for start in range(0, stage.batch, self.micro):
             count = min(self.micro, stage.batch - start)
             batch = self.loader.batch(first + start, count)
-            with self.machine.autocast():
-                outputs = state.network(batch.x, batch.valid)
-            loss = sum(stage.loss(outputs, batch).values(), torch.zeros((), device=self.machine.device))
+            loss = self.loss_of(batch)
             share = count / stage.batch
             state.scaler.scale(loss * share).backward()
             total += loss.detach() * share
@@ -141,17 +165,35 @@ class Loop:
         state.apply()
         return total
 
+    def loss_of(self, batch: Batch) -> Tensor:
+        """The sum of the stage's losses on a batch."""
+        assert self.stage.loss is not None
+        with self.machine.autocast():
+            outputs = forward_of(self.stage, self.modules, batch)
+        return sum(self.stage.loss(outputs, batch).values(), torch.zeros((), device=self.machine.device))
+
+    def _own_step(self, seed: int) -> Tensor:
+        """A step that the stage makes itself, with several optimisers; it is never cut into micro-batches."""
+        stage, state = self.stage, self.state
+        assert stage.train_step is not None
+        batch = self.loader.batch(state.step * stage.batch, stage.batch)
+        generator = torch.Generator().manual_seed(seed)
+        with self.machine.autocast():
+            losses = stage.train_step(self.modules, state.movers, batch, generator)
+        state.advance()
+        return torch.stack([loss.detach() for loss in losses.values()]).sum()
+
     def _must_look(self) -> bool:
         """Looking at the loss makes the host wait for a GPU: there, only as often as a curve has points."""
         late = self.state.step >= self.plan.steps - 1
         return not self.machine.cuda or late or self.state.step % self._curve_every() == 0
 
     def _halve(self) -> None:
-        self.state.optimiser.zero_grad(set_to_none=True)
+        self.state.clear()
         gc.collect()
         if self.machine.cuda:
             torch.cuda.empty_cache()
-        if self.micro == 1:
+        if self.micro == 1 or self.stage.train_step is not None:
             raise RunRefused(Exit.OUT_OF_MEMORY, "out_of_memory", "out of memory with one image at a time")
         self.micro = self.micro // 2
         accumulate = math.ceil(self.stage.batch / self.micro)
@@ -176,11 +218,13 @@ class Loop:
 
     def set_trainable(self) -> None:
         """Heads alone for the first steps of a continued model; norms in eval where batches are small."""
-        state = self.state
+        state, still = self.state, frozen_modules(self.state.network, self.stage)
         state.network.train()
+        for module in still:
+            module.eval()
         frozen = state.step < self.plan.freeze_steps
         if frozen or (self.plan.freeze_steps and state.step == self.plan.freeze_steps):
-            for name, parameter in state.network.named_parameters():
+            for name, parameter in trainable(state.network, self.stage):
                 parameter.requires_grad_(not frozen or name.startswith(self.stage.head_prefixes))
         if self.plan.freeze_norm or frozen:
             for module in state.network.modules():

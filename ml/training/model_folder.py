@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ml.methods import get
-from ml.methods.spec import MethodSpec
+from ml.methods.aims import TARGETS, as_task
+from ml.methods.spec import Aim, MethodSpec
 from ml.runs import atomic, versions
 from ml.runs.errors import invalid
 from ml.runs.manifest import ManifestRow
@@ -44,6 +45,7 @@ class ModelSpec:
     config: dict[str, Any]
     pixels: dict[str, Any]
     labels: tuple[str, ...]
+    target: str = ""
     findings: tuple[str, ...] = ()
     prior_shift: tuple[float, ...] = ()
     temperature: float = 1.0
@@ -57,17 +59,13 @@ class ModelSpec:
 
 @dataclass
 class Model:
-    """A model that can predict: its spec, the method's record and settled config, and the network of each stage."""
+    """A model that can predict: its spec, the method's record, settled config and aim, the network of each stage."""
 
     spec: ModelSpec
     method: MethodSpec
     config: Any
-    networks: dict[str, nn.Module]
-
-    @property
-    def network(self) -> nn.Module:
-        """The network that predicts: that of the last stage."""
-        return self.networks[self.spec.stages[-1]]
+    aim: Aim
+    modules: dict[str, nn.Module]
 
 
 def patient_hashes(rows: Iterable[ManifestRow], splits: Iterable[str], salt: str) -> tuple[str, ...]:
@@ -151,13 +149,20 @@ def load_model(path: Path) -> Model:
     """Rebuild a model from its folder alone. Raises RunRefused (exit 2)."""
     spec = read_spec(path)
     method = get(spec.method)
-    config = settled_config(method, spec.config)
-    weights, networks = stage_weights(path), {}
-    for stage in method.stages(config, spec.labels):
-        network = stage.build()
+    config, aim = settled_config(method, spec.config), aim_in(spec, method)
+    weights, modules = stage_weights(path), {}
+    for stage in method.stages(config, aim):
+        module = stage.build()
         try:
-            network.load_state_dict(weights[stage.name])
-        except (KeyError, RuntimeError) as error:
+            module.load_state_dict(weights.get(stage.name, {}))
+        except RuntimeError as error:
             raise invalid("model_mismatch", f"the weights do not fit {spec.method} {spec.size}: {error}") from None
-        networks[stage.name] = network.eval()
-    return Model(spec, method, config, networks)
+        modules[stage.name] = module.eval().requires_grad_(False)
+    return Model(spec, method, config, aim, modules)
+
+
+def aim_in(spec: ModelSpec, method: MethodSpec) -> Aim:
+    """What a stored model was made for. A spec that names no target is of a first version: its task has one."""
+    target = spec.target or TARGETS[method.task][0]
+    findings = spec.findings if spec.task != "density" else ()
+    return Aim(task=as_task(spec.task), labels=spec.labels, target=target, findings=findings)

@@ -1,6 +1,7 @@
-"""Optimisers from their records: which weights decay, and which move more slowly."""
+"""Optimisers from their records: which weights move, which decay, and which move more slowly."""
 
 import re
+from collections.abc import Iterator
 
 import torch
 from torch import nn
@@ -10,25 +11,46 @@ from ml.methods.spec import Optimiser, Stage
 LAYER_DECAY = 0.75
 
 
-def make_optimiser(
-    network: nn.Module, stage: Stage, *, layer_decay: float = 1.0, head_factor: float = 1.0
-) -> torch.optim.Optimizer:
-    """Norms, biases and other vectors never decay. `lr_factor` of each group is multiplied into every step's rate."""
-    record = stage.optimiser
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+def trainable(network: nn.Module, stage: Stage) -> Iterator[tuple[str, nn.Parameter]]:
+    """The weights that a stage moves."""
     for name, parameter in network.named_parameters():
-        decay = record.weight_decay if parameter.dim() > 1 else 0.0
-        groups.setdefault((decay, _factor(name, stage, layer_decay, head_factor)), []).append(parameter)
-    listed = [
-        {"params": parameters, "weight_decay": decay, "lr_factor": factor, "lr": record.lr * factor}
-        for (decay, factor), parameters in groups.items()
-    ]
-    return _make(record, listed)
+        if not stage.trainable or name.startswith(stage.trainable):
+            yield name, parameter
+
+
+def make_optimisers(
+    network: nn.Module, stage: Stage, *, layer_decay: float = 1.0, head_factor: float = 1.0
+) -> dict[str, torch.optim.Optimizer]:
+    """One optimiser by the name "", or those that the stage names by the prefix of their weights.
+
+    Norms, biases and other vectors never decay. `lr_factor` of each group is multiplied into every step's rate.
+    """
+    records = stage.optimisers or {"": stage.optimiser}
+    made = {}
+    for prefix, record in records.items():
+        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        for name, parameter in trainable(network, stage):
+            if name.startswith(prefix):
+                decay = record.weight_decay if parameter.dim() > 1 else 0.0
+                factor = _factor(name, stage, layer_decay, head_factor) * _slowed(name, stage)
+                groups.setdefault((decay, factor), []).append(parameter)
+        listed = [
+            {"params": parameters, "weight_decay": decay, "lr_factor": factor, "lr": record.lr * factor}
+            for (decay, factor), parameters in groups.items()
+        ]
+        made[prefix] = _MAKERS[record.kind](record, listed)
+    return made
+
+
+def _slowed(name: str, stage: Stage) -> float:
+    """The factor of the longest prefix that names the weight."""
+    fitting = [prefix for prefix in stage.lr_factors if name.startswith(prefix)]
+    return stage.lr_factors[max(fitting, key=len)] if fitting else 1.0
 
 
 def _factor(name: str, stage: Stage, layer_decay: float, head_factor: float) -> float:
     """Heads move fastest; the trunk's stages by `layer_decay` for each stage below the last."""
-    if name.startswith(stage.head_prefixes):
+    if stage.head_prefixes and name.startswith(stage.head_prefixes):
         return head_factor
     found = re.search(r"\blayer(\d)\b", name)
     if found:
@@ -36,15 +58,20 @@ def _factor(name: str, stage: Stage, layer_decay: float, head_factor: float) -> 
     return layer_decay**5 if re.search(r"\b(conv1|bn1)\b", name) else layer_decay
 
 
-def _make(record: Optimiser, groups: list[dict[str, object]]) -> torch.optim.Optimizer:
-    if record.kind == "sgd":
-        return torch.optim.SGD(groups, lr=record.lr, momentum=record.momentum, nesterov=True)
-    if record.kind == "adam":
-        return torch.optim.Adam(groups, lr=record.lr, betas=record.betas, amsgrad=record.amsgrad)
-    return torch.optim.AdamW(groups, lr=record.lr, betas=record.betas, amsgrad=record.amsgrad)
+_MAKERS = {
+    "sgd": lambda record, groups: torch.optim.SGD(groups, lr=record.lr, momentum=record.momentum, nesterov=True),
+    "adam": lambda record, groups: torch.optim.Adam(groups, lr=record.lr, betas=record.betas, amsgrad=record.amsgrad),
+    "nadam": lambda record, groups: torch.optim.NAdam(groups, lr=record.lr, betas=record.betas),
+    "adamw": lambda record, groups: torch.optim.AdamW(groups, lr=record.lr, betas=record.betas, amsgrad=record.amsgrad),
+}
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
     """Set this step's learning rate."""
     for group in optimiser.param_groups:
         group["lr"] = rate * group["lr_factor"]
+
+
+def record_of(stage: Stage, name: str) -> Optimiser:
+    """The record of an optimiser by its name."""
+    return stage.optimisers[name] if stage.optimisers else stage.optimiser

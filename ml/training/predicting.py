@@ -9,37 +9,39 @@ import numpy as np
 import torch
 from torch import nn
 
-from ml.methods.spec import Inference, MethodSpec, Prediction
+from ml.methods.spec import Aim, Inference, MethodSpec, Modules, Prediction
 from ml.runs.cancel import StopRequest
-from ml.training.batches import Item, collate
+from ml.training.batches import Item
 from ml.training.checkpoints import Weights
-from ml.training.data import ImageLoader, Sample
+from ml.training.data import Sample, SampleLoader
 from ml.training.device import Machine
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A network that answers. prior_shift (C,) and temperature turn a classifier's logits into probabilities."""
+    """Networks that answer. prior_shift (C,) and temperature turn a classifier's logits into probabilities."""
 
     method: MethodSpec
     config: Any
-    network: nn.Module
+    aim: Aim
+    modules: Modules
     machine: Machine
     prior_shift: tuple[float, ...] = ()
     temperature: float = 1.0
     batch: int = 8
 
     def over(
-        self, samples: Iterable[Sample], loader: ImageLoader, inference: Inference, stop: StopRequest | None = None
+        self, samples: Iterable[Sample], loader: SampleLoader, inference: Inference, stop: StopRequest | None = None
     ) -> Iterator[tuple[Sample, Item, Prediction]]:
         """Each sample with what was loaded for it and what is said of it, in order."""
-        self.network.eval()
+        for module in self.modules.values():
+            module.eval()
         for group in _of_one_shape(samples, loader, self.batch if self.machine.cuda else 4):
             if stop is not None:
                 stop.check()
-            batch = collate([item for _, item in group], self.machine.device)
+            batch = loader.collate([item for _, item in group], self.machine.device)
             with torch.inference_mode(), self.machine.autocast():
-                said = self.method.predict(self.network, batch.x, batch.valid, self.config, inference)
+                said = self.method.predict(self.modules, batch, self.config, inference)
             for (sample, item), prediction in zip(group, said, strict=True):
                 yield sample, item, self.calibrated(prediction)
 
@@ -55,7 +57,7 @@ class Predictor:
         return replace(prediction, probabilities=((prediction.logits + shift) / self.temperature).softmax(-1))
 
 
-def _of_one_shape(samples: Iterable[Sample], loader: ImageLoader, most: int) -> Iterator[list[tuple[Sample, Item]]]:
+def _of_one_shape(samples: Iterable[Sample], loader: SampleLoader, most: int) -> Iterator[list[tuple[Sample, Item]]]:
     """Runs of samples whose images have one shape, so that nothing is padded for the sake of a neighbour.
 
     Padding would enter the statistics of group norms: what is said of an image must not depend on its company.

@@ -1,4 +1,4 @@
-"""Predictions as rows of predictions.jsonl: geometry in source pixels, one row a class or a box."""
+"""Predictions as rows of predictions.jsonl: geometry in source pixels, one row a class, a box or a mask."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,8 @@ from ml.acquisition.uncertainty import entropy, mutual_information, two_class
 from ml.geometry.affine import apply_boxes, invert
 from ml.methods.spec import Prediction
 from ml.runs.manifest import ManifestRow
-from ml.training.targets import DENSITY_LABELS, clipped
+from ml.training.data import Sample
+from ml.training.targets.boxes import clipped
 
 Row = dict[str, Any]
 
@@ -20,8 +21,8 @@ def _base(row: ManifestRow, level: str, kind: str, target: str, version: str) ->
         "kind": kind,
         "patient_id": row.patient_id,
         "exam_id": row.exam_id,
-        "image_id": row.image_id if level == "image" else None,
-        "laterality": row.laterality if level in ("image", "breast") else None,
+        "image_id": row.image_id if level in ("image", "finding") else None,
+        "laterality": row.laterality if level in ("image", "breast", "finding") else None,
         "target": target,
         "member": -1,
         "split": row.split,
@@ -36,12 +37,15 @@ def _spread(samples: np.ndarray | None, mean: np.ndarray) -> tuple[float, float 
     return float(entropy(mean)), float(mutual_information(samples)), samples.var(axis=0)
 
 
-def class_rows(row: ManifestRow, level: str, mean: np.ndarray, samples: np.ndarray | None, version: str) -> list[Row]:
-    """One row per density class of an image, a breast or an exam."""
+def class_rows(
+    row: ManifestRow, level: str, target: str, labels: Sequence[str], mean: np.ndarray, samples: np.ndarray | None,
+    version: str,
+) -> list[Row]:  # fmt: skip
+    """One row per class of an image, a breast, an exam or a region."""
     unsure, information, variance = _spread(samples, mean)
     return [
         {
-            **_base(row, level, "prob", "density", version),
+            **_base(row, level, "prob", target, version),
             "class_index": index,
             "label": label,
             "prob": float(mean[index]),
@@ -49,16 +53,20 @@ def class_rows(row: ManifestRow, level: str, mean: np.ndarray, samples: np.ndarr
             "mutual_information": information,
             "variance": None if variance is None else float(variance[index]),
         }
-        for index, label in enumerate(DENSITY_LABELS)
+        for index, label in enumerate(labels)
     ]
 
 
-def exam_rows(members: Sequence[tuple[ManifestRow, np.ndarray, np.ndarray | None]], version: str) -> list[Row]:
-    """Rows of an exam from those of its samples: the mean, also in each pass. members: (row, (C,), (T, C))."""
-    mean = np.mean([own for _, own, _ in members], axis=0)
-    passes = [own for _, _, own in members if own is not None]
-    samples = np.mean(passes, axis=0) if passes else None
-    return class_rows(members[0][0], "exam", mean, samples, version)
+def region(sample: Sample) -> Row:
+    """What a row about a region adds: its square in source pixels, the finding it was cut around, and its truth."""
+    assert sample.roi is not None
+    sides = dict(zip(("x0", "y0", "x1", "y1"), map(float, sample.roi.box), strict=True))
+    return {**sides, "finding_id": sample.roi.finding_id, "truth": sample.roi.label or None, "roi": sample.roi.kind}
+
+
+def scalar_row(row: ManifestRow, level: str, name: str, value: float, version: str) -> Row:
+    """A number that a method gives beside its classes, such as the percent density."""
+    return {**_base(row, level, "scalar", name, version), "value": value}
 
 
 def box_rows(
@@ -83,6 +91,11 @@ def box_rows(
         for n in range(len(boxes))
         if boxes[n, 2] > boxes[n, 0] and boxes[n, 3] > boxes[n, 1]
     ]
+
+
+def mask_row(row: ManifestRow, target: str, path: str, score: float, version: str) -> Row:
+    """A stored mask; score is the mean probability inside it."""
+    return {**_base(row, "image", "mask", target, version), "mask_path": path, "score": score}
 
 
 def source_boxes(boxes: np.ndarray, affine: np.ndarray, row: ManifestRow) -> np.ndarray:

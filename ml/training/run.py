@@ -7,6 +7,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from ml.datasets.folds import fold_rows
 from ml.methods import get
 from ml.runs.cancel import Stopped, StopRequest
 from ml.runs.errors import RunRefused, invalid
@@ -14,7 +15,7 @@ from ml.runs.events import EventWriter, read_events
 from ml.runs.exits import Exit
 from ml.runs.folder import RunFolder
 from ml.runs.heartbeat import Heartbeat
-from ml.runs.manifest import read_manifest, read_meta
+from ml.runs.manifest import ManifestRow, read_manifest, read_meta
 from ml.runs.request import Request, read_request
 from ml.runs.result import read_result
 from ml.runs.validate import validate
@@ -92,10 +93,9 @@ def _work(folder: RunFolder, request: Request, watch: Watch, attempt: int) -> Ex
     if request.size not in method.sizes:
         raise invalid("size_unknown", f"{method.name} has no size {request.size!r}")
     meta = read_meta(folder.path)
-    found = reduced(read_manifest(folder.path), request.data, request.seed)
-    labels = method.labels(request.findings)
+    found = reduced(_split(read_manifest(folder.path), request), request.data, request.seed)
     needs = method.needs if request.command == "train" else ()
-    checked = validate(found, needs=needs, findings=request.findings or method.findings)
+    checked = validate(found, needs=needs, findings=request.findings or method.findings, kinds=request.data.image_kinds)
     machine = machine_for(request.compute)
     watch.events.write(
         "started",
@@ -108,7 +108,6 @@ def _work(folder: RunFolder, request: Request, watch: Watch, attempt: int) -> Ex
         resumed_from=_resumed_from(folder),
         device=str(machine.device),
         precision=machine.precision,
-        labels=list(labels),
         n={
             split: sum(row.split == split for row in checked.rows)
             for split in ("train", "val", "test", "audit", "pool")
@@ -117,10 +116,17 @@ def _work(folder: RunFolder, request: Request, watch: Watch, attempt: int) -> Ex
     )
     for code, text, example in checked.warnings:
         watch.events.warning(code, text, example)
-    rows = usable_rows(checked.rows, watch.events.warning)
+    rows = usable_rows(checked.rows, watch.events.warning, request.data.image_kinds)
     work = Run(folder, request, meta, rows, method, machine, watch, time.monotonic())
     commands.COMMANDS[request.command](work)
     return Exit.FINISHED
+
+
+def _split(rows: list[ManifestRow], request: Request) -> list[ManifestRow]:
+    """The manifest's splits, or those of a fold."""
+    if request.data.folds is None or request.data.fold is None:
+        return rows
+    return fold_rows(rows, request.data.folds, request.data.fold, request.seed)
 
 
 def _resumed_from(folder: RunFolder) -> dict[str, Any] | None:

@@ -1,39 +1,93 @@
-"""From manifest rows to samples: one image, the two views of a breast, or the views of an exam."""
+"""From manifest rows to samples: one image, the views of a breast, of both breasts or of an exam, or regions."""
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from ml.methods.spec import Inputs
-from ml.runs.manifest import ManifestRow
-from ml.training.data import Sample
+import numpy as np
+
+from ml.methods.spec import Aim, Inputs, Reads
+from ml.pixels.mark_masks import MaskOf
+from ml.pixels.rois import RoiOptions, rois_of
+from ml.pixels.windows import WINDOW_MM, windows_of
+from ml.runs.manifest import ManifestRow, Mark
+from ml.runs.records import from_dict, to_dict
+from ml.training.data import Images, Sample
+
+#: Rows of other kinds than a run asks for are not among its rows.
+ALL_KINDS = ("standard", "low_energy", "subtracted", "synthetic_2d")
 
 LeftOut = list[tuple[str, str]]
+Warn = Callable[[str, str, str | None], None]
 
 
-def build_samples(rows: Sequence[ManifestRow], inputs: Inputs) -> tuple[list[Sample], LeftOut]:
-    """Samples in the order of their ids, and (exam or image, reason) for what could not be one."""
+def build_samples(
+    rows: Sequence[ManifestRow], reads: Reads, aim: Aim, images: Images, *, seed: int = 0, warn: Warn | None = None,
+    windows: bool = False,
+) -> tuple[list[Sample], LeftOut]:  # fmt: skip
+    """Samples in the order of their ids, and (exam or image, reason) for what could not be one.
+
+    Regions are the marks and the background that `ml.pixels.rois` draws, or, with `windows` (unread images, where
+    nobody marked anything), a grid of squares over the breast.
+    """
+    if reads.inputs.unit == "roi":
+        return _regions(rows, reads, aim, images, seed, windows), []
+    area = _Areas(images)
+    return grouped(rows, reads.inputs, area, warn)
+
+
+class _Areas:
+    """Breast area of an image in source pixels; prepared only where two images compete for a slot."""
+
+    def __init__(self, images: Images) -> None:
+        self.images = images
+
+    def __call__(self, row: ManifestRow) -> float:
+        picture = self.images.prepared(row)
+        return float(picture.mask.sum() / abs(np.linalg.det(np.asarray(picture.affine)[:2, :2])))
+
+
+def grouped(
+    rows: Sequence[ManifestRow], inputs: Inputs, area: Callable[[ManifestRow], float], warn: Warn | None = None
+) -> tuple[list[Sample], LeftOut]:
+    """Samples of whole images; of two images for one slot the one with more breast, ties by id."""
     ordered = sorted(rows, key=lambda row: (row.exam_id, row.image_id))
     if not inputs.views:
         return [Sample(row.image_id, (row,), (True,)) for row in ordered], []
-    by_breast = inputs.unit == "breast"
-    groups: dict[str, dict[str, ManifestRow]] = defaultdict(dict)
+    key = _KEYS[inputs.unit]
+    groups: dict[str, dict[str, list[ManifestRow]]] = defaultdict(lambda: defaultdict(list))
     for row in ordered:
-        unit = f"{row.exam_id}/{row.laterality}" if by_breast else row.exam_id
-        slot = str(row.view) if by_breast else f"{row.laterality}-{row.view}"
-        groups[unit].setdefault(slot, row)  # the first by id, where a view was taken twice
-    samples, left_out = [], []
+        unit, slot = key(row)
+        groups[unit][slot].append(row)
+    samples: list[Sample] = []
+    left_out: LeftOut = []
     fill = _FILLS[inputs.missing]
-    for unit, found in sorted(groups.items()):
+    for unit, several in sorted(groups.items()):
+        found = {slot: _one(own, area, warn if slot in inputs.views else None) for slot, own in several.items()}
         slots = [found.get(view) for view in inputs.views]
         filled = [row or fill(view, found) for row, view in zip(slots, inputs.views, strict=True)]
         if any(row is None for row in filled):
-            left_out.append(
-                (unit, "missing " + ", ".join(v for v, row in zip(inputs.views, slots, strict=True) if not row))
-            )
+            missing = [view for view, row in zip(inputs.views, slots, strict=True) if not row]
+            left_out.append((unit, "missing " + ", ".join(missing)))
             continue
         rows_of = tuple(row for row in filled if row is not None)
         samples.append(Sample(unit, rows_of, tuple(row is not None for row in slots)))
     return samples, left_out
+
+
+def _one(rows: Sequence[ManifestRow], area: Callable[[ManifestRow], float], warn: Warn | None) -> ManifestRow:
+    if len(rows) == 1:
+        return rows[0]
+    if warn is not None:
+        warn("duplicate_view", "two images of one view: the one with more breast is read", rows[0].exam_id)
+    return min(rows, key=lambda row: (-area(row), row.image_id))
+
+
+_KEYS: dict[str, Callable[[ManifestRow], tuple[str, str]]] = {
+    "breast": lambda row: (f"{row.exam_id}/{row.laterality}", str(row.view)),
+    "view_pair": lambda row: (f"{row.exam_id}/{row.view}", str(row.laterality)),
+    "exam": lambda row: (row.exam_id, f"{row.laterality}-{row.view}"),
+}
 
 
 def _other_side(view: str, found: dict[str, ManifestRow]) -> ManifestRow | None:
@@ -43,12 +97,53 @@ def _other_side(view: str, found: dict[str, ManifestRow]) -> ManifestRow | None:
     return found.get(f"{other_side}-{kind}") or found.get(f"{side}-{other_kind}")
 
 
+def _other_view(view: str, found: dict[str, ManifestRow]) -> ManifestRow | None:
+    """Whatever there is of the unit; the slot is marked as not present."""
+    return found.get("MLO" if view == "CC" else "CC") or next(iter(found.values()), None)
+
+
 def _none(view: str, found: dict[str, ManifestRow]) -> ManifestRow | None:
     return None
 
 
 _FILLS: dict[str, Callable[[str, dict[str, ManifestRow]], ManifestRow | None]] = {
     "other_side": _other_side,
+    "token": _other_view,
     "drop": _none,
     "refuse": _none,
 }
+
+
+def _regions(
+    rows: Sequence[ManifestRow], reads: Reads, aim: Aim, images: Images, seed: int, windows: bool
+) -> list[Sample]:
+    by_id = {row.image_id: row for row in rows}
+    if windows:
+        found = [roi for row in rows for roi in windows_of(to_dict(row), images.prepared(row), window_mm_of(reads.roi))]
+    else:
+        found = rois_of(
+            [to_dict(row) for row in rows], aim.labels, roi_options(reads.roi, aim), seed,
+            image=lambda row: images.prepared(by_id[row["image_id"]]), mask_of=_reader(by_id, images),
+        )  # fmt: skip
+    count: Counter[str] = Counter()
+    samples = []
+    for roi in found:
+        samples.append(Sample(f"{roi.image_id}:{count[roi.image_id]:03d}", (by_id[roi.image_id],), (True,), roi))
+        count[roi.image_id] += 1
+    return sorted(samples, key=lambda sample: sample.id)
+
+
+def _reader(by_id: Mapping[str, ManifestRow], images: Images) -> MaskOf:
+    """Stored masks for what speaks of rows and marks as JSON values."""
+    return lambda row, mark: images.mask_of(by_id[row["image_id"]], from_dict(Mark, dict(mark))) > 0
+
+
+def roi_options(options: Mapping[str, Any], aim: Aim) -> RoiOptions:
+    """Which squares are cut, from a method's options: its own, and the findings and kinds of the run."""
+    own = {key: value for key, value in options.items() if key not in ("size_px", "window_mm")}
+    return RoiOptions.of({"findings": aim.findings, "image_kinds": ALL_KINDS, **own})
+
+
+def window_mm_of(options: Mapping[str, Any]) -> float:
+    """Side of the squares in which an unread image is looked at."""
+    return float(options.get("window_mm", WINDOW_MM))

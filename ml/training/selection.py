@@ -7,18 +7,17 @@ from ml.runs.manifest import ManifestRow
 from ml.runs.request import Data
 
 Warn = Callable[[str, str, str | None], None]
-KINDS = ("standard", "low_energy")
 
 
-def usable_rows(rows: Sequence[ManifestRow], warn: Warn) -> list[ManifestRow]:
+def usable_rows(rows: Sequence[ManifestRow], warn: Warn, kinds: Sequence[str]) -> list[ManifestRow]:
     """Rows of one kind of pixels.
 
-    Subtracted and synthetic images are not read. For Processing pixels are another quantity than For Presentation
-    ones and are never mixed with them: the kind of the training images decides, and where both are there, it is
-    For Presentation.
+    Images of other kinds than the run asks for are not read. For Processing pixels are another quantity than For
+    Presentation ones and are never mixed with them: the kind of the training images decides, and where both are
+    there, it is For Presentation.
     """
-    found = [row for row in rows if row.image_kind in KINDS]
-    _tell(warn, "image_kind_left_out", "subtracted and synthetic images are not read", _rest(rows, found))
+    found = [row for row in rows if row.image_kind in kinds]
+    _tell(warn, "image_kind_left_out", f"only {' and '.join(kinds)} images are read", _rest(rows, found))
     learned = [row for row in found if row.split == "train"] or found
     raw = bool(learned) and all(row.presentation == "for_processing" for row in learned)
     kept = [row for row in found if (row.presentation == "for_processing") == raw]

@@ -1,12 +1,14 @@
 """Where the weights of a run begin: from scratch, an earlier version, another network's trunk or a weights file."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
-from ml.methods.spec import MethodSpec, Stage
+from ml.methods.spec import MethodSpec, Modules, Stage
 from ml.runs.errors import invalid, refused
 from ml.runs.manifest import ManifestRow
 from ml.runs.request import Request, resolve_inside
@@ -85,10 +87,40 @@ def load_start(network: nn.Module, stage: Stage, start: Start) -> dict[str, Any]
     return report
 
 
-def planned_steps(stage: Stage, samples: int, start: Start) -> int:
-    """The steps of a stage; half of them where an earlier version of the same model goes on."""
+def require_trunk(stages: Sequence[Stage], start: Start) -> None:
+    """Another method's model gives its trunk: a method without one must not pretend that it used it.
+
+    Raises RunRefused (exit 2, `init_mismatch`).
+    """
+    if start.donor is None or start.continued:
+        return
+    with torch.device("meta"):
+        names = [name for stage in stages if stage.kind == "torch" for name in stage.build().state_dict()]
+    if not any(name.startswith(TRUNK) for name in names):
+        raise invalid("init_mismatch", "this method has no trunk that an earlier model of another kind could give")
+
+
+def load_copied(network: nn.Module, stage: Stage, earlier: Modules) -> dict[str, Any]:
+    """Put in the weights of earlier stages that this one starts from. Raises RunRefused (exit 2, `init_mismatch`)."""
+    if not stage.starts_from:
+        return {}
+    own, copied = network.state_dict(), {}
+    for wanted in stage.starts_from:
+        for name, value in earlier[wanted.stage].state_dict().items():
+            if name.startswith(wanted.prefix):
+                copied[wanted.to + name.removeprefix(wanted.prefix)] = value
+    wrong = [name for name, value in copied.items() if name not in own or own[name].shape != value.shape]
+    if wrong or not copied:
+        raise invalid("init_mismatch", f"the stage {stage.name} cannot start from {stage.starts_from}: {wrong[:3]}")
+    network.load_state_dict({**own, **copied})
+    return {"starts_from": [wanted.stage for wanted in stage.starts_from], "copied": len(copied)}
+
+
+def planned_steps(stage: Stage, samples: int, start: Start, most: int | None = None) -> int:
+    """The steps of a stage, `most` at most; half of them where an earlier version of the same model goes on."""
     steps = stage.steps if stage.steps is not None else round((stage.epochs or 1) * samples / stage.batch)
-    return max(1, steps // 2 if start.continued else steps)
+    planned = max(1, steps // 2 if start.continued else steps)
+    return planned if most is None else min(planned, most)
 
 
 def frozen_steps(steps: int, samples: int, stage: Stage, start: Start) -> int:

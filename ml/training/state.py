@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ml.methods.spec import Stage
 from ml.training import schedule
 from ml.training.checkpoints import Weights
-from ml.training.optimisers import set_rate
+from ml.training.optimisers import record_of, set_rate
 
 EMA_FROM_STEPS = 1000
 
@@ -17,38 +17,50 @@ class TrainState:
     """Of one stage. `rate_scale` is halved whenever the loss left the numbers and the run went back."""
 
     def __init__(
-        self, network: nn.Module, optimiser: torch.optim.Optimizer, stage: Stage, steps: int, *, half: bool = False
-    ) -> None:
-        self.network, self.optimiser, self.stage, self.steps = network, optimiser, stage, steps
+        self, network: nn.Module, optimisers: dict[str, torch.optim.Optimizer], stage: Stage, steps: int, *,
+        half: bool = False,
+    ) -> None:  # fmt: skip
+        self.network, self.optimisers, self.stage, self.steps = network, optimisers, stage, steps
         self.step = 0
         self.rate_scale = 1.0
         self.diverged = 0
         self.best: float | None = None
         self.evaluations_since_best = 0
-        self.ema: Weights | None = self._copy() if steps >= EMA_FROM_STEPS else None
+        self.ema: Weights | None = self._copy() if steps >= EMA_FROM_STEPS and stage.train_step is None else None
         # Only float16 needs its gradients scaled up to stay above zero.
         self.scaler = torch.amp.GradScaler("cuda", enabled=half)
+        self.movers = {name: Moves(self, name) for name in optimisers}
 
     def _copy(self) -> Weights:
         return {name: value.detach().clone() for name, value in self.network.state_dict().items()}
 
-    def rate(self) -> float:
-        """The learning rate of the next step."""
-        factor = schedule.factor(self.stage.optimiser, self.step, self.steps)
-        return self.stage.optimiser.lr * factor * self.rate_scale
+    def rate(self, name: str | None = None) -> float:
+        """The learning rate of the next step; of the first optimiser unless another is named."""
+        record = record_of(self.stage, next(iter(self.optimisers)) if name is None else name)
+        return record.lr * schedule.factor(record, self.step, self.steps) * self.rate_scale
+
+    def clear(self) -> None:
+        """No gradients."""
+        for optimiser in self.optimisers.values():
+            optimiser.zero_grad(set_to_none=True)
 
     def apply(self) -> Tensor:
         """Move the weights along the gradients that have gathered; the gradient's norm before clipping."""
-        set_rate(self.optimiser, self.rate())
-        self.scaler.unscale_(self.optimiser)
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.stage.optimiser.clip_norm)
-        self.scaler.step(self.optimiser)
+        (name, optimiser), *_ = self.optimisers.items()
+        set_rate(optimiser, self.rate())
+        self.scaler.unscale_(optimiser)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), record_of(self.stage, name).clip_norm)
+        self.scaler.step(optimiser)
         self.scaler.update()
-        self.optimiser.zero_grad(set_to_none=True)
+        self.clear()
+        self.advance()
+        return norm
+
+    def advance(self) -> None:
+        """One step more, and the average with it."""
         if self.ema is not None:
             self._average(schedule.ema_decay(self.step))
         self.step += 1
-        return norm
 
     @torch.no_grad()
     def _average(self, decay: float) -> None:
@@ -77,7 +89,7 @@ class TrainState:
     def counters(self) -> dict[str, Any]:
         """What a checkpoint keeps beside the weights; loads with `weights_only=True`."""
         return {
-            "optimiser": self.optimiser.state_dict(),
+            "optimisers": {name: own.state_dict() for name, own in self.optimisers.items()},
             "scaler": self.scaler.state_dict(),
             "rate_scale": self.rate_scale,
             "diverged": self.diverged,
@@ -92,9 +104,31 @@ class TrainState:
         if self.ema is not None:
             for name in self.ema:
                 self.ema[name].copy_(weights[f"ema.{name}"])
-        self.optimiser.load_state_dict(counters["optimiser"])
+        for name, own in self.optimisers.items():
+            own.load_state_dict(counters["optimisers"][name])
         self.scaler.load_state_dict(counters["scaler"])
         self.step = step
         if not keep_rate:
             self.rate_scale, self.diverged = counters["rate_scale"], counters["diverged"]
         self.best, self.evaluations_since_best = counters["best"], counters["evaluations_since_best"]
+
+
+class Moves:
+    """One optimiser of a stage that has several, as its `train_step` uses it."""
+
+    def __init__(self, state: TrainState, name: str) -> None:
+        self.state, self.name = state, name
+
+    def move(self, loss: Tensor) -> None:
+        """Clear its gradients, go back from the loss, clip, step. Half floats are scaled as everywhere."""
+        optimiser, scaler = self.state.optimisers[self.name], self.state.scaler
+        set_rate(optimiser, self.state.rate(self.name))
+        optimiser.zero_grad(set_to_none=True)
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimiser)
+        own = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+        nn.utils.clip_grad_norm_(own, record_of(self.state.stage, self.name).clip_norm)
+        scaler.step(optimiser)
+        scaler.update()
+        # The loss also reached weights of the others, which must not find old gradients.
+        self.state.clear()

@@ -1,10 +1,9 @@
-"""Batches of noise with labels, as a stage's loss takes them."""
+"""Methods settled on a small world, and batches of it as the loop would load them."""
 
 import pytest
 import torch
 
-from ml.methods import get
-from ml.methods.spec import Batch
+from tests.ml.methods import world as small
 
 
 @pytest.fixture(autouse=True)
@@ -12,38 +11,41 @@ def one_thread():
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("world")
+    return small.world(folder), folder
+
+
 @pytest.fixture
-def a_batch():
-    def make(method, config, *, n=2, seed=0, side=96):
-        generator = torch.Generator().manual_seed(seed)
-        views = len(method.inputs_of(config).views) or 1
-        x = torch.rand(n, views, 1, side, side, generator=generator)
-        if method.task == "density":
-            targets = {"density": torch.eye(4)[torch.randint(4, (n,), generator=generator)]}
-        else:
-            targets = {
-                "boxes": [torch.tensor([[20.0, 24.0, 52.0, 60.0]]) for _ in range(n)],
-                "labels": [torch.tensor([k % 4]) for k in range(n)],
-                "ignore": [torch.zeros(0, 4) for _ in range(n)],
-                "complete": torch.ones(n, dtype=torch.bool),
-            }
-        return Batch(
-            x=x,
-            view_mask=torch.ones(n, views, dtype=torch.bool),
-            valid=torch.ones(n, views, 1, side, side, dtype=torch.bool),
-            targets=targets,
-            ids=tuple(map(str, range(n))),
-        )
+def a_setup(world):
+    """a_setup(name, size="tiny", task=None, target=None, findings=(), **config) -> world.Setup."""
+
+    def make(name, size="tiny", **options):
+        return small.settled(*world, name, size, **options)
 
     return make
 
 
 @pytest.fixture
-def a_stage():
+def a_stage(a_setup):
+    """(method, config, first stage) of a method settled on the world."""
+
     def make(name, size="tiny", findings=(), **config):
-        method = get(name)
-        settled = method.plan(method.configured(size, config), [])
-        (stage,) = method.stages(settled, method.labels(findings))
-        return method, settled, stage
+        setup = a_setup(name, size, findings=findings, **config)
+        return setup.method, setup.config, setup.stages[0]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def trained(world, tmp_path_factory):
+    """The run folder of a training of two steps a stage, once for each (method, task) of the session."""
+    done = {}
+
+    def make(name, task):
+        if (name, task) not in done:
+            done[name, task] = small.tried(tmp_path_factory.mktemp(f"{name}-{task}") / "run", *world, name, task)
+        return done[name, task]
 
     return make

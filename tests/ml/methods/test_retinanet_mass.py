@@ -37,8 +37,8 @@ def test_the_large_network_has_nine_anchors_a_cell_of_five_levels(a_stage):
         ]  # fmt: skip
 
 
-def test_all_four_findings_are_open_by_default():
-    assert get("retinanet_mass").labels(()) == FOUR
+def test_all_four_findings_are_open_by_default(a_setup):
+    assert a_setup("retinanet_mass").aim.labels == FOUR
 
 
 def test_a_fresh_network_gives_every_anchor_about_one_percent(a_stage):
@@ -48,9 +48,9 @@ def test_a_fresh_network_gives_every_anchor_about_one_percent(a_stage):
     assert 0.008 < p.mean() < 0.013
 
 
-def test_an_image_that_may_hold_unmarked_findings_gives_no_negatives(a_stage, a_batch):
-    method, config, stage = a_stage("retinanet_mass")
-    batch = a_batch(method, config, n=2)
+def test_an_image_that_may_hold_unmarked_findings_gives_no_negatives(a_setup):
+    setup = a_setup("retinanet_mass")
+    stage, batch = setup.stage("main"), setup.batch(n=2)
     unsure = {**batch.targets, "complete": torch.zeros(2, dtype=torch.bool)}
     nothing = {**unsure, "boxes": [torch.zeros(0, 4)] * 2, "labels": [torch.zeros(0, dtype=torch.long)] * 2}
     outputs = stage.build()(batch.x, batch.valid)
@@ -66,19 +66,17 @@ def test_anchors_on_the_padding_of_a_batch_are_left_out():
     assert centres_inside(anchors, valid).tolist() == [True, False, False]
 
 
-def test_the_passes_repeat_the_last_layers_and_agree_with_whole_runs(a_stage):
+def test_the_passes_repeat_the_last_layers_and_agree_with_whole_runs(a_setup):
     """The shortcut (towers once, mean mask for the codes) equals running the network with each pass's masks."""
     from ml.blocks.dropout import held, pass_masks
 
-    method, config, stage = a_stage("retinanet_mass")
+    setup = a_setup("retinanet_mass")
     torch.manual_seed(3)
-    network = stage.build().eval()
-    x, valid = torch.rand(1, 1, 1, 96, 96), torch.ones(1, 1, 1, 96, 96, dtype=torch.bool)
-    masks = pass_masks(network, 3, 7)
+    network, batch = setup.stage("main").build().eval(), setup.batch(n=1)
+    x, valid, masks = batch.x, batch.valid, pass_masks(network, 3, 7)
+    inference = Inference(aim=setup.aim, passes=3, masks={"main": masks}, min_score=0.0, per_finding=20)
     with torch.no_grad():
-        (said,) = method.predict(
-            network, x, valid, config, Inference(passes=3, masks=masks, min_score=0.0, per_finding=20)
-        )
+        (said,) = setup.method.predict({"main": network}, batch, setup.config, inference)
         whole = []
         for t in range(3):
             with held(network, masks, t):
@@ -88,14 +86,14 @@ def test_the_passes_repeat_the_last_layers_and_agree_with_whole_runs(a_stage):
     torch.testing.assert_close(said.samples.mean(0), said.scores)
 
 
-def test_candidates_overlap_by_less_than_the_limit_within_a_finding(a_stage):
-    _, config, _ = a_stage("retinanet_mass")
+def test_candidates_overlap_by_less_than_the_limit_within_a_finding(a_setup):
+    setup = a_setup("retinanet_mass")
     found = _Candidates(
         torch.tensor([[0.0, 0, 10, 10], [1, 0, 11, 10], [50, 50, 60, 60]]),
         torch.tensor([[0.9, 0.1], [0.8, 0.7], [0.5, 0.0]]),
         torch.zeros(1, 3, 2),
     )
-    said = _settle(found, config, Inference(), torch.zeros(4))
+    said = _settle(found, setup.config, Inference(aim=setup.aim), torch.zeros(4))
     assert [(round(float(s), 1), int(k)) for s, k in zip(said.scores, said.labels, strict=True)] == [
         (0.9, 0), (0.7, 1), (0.5, 0),
     ]  # fmt: skip
@@ -132,9 +130,9 @@ def bright_square(crop):
     return _Candidates(box, torch.ones(1, 1), torch.ones(1, 1, 1)), torch.zeros(4)
 
 
-def test_a_mass_on_a_seam_of_sections_gives_one_box():
+def test_a_mass_on_a_seam_of_sections_gives_one_box(a_setup):
     x = torch.zeros(1, 1, 600, 360)
     x[..., 190:215, 110:130] = 1.0
     valid = torch.ones(1, 600, 360, dtype=torch.bool)
-    said = over_sections(bright_square, x, valid, sections_config(), Inference())
+    said = over_sections(bright_square, x, valid, sections_config(), Inference(aim=a_setup("retinanet_mass").aim))
     torch.testing.assert_close(said.boxes, torch.tensor([[110.0, 190, 130, 215]]), atol=1.5, rtol=0)

@@ -1,25 +1,19 @@
 """A world of tiny synthetic pictures, so that the loop is tested without decoding anything."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 import torch
 
 from ml.geometry.affine import identity
+from ml.methods import get
+from ml.methods.aims import aim_of
+from ml.pixels.prepare import Prepared
 from ml.runs.manifest import Density, Finding, ManifestRow, Mark
 
 
 @pytest.fixture(autouse=True)
 def one_thread():
     torch.set_num_threads(1)
-
-
-@dataclass
-class Picture:
-    x: np.ndarray
-    mask: np.ndarray
-    affine: np.ndarray
 
 
 class SyntheticImages:
@@ -36,11 +30,20 @@ class SyntheticImages:
             for mark in finding.marks:
                 x0, y0, x1, y1 = map(int, mark.geometry)
                 x[y0:y1, x0:x1] = 1.0
-        return Picture(x, x > -1, identity())
+        return Prepared(x, x > -1, identity())
 
     def varied(self, picture, row, seed):
         noise = np.random.default_rng(seed).normal(0, 0.01, picture.x.shape)
-        return Picture((picture.x + noise).astype(np.float32), picture.mask, picture.affine)
+        return Prepared((picture.x + noise).astype(np.float32), picture.mask, picture.affine)
+
+    def toned(self, picture, seed):
+        return self.varied(picture, None, seed)
+
+    def turn(self, seed):
+        return 0.0, False
+
+    def mask_of(self, row, mark):
+        raise AssertionError("nothing here is stored as a mask")
 
 
 @pytest.fixture
@@ -58,5 +61,18 @@ def a_row():
             "findings": (Finding(finding_id=f"f{n}", type="mass", marks=marks),) if box else (),
         }  # fmt: skip
         return ManifestRow(**{**base, "image_id": f"i{n}", "pixel_path": f"i{n}.npy", **fields})
+
+    return make
+
+
+@pytest.fixture
+def settle():
+    """A method's record, settled config, aim, reads and stages for some training rows."""
+
+    def make(name, rows=(), size="tiny", **config):
+        method = get(name)
+        settled = method.plan(method.configured(size, config), list(rows))
+        aim = aim_of(method, settled, list(rows))
+        return method, settled, aim, method.reads(settled, aim), method.stages(settled, aim)
 
     return make

@@ -30,7 +30,7 @@ def rows(tmp_path: Path) -> list[ManifestRow]:
 def held_after(rows: list[ManifestRow], folder: Path, budget: int) -> int:
     """Bytes that stay in memory when all rows were prepared under a budget."""
     stored = StoredImages.of(folder, folder / "prepared", {}, {}, lambda *said: None)
-    stored.memory_bytes = budget
+    stored.memory.limit = budget
     tracemalloc.start()
     try:
         for row in rows:

@@ -1,12 +1,12 @@
 """The loop on synthetic pictures: it learns, resumes bit for bit, and says what happens."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
 
-from ml.methods import get
+from ml.methods.spec import Reads
 from ml.runs.cancel import Stopped, StopRequest
 from ml.runs.errors import RunRefused
 from ml.runs.events import EventWriter, read_events
@@ -14,16 +14,29 @@ from ml.runs.exits import Exit
 from ml.runs.heartbeat import Heartbeat
 from ml.runs.request import Compute, Init, Request
 from ml.training.checkpoints import Identity, load_newest
-from ml.training.data import ImageLoader, TrainLoader, of_splits
+from ml.training.data import SampleLoader, TrainLoader, of_splits
 from ml.training.device import machine_for
-from ml.training.fit import Job, fit
+from ml.training.fit import Job, View
+from ml.training.fit import fit as fit_stages
 from ml.training.loop import Loop, Plan, Watch
-from ml.training.optimisers import make_optimiser
+from ml.training.optimisers import make_optimisers
 from ml.training.samples import build_samples
 from ml.training.starting import Start
 from ml.training.state import TrainState
 
 CPU = machine_for(Compute(device="cpu"))
+
+
+@dataclass(frozen=True)
+class TrialJob(Job):
+    """A job with the stages that belong to it."""
+
+    stages: tuple
+    reads: Reads
+
+
+def fit(job):
+    return fit_stages(job, job.stages, job.reads)
 
 
 class CountedStop(StopRequest):
@@ -41,21 +54,19 @@ class CountedStop(StopRequest):
 
 
 @pytest.fixture
-def a_job(tmp_path, a_row, images):
+def a_job(tmp_path, a_row, images, settle):
     def make(name="dcse_resnet50", folder="run", stop=None, rows=None, **config):
         run_dir = tmp_path / folder
         run_dir.mkdir(exist_ok=True)
-        method = get(name)
         rows = rows or [a_row(n, density="ABCD"[n % 4]) for n in range(16)]
-        settled = method.plan(method.configured("tiny", {"steps": 6, "batch": 8, **config}), rows)
-        labels = method.labels(())
-        samples, _ = build_samples(rows, method.inputs_of(settled))
+        method, settled, aim, reads, stages = settle(name, rows, **{"steps": 6, "batch": 8, **config})
+        samples, _ = build_samples(rows, reads, aim, images)
         request = Request(run_id="r", method=name, compute=Compute(device="cpu", checkpoint_seconds=0.0), init=Init())
         watch = Watch(EventWriter(run_dir / "events.jsonl"), Heartbeat(run_dir), stop or StopRequest(run_dir))
-        return Job(
-            method=method, config=settled, labels=labels, request=request, samples=samples,
-            loader=ImageLoader(images, method, settled, labels), machine=CPU, watch=watch, start=Start(),
-            identity=Identity("a", "b"), run_dir=run_dir, workers=0,
+        view = View(samples, SampleLoader(images, reads, aim, settled))
+        return TrialJob(
+            method=method, config=settled, aim=aim, request=request, views={id(reads): view}, machine=CPU, watch=watch,
+            start=Start(), identity=Identity("a", "b"), run_dir=run_dir, workers=0, stages=stages, reads=reads,
         )  # fmt: skip
 
     return make
@@ -128,12 +139,13 @@ def test_validation_is_drawn_while_training_and_too_small_a_one_decides_nothing(
 def a_loop(a_job):
     def make(stage_change=None, micro=None, steps=4):
         job = a_job()
-        (stage,) = job.method.stages(job.config, job.labels)
+        (stage,) = job.stages
         stage = replace(stage, **(stage_change or {}))
         torch.manual_seed(0)
         network = stage.build()
-        state = TrainState(network, make_optimiser(network, stage), stage, steps)
-        loader = TrainLoader(of_splits(job.samples, "train"), job.loader, stage.sampler, 0, CPU, 0)
+        state = TrainState(network, make_optimisers(network, stage), stage, steps)
+        (view,) = job.views.values()
+        loader = TrainLoader(of_splits(view.samples, "train"), view.loader, stage.sampler, 0, CPU, 0)
         plan = Plan(
             steps=steps, seed=0, identity=job.identity, folder=job.run_dir / "checkpoints" / "main", micro=micro
         )

@@ -9,10 +9,9 @@ import torch
 from safetensors import safe_open
 
 from ml.blocks.dropout import pass_masks
-from ml.methods import get
 from ml.methods.spec import Prediction
 from ml.runs.request import Compute
-from ml.training.data import ImageLoader
+from ml.training.data import SampleLoader
 from ml.training.device import machine_for
 from ml.training.predicting import Predictor
 from ml.training.samples import build_samples
@@ -20,16 +19,14 @@ from ml.training.scoring import PASSES, Speaker, write_embeddings, write_samples
 
 
 @pytest.fixture
-def a_speaker(images):
-    def make(name, **config):
+def a_speaker(images, settle, tmp_path):
+    def make(name, rows, **config):
         torch.manual_seed(0)
-        method = get(name)
-        settled = method.plan(method.configured("tiny", config), [])
-        labels = method.labels(())
-        (stage,) = method.stages(settled, labels)
-        predictor = Predictor(method, settled, stage.build().eval(), machine_for(Compute(device="cpu")))
-        loader = ImageLoader(images, method, settled, labels)
-        return Speaker(predictor, labels, method.task, "v1", seed=3), loader, settled
+        method, settled, aim, reads, (stage,) = settle(name, **config)
+        modules = {"main": stage.build().eval()}
+        predictor = Predictor(method, settled, aim, modules, machine_for(Compute(device="cpu")))
+        samples, _ = build_samples(rows, reads, aim, images)
+        return Speaker(predictor, "v1", tmp_path, seed=3), SampleLoader(images, reads, aim, settled), samples
 
     return make
 
@@ -43,8 +40,7 @@ def pool(a_row, exams=3):
 
 
 def test_every_exam_has_a_density_part_from_the_mean_of_its_images(a_speaker, a_row, tmp_path):
-    speaker, loader, config = a_speaker("dcse_resnet50", views="single")
-    samples, _ = build_samples(pool(a_row), get("dcse_resnet50").inputs_of(config))
+    speaker, loader, samples = a_speaker("dcse_resnet50", pool(a_row), views="single")
     said = speaker.over(samples, loader, uncertain=True, stop=None)
     assert write_scores(tmp_path / "scores.jsonl", said) == 3
     rows = [json.loads(line) for line in (tmp_path / "scores.jsonl").read_text().splitlines()]
@@ -58,11 +54,10 @@ def test_every_exam_has_a_density_part_from_the_mean_of_its_images(a_speaker, a_
 
 
 def test_every_exam_has_a_part_for_each_finding_even_where_no_score_is_high(a_speaker, a_row, tmp_path):
-    speaker, loader, config = a_speaker("retinanet_mass")
-    samples, _ = build_samples(pool(a_row, 2), get("retinanet_mass").inputs_of(config))
+    speaker, loader, samples = a_speaker("retinanet_mass", pool(a_row, 2))
     said = speaker.over(samples, loader, uncertain=True, stop=None)
     assert write_scores(tmp_path / "scores.jsonl", said) == 2 * 4
-    write_samples(tmp_path / "samples.safetensors", said, speaker.labels)
+    write_samples(tmp_path / "samples.safetensors", said, speaker.predictor.aim.labels)
     with safe_open(tmp_path / "samples.safetensors", "pt") as file:
         assert file.get_tensor("samples").shape == (PASSES, 4, 4, 20)
         assert json.loads(file.metadata()["ids"]) == ["i0", "i1", "i2", "i3"]
@@ -75,8 +70,7 @@ def test_every_exam_has_a_part_for_each_finding_even_where_no_score_is_high(a_sp
 
 
 def test_scoring_twice_gives_the_same_scores(a_speaker, a_row):
-    speaker, loader, config = a_speaker("dcse_resnet50", views="single")
-    samples, _ = build_samples(pool(a_row), get("dcse_resnet50").inputs_of(config))
+    speaker, loader, samples = a_speaker("dcse_resnet50", pool(a_row), views="single")
     first = speaker.over(samples, loader, uncertain=True, stop=None)
     alone = speaker.over(samples[:1], loader, uncertain=True, stop=None)
     again = speaker.over(samples, loader, uncertain=True, stop=None)
@@ -85,16 +79,15 @@ def test_scoring_twice_gives_the_same_scores(a_speaker, a_row):
 
 
 def test_without_dropout_the_kind_is_entropy(a_speaker, a_row, tmp_path):
-    speaker, loader, config = a_speaker("dcse_resnet50", views="single", dropout=0.0)
-    samples, _ = build_samples(pool(a_row, 1), get("dcse_resnet50").inputs_of(config))
+    speaker, loader, samples = a_speaker("dcse_resnet50", pool(a_row, 1), views="single", dropout=0.0)
     said = speaker.over(samples, loader, uncertain=True, stop=None)
     write_scores(tmp_path / "scores.jsonl", said)
     assert json.loads((tmp_path / "scores.jsonl").read_text())["kind"] == "entropy"
-    assert pass_masks(speaker.predictor.network, 2, 0)["dropout"].unique().tolist() == [1.0]
+    assert pass_masks(speaker.predictor.modules["main"], 2, 0)["dropout"].unique().tolist() == [1.0]
 
 
 def test_an_empty_pool_gives_an_empty_list_and_no_error(a_speaker, tmp_path):
-    speaker, loader, _ = a_speaker("dcse_resnet50", views="single")
+    speaker, loader, _ = a_speaker("dcse_resnet50", [], views="single")
     said = speaker.over([], loader, uncertain=True, stop=None)
     assert write_scores(tmp_path / "scores.jsonl", said) == 0
     assert (tmp_path / "scores.jsonl").read_bytes() == b""
@@ -103,7 +96,7 @@ def test_an_empty_pool_gives_an_empty_list_and_no_error(a_speaker, tmp_path):
 def test_the_prior_and_the_temperature_change_probabilities_in_every_pass():
     logits = torch.tensor([1.0, 0.0, 0.0, 0.0])
     shift = (0.0, 2.0, 0.0, 0.0)
-    predictor = Predictor(SimpleNamespace(), None, torch.nn.Identity(), None, prior_shift=shift, temperature=2.0)
+    predictor = Predictor(SimpleNamespace(), None, None, {}, None, prior_shift=shift, temperature=2.0)
     said = predictor.calibrated(Prediction(logits=logits, samples=torch.stack([logits.softmax(0)] * 3)))
     expected = ((logits + torch.tensor(shift)) / 2).softmax(0)
     torch.testing.assert_close(said.probabilities, expected)

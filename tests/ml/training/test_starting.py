@@ -8,9 +8,10 @@ import torch
 
 from ml.blocks.backbones import backbone
 from ml.methods import get
+from ml.methods.aims import DENSITY_LABELS
 from ml.runs.errors import RunRefused
 from ml.runs.exits import Exit
-from ml.runs.request import Init, Request
+from ml.runs.request import USUAL_KINDS, Init, Request
 from ml.training.lent import load_lent, require_taker
 from ml.training.model_folder import ModelSpec, load_model, plain_config, save_model, trained_on
 from ml.training.selection import reduced, usable_rows
@@ -20,15 +21,13 @@ REQUEST = Request(run_id="r", method="dcse_resnet50", init=Init(kind="model_dir"
 
 
 @pytest.fixture
-def donor(tmp_path):
+def donor(tmp_path, settle):
     def make(rows, **config):
-        method = get("dcse_resnet50")
-        settled = method.plan(method.configured("tiny", {"views": "single", **config}), rows)
-        (stage,) = method.stages(settled, method.labels(()))
+        method, settled, _, _, (stage,) = settle("dcse_resnet50", rows, views="single", **config)
         network = stage.build()
         spec = ModelSpec(
             method=method.name, size="tiny", task=method.task, config=plain_config(settled), pixels={},
-            labels=method.labels(()), trained_on=trained_on(rows, snapshot_id=None, manifest_sha256=""),
+            labels=DENSITY_LABELS, trained_on=trained_on(rows, snapshot_id=None, manifest_sha256=""),
         )  # fmt: skip
         (tmp_path / "init").mkdir(exist_ok=True)
         save_model(tmp_path / "init" / "model", spec, {"main": network.state_dict()}, {}, "")
@@ -39,7 +38,7 @@ def donor(tmp_path):
 
 def start_of(tmp_path, rows, request=REQUEST, name="dcse_resnet50"):
     method = get(name)
-    return find_start(request, tmp_path, method, method.labels(()), rows)
+    return find_start(request, tmp_path, method, DENSITY_LABELS, rows)
 
 
 def test_an_earlier_version_goes_on_with_all_its_weights_and_half_the_steps(donor, a_row, tmp_path):
@@ -56,13 +55,12 @@ def test_an_earlier_version_goes_on_with_all_its_weights_and_half_the_steps(dono
     assert 0 < frozen_steps(120, 100, stage, start) <= 12
 
 
-def test_another_size_lends_its_trunk_only_if_it_fits(donor, a_row, tmp_path):
+def test_another_size_lends_its_trunk_only_if_it_fits(donor, a_row, tmp_path, settle):
     rows = [a_row(0, density="A")]
     donor(rows)
     start = start_of(tmp_path, rows, replace(REQUEST, size="base"))
     assert not start.continued
-    method = get("dcse_resnet50")
-    (stage,) = method.stages(method.configured("base", {"views": "single"}), method.labels(()))
+    *_, (stage,) = settle("dcse_resnet50", rows, size="base", views="single")
     with pytest.raises(RunRefused) as error:
         load_start(stage.build(), stage, start)
     assert error.value.code == "init_mismatch"
@@ -89,14 +87,14 @@ def test_processing_and_presentation_images_are_never_mixed(a_row):
     rows = [a_row(0, presentation="for_processing"), a_row(1, presentation="for_presentation"), a_row(2, split="test",
             presentation="for_processing"), a_row(3, image_kind="subtracted")]  # fmt: skip
     told = []
-    kept = usable_rows(rows, lambda code, text, example: told.append(code))
+    kept = usable_rows(rows, lambda code, text, example: told.append(code), USUAL_KINDS)
     assert [row.image_id for row in kept] == ["i1"]
     assert told == ["image_kind_left_out", "presentation_left_out"]
 
 
 def test_processing_images_alone_are_learned_from(a_row):
     rows = [a_row(0, presentation="for_processing"), a_row(1, split="test", presentation="for_presentation")]
-    assert [row.image_id for row in usable_rows(rows, lambda *_: None)] == ["i0"]
+    assert [row.image_id for row in usable_rows(rows, lambda *_: None, USUAL_KINDS)] == ["i0"]
 
 
 def test_a_share_of_the_training_patients_leaves_the_others_whole(a_row):

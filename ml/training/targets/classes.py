@@ -1,0 +1,71 @@
+"""The class of a sample: of a region, a breast or an exam."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from ml.methods.spec import Aim
+from ml.runs.manifest import ManifestRow
+from ml.training.targets.density import density_class
+from ml.training.targets.shown import Group, Shown
+
+UNKNOWN = -1
+
+
+def outcome_of(rows: Sequence[ManifestRow], aim: Aim) -> int | None:
+    """1 with cancer in any of these images' breasts, 0 where all known are free of it, None where nothing is known."""
+    known = [row.outcome.cancer for row in rows if row.outcome is not None and row.outcome.cancer is not None]
+    return max(known) if known else None
+
+
+def presence_of(rows: Sequence[ManifestRow], aim: Aim) -> int | None:
+    """1 with a finding of the aim's types, 0 where all images are complete and have none of any type, else None."""
+    types = [finding.type for row in rows for finding in row.findings if finding.difficulty != "ignore"]
+    if any(not aim.findings or kind in aim.findings for kind in types):
+        return 1
+    return 0 if not types and all(row.complete for row in rows) else None
+
+
+def asymmetry_of(rows: Sequence[ManifestRow], aim: Aim) -> int | None:
+    """1 with an asymmetry, 0 where all images are complete and have none, else None."""
+    if any(finding.type == "asymmetry" for row in rows for finding in row.findings):
+        return 1
+    return 0 if all(row.complete for row in rows) else None
+
+
+def density_of(rows: Sequence[ManifestRow], aim: Aim) -> int | None:
+    """The density class."""
+    return next((found for row in rows if (found := density_class(row, aim.labels)) is not None), None)
+
+
+TRUTHS: Mapping[str, Callable[[Sequence[ManifestRow], Aim], int | None]] = {
+    "outcome": outcome_of,
+    "presence": presence_of,
+    "asymmetry": asymmetry_of,
+    "density": density_of,
+}
+
+
+def class_of(shown: Shown) -> int | None:
+    """Index of the sample's label, None where it is not known. A region has its own."""
+    if shown.roi is not None:
+        return shown.aim.labels.index(shown.roi.label) if shown.roi.label in shown.aim.labels else None
+    rows = list({row.image_id: row for row in shown.rows}.values())
+    return TRUTHS[shown.aim.target](rows, shown.aim)
+
+
+def build(shown: Shown) -> dict[str, Tensor]:
+    """class (): index of the label, or -1. sides (2,): the same of the right and the left breast alone."""
+    found = class_of(shown)
+    target = {"class": torch.tensor(UNKNOWN if found is None else found)}
+    if shown.roi is None:
+        own = [[row for row in shown.rows if row.laterality == side] for side in "RL"]
+        sides = [TRUTHS[shown.aim.target](rows, shown.aim) if rows else None for rows in own]
+        target["sides"] = torch.tensor([UNKNOWN if side is None else side for side in sides])
+    return target
+
+
+def group(shown: Shown) -> Group:
+    """Its class."""
+    return class_of(shown)
