@@ -41,9 +41,9 @@ def label_counts(
         for finding in row.findings:
             if findings and finding.type not in findings:
                 continue
-            kinds = {mark.kind for mark in finding.marks}
-            counts["box"][finding.type] += bool(kinds & BOXED)
-            counts["outline"][finding.type] += bool(kinds & OUTLINED)
+            drawn = {mark.kind for mark in finding.marks}
+            counts["box"][finding.type] += bool(drawn & BOXED)
+            counts["outline"][finding.type] += bool(drawn & OUTLINED)
             counts["pathology"][finding.pathology] += finding.pathology != "unknown"
             counts["asymmetry"]["1"] += finding.type == "asymmetry"
     counts["density"] = Counter(exams.values())

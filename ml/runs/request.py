@@ -74,8 +74,8 @@ class Data:
 class Compute:
     """The machine. `workers` is the number of loader threads: 0, in line, on a CPU; up to 8 where a GPU waits.
 
-    max_steps caps every stage: a try-out of the whole way in seconds, never a result. A checkpoint is written after each
-    epoch or 300 s, but at least `checkpoint_seconds` after the one before.
+    max_steps caps every stage: a try-out of the whole way in seconds, never a result. A checkpoint is written after
+    each epoch or 300 s, but at least `checkpoint_seconds` after the one before.
     """
 
     device: str = "auto"

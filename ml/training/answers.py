@@ -11,6 +11,7 @@ from PIL import Image
 
 from ml.acquisition.aggregate import CANDIDATES, ImagePasses
 from ml.geometry.affine import invert
+from ml.methods.aims import DENSITY_LABELS
 from ml.methods.spec import Aim, Prediction
 from ml.pixels.components import components
 from ml.pixels.resample import resample
@@ -52,13 +53,14 @@ Answer = Callable[[Said, Writing, Sample, Item, Prediction], None]
 def classes(said: Said, how: Writing, sample: Sample, item: Item, prediction: Prediction) -> None:
     """Class probabilities of a sample, at the level of its unit; those of an exam are their mean (density alone)."""
     assert prediction.probabilities is not None
-    mean = prediction.probabilities.numpy().astype(np.float64)
-    samples = None if prediction.samples is None else prediction.samples.numpy().astype(np.float64)
+    mean = _all_classes(how.aim, prediction.probabilities.numpy().astype(np.float64))
+    drawn = prediction.samples
+    samples = None if drawn is None else _all_classes(how.aim, drawn.numpy().astype(np.float64))
     said.members.setdefault(sample.row.exam_id, []).append((sample, mean, samples))
     level, aim = level_of(sample), how.aim
     if level != "exam" or aim.task != "density":
         extra = region(sample) if sample.roi is not None else {}
-        own = class_rows(sample.row, level, aim.target, aim.labels, mean, samples, how.version)
+        own = class_rows(sample.row, level, aim.target, written(aim), mean, samples, how.version)
         said.rows += [{**row, **extra} for row in own]
     said.rows += [
         scalar_row(sample.row, level, name, value, how.version) for name, value in sorted(prediction.values.items())
@@ -70,6 +72,20 @@ def classes(said: Said, how: Writing, sample: Sample, item: Item, prediction: Pr
         # One candidate: the class that the task is about.
         said.passes.append(ImagePasses(sample.row.exam_id, sample.id, lesions={part_of(aim): 1 - passes[:, :1]}))
     said.samples[sample.id] = passes[:, None]
+
+
+def _all_classes(aim: Aim, p: np.ndarray) -> np.ndarray:
+    """(..., C) in the classes that are written: density is always A-D, also where a method knows two of them."""
+    if aim.task != "density" or aim.labels == DENSITY_LABELS:
+        return p
+    whole = np.zeros((*p.shape[:-1], len(DENSITY_LABELS)))
+    whole[..., [DENSITY_LABELS.index(label) for label in aim.labels]] = p
+    return whole
+
+
+def written(aim: Aim) -> tuple[str, ...]:
+    """The classes that rows are written for."""
+    return DENSITY_LABELS if aim.task == "density" else aim.labels
 
 
 def level_of(sample: Sample) -> str:
@@ -170,7 +186,7 @@ def close_density(said: Said, how: Writing) -> None:
         passes = [own for _, _, own in members if own is not None]
         samples = np.mean(passes, axis=0) if passes else None
         row = members[0][0].row
-        said.rows += class_rows(row, "exam", "density", how.aim.labels, mean, samples, how.version)
+        said.rows += class_rows(row, "exam", "density", written(how.aim), mean, samples, how.version)
 
 
 def nothing_more(said: Said, how: Writing) -> None:

@@ -28,6 +28,7 @@ from ml.training.fit import Fitted, Job, View, finished, fit
 from ml.training.images import StoredImages
 from ml.training.model_folder import Model, ModelSpec, load_model, plain_config, save_model, settled_config, trained_on
 from ml.training.predicting import Predictor
+from ml.training.samples import region_options
 from ml.training.scoring import Speaker, write_embeddings, write_samples, write_scores
 from ml.training.starting import Start, find_start
 from ml.training.views import all_views, images_for, readable, stored_pixels, view_of
@@ -58,7 +59,7 @@ def train(run: Run) -> None:
     images = view.loader.images
     pixels = images.for_row if isinstance(images, StoredImages) else None
     found = _evaluation(run, said.rows, aim, reads, pixels)
-    spec = replace(model.spec, thresholds=_thresholds(found, aim.task))
+    spec = replace(model.spec, thresholds=found.thresholds or _thresholds(found, aim.task))
     weights = {name: own.weights for name, own in fitted.items()}
     card = card_of(spec, method, run.rows, found, run.meta)
     save_model(run.folder.model, spec, weights, card, card_text(card))
@@ -221,6 +222,11 @@ def _evaluation(run: Run, rows: Sequence[dict[str, Any]], aim: Aim, reads: Reads
         bootstrap=run.request.evaluation.bootstrap,
         seed=run.request.seed,
         pixels=pixels,
+        target=aim.target,
+        labels=aim.labels,
+        roi=region_options(reads, aim),
+        run_dir=run.folder.path,
+        pixels_root=run.folder.path / run.meta.pixels_root,
     )
     document = {"metrics": found.metrics, "curves": found.curves, "worst": found.worst}
     atomic.write_json(run.folder.metrics, {"schema": versions.tag("metrics"), **document})

@@ -122,7 +122,7 @@ def _regions(
         found = [roi for row in rows for roi in windows_of(to_dict(row), images.prepared(row), window_mm_of(reads.roi))]
     else:
         found = rois_of(
-            [to_dict(row) for row in rows], aim.labels, roi_options(reads.roi, aim), seed,
+            [to_dict(row) for row in rows], aim.labels, RoiOptions.of(region_options(reads, aim)), seed,
             image=lambda row: images.prepared(by_id[row["image_id"]]), mask_of=_reader(by_id, images),
         )  # fmt: skip
     count: Counter[str] = Counter()
@@ -138,10 +138,10 @@ def _reader(by_id: Mapping[str, ManifestRow], images: Images) -> MaskOf:
     return lambda row, mark: images.mask_of(by_id[row["image_id"]], from_dict(Mark, dict(mark))) > 0
 
 
-def roi_options(options: Mapping[str, Any], aim: Aim) -> RoiOptions:
-    """Which squares are cut, from a method's options: its own, and the findings and kinds of the run."""
-    own = {key: value for key, value in options.items() if key not in ("size_px", "window_mm")}
-    return RoiOptions.of({"findings": aim.findings, "image_kinds": ALL_KINDS, **own})
+def region_options(reads: Reads, aim: Aim) -> dict[str, Any]:
+    """Which squares are cut, as options of `ml.pixels.rois`: the method's own, and the findings of the run."""
+    own = {key: value for key, value in reads.roi.items() if key not in ("size_px", "window_mm")}
+    return {"findings": aim.findings, "image_kinds": ALL_KINDS, **own}
 
 
 def window_mm_of(options: Mapping[str, Any]) -> float:
