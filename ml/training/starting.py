@@ -66,7 +66,6 @@ def require_no_donor_leakage(donor: ModelSpec, rows: list[ManifestRow]) -> None:
 def load_start(network: nn.Module, stage: Stage, start: Start) -> dict[str, Any]:
     """Put in the donor's weights, or those of a file; the report on what was loaded. Raises RunRefused (exit 2)."""
     if start.lent is not None:
-        require_taker([(stage.name, network)], start.lent)
         return load_lent(network, stage.name, start.lent)
     if start.donor is None:
         return {"init": "scratch"}
@@ -88,14 +87,17 @@ def load_start(network: nn.Module, stage: Stage, start: Start) -> dict[str, Any]
 
 
 def require_trunk(stages: Sequence[Stage], start: Start) -> None:
-    """Another method's model gives its trunk: a method without one must not pretend that it used it.
+    """Another method's model, or a file, gives a trunk: a method without one must not pretend that it used it.
 
     Raises RunRefused (exit 2, `init_mismatch`).
     """
-    if start.donor is None or start.continued:
+    if start.continued or (start.donor is None and start.lent is None):
         return
     with torch.device("meta"):
-        names = [name for stage in stages if stage.kind == "torch" for name in stage.build().state_dict()]
+        networks = [(stage.name, stage.build()) for stage in stages if stage.kind == "torch"]
+    if start.lent is not None:
+        return require_taker(networks, start.lent)
+    names = [name for _, network in networks for name in network.state_dict()]
     if not any(name.startswith(TRUNK) for name in names):
         raise invalid("init_mismatch", "this method has no trunk that an earlier model of another kind could give")
 

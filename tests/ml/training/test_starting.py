@@ -119,13 +119,16 @@ def from_file(tmp_path, **init):
     return start_of(tmp_path, [], request)
 
 
-def single_view():
-    method = get("dcse_resnet50")
-    (stage,) = method.stages(method.configured("tiny", {"views": "single"}), method.labels(()))
-    return stage.build(), stage
+@pytest.fixture
+def single_view(settle):
+    def make():
+        *_, (stage,) = settle("dcse_resnet50", views="single")
+        return stage.build(), stage
+
+    return make
 
 
-def test_a_weights_file_fills_the_trunk_for_the_input_that_the_network_norms(tmp_path):
+def test_a_weights_file_fills_the_trunk_for_the_input_that_the_network_norms(tmp_path, single_view):
     donor = weights_file(tmp_path)
     network, stage = single_view()
     start = from_file(tmp_path)
@@ -142,7 +145,7 @@ def test_a_weights_file_fills_the_trunk_for_the_input_that_the_network_norms(tmp
     assert planned_steps(stage, 100, start) == stage.steps
 
 
-def test_a_file_with_another_hash_or_of_another_shape_is_refused(tmp_path):
+def test_a_file_with_another_hash_or_of_another_shape_is_refused(tmp_path, single_view):
     weights_file(tmp_path)
     with pytest.raises(RunRefused) as error:
         from_file(tmp_path, sha256="0" * 64)
@@ -154,7 +157,7 @@ def test_a_file_with_another_hash_or_of_another_shape_is_refused(tmp_path):
     assert (error.value.exit, error.value.code) == (Exit.INVALID_REQUEST, "weights_incomplete")
 
 
-def test_a_file_that_no_stage_can_use_is_refused_and_one_that_another_stage_uses_is_not(tmp_path):
+def test_a_file_that_no_stage_can_use_is_refused_and_one_that_another_stage_uses_is_not(tmp_path, single_view):
     weights_file(tmp_path, "tiny_vgg16")
     lent = from_file(tmp_path).lent
     network, stage = single_view()
