@@ -15,6 +15,18 @@ def get(name: str) -> MethodSpec:
     return import_module(f"ml.methods.{name}").SPEC
 
 
+def parameters(spec: MethodSpec, size: str) -> int:
+    """Weights of all stages of a size for the main task, counted without making them."""
+    import torch
+
+    from ml.methods.aims import aim_of
+
+    config = spec.plan(spec.configured(size, {}), [])
+    with torch.device("meta"):
+        networks = [stage.build() for stage in spec.stages(config, aim_of(spec, config, []))]
+    return sum(weight.numel() for network in networks for weight in network.parameters())
+
+
 def catalogue() -> list[dict[str, object]]:
     """What `ml/catalogue.json` must hold: the part of every record that can be read without torch."""
     from ml.runs.records import to_dict
@@ -33,6 +45,7 @@ def catalogue() -> list[dict[str, object]]:
                 "needs": to_dict(spec.needs),
                 "inputs": to_dict(spec.inputs),
                 "sizes": list(spec.sizes),
+                "parameters": {size: parameters(spec, size) for size in spec.sizes},
                 "reference": spec.reference,
             }
         )
