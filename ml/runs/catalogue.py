@@ -16,7 +16,7 @@ PATH = Path(__file__).parent.parent / "catalogue.json"
 
 @cache
 def read_catalogue() -> tuple[dict[str, Any], ...]:
-    """All methods: name, seed_row, task, fidelity, serves, findings, needs, inputs, sizes, parameters by size, reference."""
+    """All methods: name, seed_row, task, fidelity, serves, findings, needs, inputs, sizes, parameters, reference."""
     return tuple(json.loads(PATH.read_text()))
 
 

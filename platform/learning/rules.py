@@ -34,16 +34,22 @@ def label_counts_of(counts: Mapping[str, Any], findings: Sequence[str]) -> dict[
     }
 
 
-def refusal(method: Mapping[str, Any], counts: Mapping[str, Any]) -> str | None:
+def tasks_of(method: Mapping[str, Any]) -> list[str]:
+    """The tasks that a method of the catalogue serves, its main one first."""
+    return [served["task"] for served in method["serves"]]
+
+
+def refusal(method: Mapping[str, Any], counts: Mapping[str, Any], *, task: str | None = None) -> str | None:
     """Why this method cannot learn from a snapshot of these counts, in a sentence or two; None where it can."""
+    task = task or method["task"]
     sentences = []
     if not counts.get("splits", {}).get("train"):
         return "No exam for training has been read yet."
     sentences += missing(method["needs"], label_counts_of(counts, method["findings"]))
-    if not _can_validate(method["task"], counts):
+    if not _can_validate(task, counts):
         sentences.append(
             "Needs at least one validation exam with a density; there is none."
-            if method["task"] == _DENSITY_TASK
+            if task == _DENSITY_TASK
             else "Needs at least one validation exam; none has been read yet."
         )
     return " ".join(sentences) or None

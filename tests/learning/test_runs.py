@@ -138,3 +138,9 @@ def test_a_finished_folder_found_at_start_is_imported_and_not_trained_again(snap
     assert run.job.state == JobState.DONE
     assert run.job.result["version"] == str(run.version.pk)
     assert not (queries.run_folder(run.pk) / "logs").exists()
+
+
+def test_a_task_that_the_method_does_not_serve_is_refused(snapshot, admin):
+    with pytest.raises(ConfigRefused) as error:
+        factories.a_run(snapshot, admin, task="segmentation")
+    assert error.value.detail["tasks"] == ["density"]

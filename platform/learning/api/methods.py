@@ -26,6 +26,7 @@ class MethodOut(serializers.Serializer[Any]):
     findings = serializers.ListField(child=serializers.CharField())
     needs = serializers.JSONField()
     sizes = serializers.ListField(child=serializers.CharField())
+    parameters = serializers.DictField(child=serializers.IntegerField())
     inputs = serializers.JSONField()
     reference = serializers.CharField()
     allowed = serializers.BooleanField()

@@ -46,6 +46,7 @@ class RunIn(serializers.Serializer[Any]):
     snapshot = serializers.UUIDField()
     method = serializers.CharField(max_length=64)
     size = serializers.CharField(max_length=16, default="tiny")
+    task = serializers.CharField(max_length=32, required=False, help_text="one that the method serves; its main one")
     seed = serializers.IntegerField(default=0, min_value=0, max_value=2**31 - 1)
     config = serializers.DictField(default=dict, help_text="what this run overrides of the method's own settings")
     init = serializers.DictField(child=serializers.UUIDField(), default=dict, help_text="{version: id} to start from")

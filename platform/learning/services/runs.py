@@ -22,7 +22,7 @@ from learning import queries
 from learning.errors import ConfigRefused, InitRefused, MethodUnknown, ResultUnreadable, RetrainRefused
 from learning.manifest import labelled_rows
 from learning.models import ModelVersion, Run, RunEvent
-from learning.rules import refusal
+from learning.rules import refusal, tasks_of
 from learning.services.predictions import store_predictions
 from ml.runs import atomic
 from ml.runs.manifest import write_manifest
@@ -44,8 +44,9 @@ def start_run(
     seed: int = 0,
     config: Mapping[str, Any] | None = None,
     init: ModelVersion | None = None,
+    task: str | None = None,
 ) -> Run:
-    """Number a training and submit its job.
+    """Number a training and submit its job; `task` is one of those that the method serves, its main one if not said.
 
     Raises RoleMissing, MethodUnknown, SnapshotNotFrozen, RetrainRefused, ConfigRefused, InitRefused.
     """
@@ -55,12 +56,15 @@ def start_run(
         raise MethodUnknown(method=method)
     if snapshot.state != Snapshot.State.FROZEN:
         raise SnapshotNotFrozen(snapshot=str(snapshot.pk))
-    why_not = refusal(entry, snapshot.counts)
+    task = task or entry["task"]
+    if task not in tasks_of(entry):
+        raise ConfigRefused("This method does not serve that task.", task=task, tasks=tasks_of(entry))
+    why_not = refusal(entry, snapshot.counts, task=task)
     if why_not:
         raise RetrainRefused(why_not, method=method, snapshot=str(snapshot.pk))
     if size not in entry["sizes"]:
         raise ConfigRefused("This method has no such size.", size=size, sizes=entry["sizes"])
-    if init is not None and (init.project_id, init.method, init.size) != (project.pk, method, size):
+    if init is not None and (init.project_id, init.method, init.size, init.task) != (project.pk, method, size, task):
         raise InitRefused(version=str(init.pk))
     with transaction.atomic():
         run = _numbered(
@@ -68,7 +72,7 @@ def start_run(
             snapshot=snapshot,
             method=method,
             size=size,
-            task=entry["task"],
+            task=task,
             findings=entry["findings"],
             seed=seed,
             config=dict(config or {}),
