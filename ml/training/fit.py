@@ -27,6 +27,7 @@ from ml.training.sampling import key_seed
 from ml.training.starting import (
     RATE_OF_CONTINUED,
     Start,
+    fine_tuned,
     frozen_steps,
     load_copied,
     load_start,
@@ -144,7 +145,7 @@ def _by_steps(job: Job, stage: Stage, view: View, earlier: Modules, index: int, 
     job.watch.events.write("stage_started", stage=stage.name, index=index, of=of, planned_steps=steps)
     state, report = _state(job, stage, steps, earlier)
     prior_shift = _prior_shift(job, stage, loader)
-    plan, validation = _plan(job, stage, view, steps, loader.n)
+    plan, validation = _plan(job, stage, view, steps, loader.n, fine_tuned(stage, report))
     found = checkpoints.load_newest(plan.folder, job.identity)
     if found is not None:
         state.restore(*found)
@@ -181,7 +182,7 @@ def _state(job: Job, stage: Stage, steps: int, earlier: Modules) -> tuple[TrainS
     report = load_start(network, stage, job.start)
     if not job.start.continued:
         report |= load_copied(network, stage, earlier)
-    if job.start.donor is None:
+    if not fine_tuned(stage, report):
         optimisers = make_optimisers(network, stage)
     else:
         stage = replace(stage, optimiser=replace(stage.optimiser, lr=stage.optimiser.lr * RATE_OF_CONTINUED))
@@ -193,7 +194,7 @@ def _state(job: Job, stage: Stage, steps: int, earlier: Modules) -> tuple[TrainS
     return TrainState(network, optimisers, stage, steps, half=job.machine.precision == "fp16"), report
 
 
-def _plan(job: Job, stage: Stage, view: View, steps: int, samples: int) -> tuple[Plan, Validation | None]:
+def _plan(job: Job, stage: Stage, view: View, steps: int, samples: int, tuned: bool) -> tuple[Plan, Validation | None]:
     validation = None
     if stage.validate != "none" and stage.loss is not None:
         validation = validation_for(stage, job.aim, of_splits(view.samples, "val"), view.loader, job.watch)
@@ -202,8 +203,8 @@ def _plan(job: Job, stage: Stage, view: View, steps: int, samples: int) -> tuple
         seed=job.request.seed,
         identity=job.identity,
         folder=job.run_dir / "checkpoints" / stage.name,
-        freeze_steps=frozen_steps(steps, samples, stage, job.start),
-        freeze_norm=job.start.donor is not None and stage.batch < SMALL_BATCH,
+        freeze_steps=frozen_steps(steps, samples, stage) if tuned else 0,
+        freeze_norm=tuned and stage.batch < SMALL_BATCH,
         early_stopping=validation is not None and validation.decides,
         checkpoint_seconds=job.request.compute.checkpoint_seconds,
     ), validation

@@ -1,11 +1,11 @@
 """Optimisers from their records: which weights move, which decay, and which move more slowly."""
 
-import re
 from collections.abc import Iterator
 
 import torch
 from torch import nn
 
+from ml.blocks.backbone import Backbone
 from ml.methods.spec import Optimiser, Stage
 
 LAYER_DECAY = 0.75
@@ -23,7 +23,8 @@ def make_optimisers(
 ) -> dict[str, torch.optim.Optimizer]:
     """One optimiser by the name "", or those that the stage names by the prefix of their weights.
 
-    Norms, biases and other vectors never decay. `lr_factor` of each group is multiplied into every step's rate.
+    Norms, biases, layer scales and other vectors never decay. `lr_factor` of each group is multiplied into every
+    step's rate.
     """
     records = stage.optimisers or {"": stage.optimiser}
     made = {}
@@ -31,8 +32,8 @@ def make_optimisers(
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
         for name, parameter in trainable(network, stage):
             if name.startswith(prefix):
-                decay = record.weight_decay if parameter.dim() > 1 else 0.0
-                factor = _factor(name, stage, layer_decay, head_factor) * _slowed(name, stage)
+                decay = record.weight_decay if _is_matrix(parameter) else 0.0
+                factor = _factor(network, name, stage, layer_decay, head_factor) * _slowed(name, stage)
                 groups.setdefault((decay, factor), []).append(parameter)
         listed = [
             {"params": parameters, "weight_decay": decay, "lr_factor": factor, "lr": record.lr * factor}
@@ -42,20 +43,25 @@ def make_optimisers(
     return made
 
 
+def _is_matrix(parameter: nn.Parameter) -> bool:
+    """More than one value per output; a layer scale (C, 1, 1) is a vector."""
+    return parameter.dim() > 1 and parameter.numel() > len(parameter)
+
+
 def _slowed(name: str, stage: Stage) -> float:
     """The factor of the longest prefix that names the weight."""
     fitting = [prefix for prefix in stage.lr_factors if name.startswith(prefix)]
     return stage.lr_factors[max(fitting, key=len)] if fitting else 1.0
 
 
-def _factor(name: str, stage: Stage, layer_decay: float, head_factor: float) -> float:
-    """Heads move fastest; the trunk's stages by `layer_decay` for each stage below the last."""
+def _factor(network: nn.Module, name: str, stage: Stage, layer_decay: float, head_factor: float) -> float:
+    """Heads move fastest; the trunk's stages by `layer_decay` for each stage below the last, the stem slowest."""
     if stage.head_prefixes and name.startswith(stage.head_prefixes):
         return head_factor
-    found = re.search(r"\blayer(\d)\b", name)
-    if found:
-        return layer_decay ** (5 - int(found.group(1)))
-    return layer_decay**5 if re.search(r"\b(conv1|bn1)\b", name) else layer_decay
+    trunk = getattr(network, "trunk", None)
+    if isinstance(trunk, Backbone) and name.startswith("trunk."):
+        return layer_decay ** (1 + len(trunk.stage_prefixes) - trunk.stage_of(name.removeprefix("trunk.")))
+    return layer_decay
 
 
 _MAKERS = {

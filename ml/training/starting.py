@@ -1,6 +1,6 @@
 """Where the weights of a run begin: from scratch, an earlier version, another network's trunk or a weights file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -125,8 +125,16 @@ def planned_steps(stage: Stage, samples: int, start: Start, most: int | None = N
     return planned if most is None else min(planned, most)
 
 
-def frozen_steps(steps: int, samples: int, stage: Stage, start: Start) -> int:
-    """Steps in which the heads alone move: two epochs, but at most a tenth of the plan."""
-    if start.donor is None and start.lent is None:
+def fine_tuned(stage: Stage, report: Mapping[str, Any]) -> bool:
+    """Whether a stage goes on gently from what it was lent (heads first, lower rates); `report` is load_start's.
+
+    A stage with rates of its own for parts of its network has its own plan for the weights of a file.
+    """
+    return report["init"] in ("continued", "trunk") or (report["init"] == "weights_file" and not stage.lr_factors)
+
+
+def frozen_steps(steps: int, samples: int, stage: Stage) -> int:
+    """Steps in which the heads alone move: two epochs, but at most a tenth of the plan; 0 where none are named."""
+    if not stage.head_prefixes:
         return 0
     return min(round(HEADS_EPOCHS * samples / stage.batch), round(HEADS_SHARE * steps))

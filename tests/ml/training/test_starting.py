@@ -15,7 +15,7 @@ from ml.runs.request import USUAL_KINDS, Init, Request
 from ml.training.lent import load_lent, require_taker
 from ml.training.model_folder import ModelSpec, load_model, plain_config, save_model, trained_on
 from ml.training.selection import reduced, usable_rows
-from ml.training.starting import find_start, frozen_steps, load_start, planned_steps
+from ml.training.starting import find_start, fine_tuned, frozen_steps, load_start, planned_steps
 
 REQUEST = Request(run_id="r", method="dcse_resnet50", init=Init(kind="model_dir", path="init/model"))
 
@@ -52,7 +52,9 @@ def test_an_earlier_version_goes_on_with_all_its_weights_and_half_the_steps(dono
         torch.equal(a, b) for a, b in zip(network.state_dict().values(), fresh.state_dict().values(), strict=True)
     )
     assert planned_steps(stage, 100, start) == stage.steps // 2
-    assert 0 < frozen_steps(120, 100, stage, start) <= 12
+    assert fine_tuned(stage, report)
+    assert 0 < frozen_steps(120, 100, stage) <= 12
+    assert frozen_steps(120, 100, replace(stage, head_prefixes=())) == 0
 
 
 def test_another_size_lends_its_trunk_only_if_it_fits(donor, a_row, tmp_path, settle):
@@ -141,7 +143,8 @@ def test_a_weights_file_fills_the_trunk_for_the_input_that_the_network_norms(tmp
     assert len(report["fresh"]) == 20, "the gates are this method's own"
     assert torch.equal(network.trunk.layer4[0].conv3.weight, donor.layer4[0].conv3.weight)
     json.dumps(report, allow_nan=False)
-    assert frozen_steps(240, 100, stage, start) > 0
+    assert fine_tuned(stage, report)
+    assert not fine_tuned(replace(stage, lr_factors={"trunk.": 0.1}), report)
     assert planned_steps(stage, 100, start) == stage.steps
 
 
@@ -171,3 +174,4 @@ def test_a_file_that_no_stage_can_use_is_refused_and_one_that_another_stage_uses
     assert report == {
         "init": "scratch", "weights_file": "the file is of the family vgg16, the trunk of resnet",
     }  # fmt: skip
+    assert not fine_tuned(stage, report)
