@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +11,18 @@ from scipy import ndimage
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
+Threshold = Callable[[Floats], float]
 
 WORKING_PX = 512
 """Long side of the small picture in which the breast is looked for."""
 FLAT_MODE, FLAT_SHARE = 0.02, 0.2
 AREA = (0.05, 0.95)
-FRAME_LEVEL, FRAME_SHARE = 0.8, 0.03
+FRAME_LEVEL, FRAME_SHARE, FRAME_STEP = 0.8, 0.03, 0.15
 CONTENT_LEVEL, CONTENT_PERCENTILE = 0.06, 99.5
+RIM_SHARE = 0.1
+"""How far the skin may be from the bright part of a film's breast, as a share of the long side."""
+RIM_SPREADS, RIM_STEP, RIM_LEAST_PX = 4.0, 0.05, 500
+"""The skin is brighter than the film's base by so many spreads of it, and by so much at least."""
 _PAD = 12
 
 
@@ -33,9 +39,11 @@ def breast_mask(pixels: Floats, *, film: bool = False) -> Found:
     x = _stretched(pixels)
     if film:
         x = _without_frame(x)
-    # Films are padded with black on both sides; a digital image is looked at whole first.
+    # Films are padded with black on both sides; a digital image is looked at whole first. Where its background is flat
+    # is seen in the whole: beside a breast that fills its frame, too little of it is left to tell.
+    first = _otsu_of_root if film else _first_threshold(_shrunk(x))
     for rows, cols in [_content(x)] if film else [(slice(None), slice(None)), _content(x)]:
-        inner = _searched(x[rows, cols])
+        inner = _searched(x[rows, cols], first, film=film)
         if inner is not None:
             mask = np.zeros(pixels.shape, bool)
             mask[rows, cols] = inner
@@ -43,14 +51,31 @@ def breast_mask(pixels: Floats, *, film: bool = False) -> Found:
     return Found(np.ones(pixels.shape, bool), ("mask_failed",))
 
 
-def _searched(x: Floats) -> Mask | None:
-    height, width = x.shape
-    small = _box_average(x, -(-max(height, width) // WORKING_PX))
-    for threshold in (_first_threshold, _triangle, _above_border):
+def _searched(x: Floats, first: Threshold, *, film: bool) -> Mask | None:
+    small = _shrunk(x)
+    for threshold in (first, _triangle, _above_border):
         piece = _cleaned(small > threshold(small))
         if _plausible(piece):
-            return _full_size(piece, height, width)
+            return _full_size(_to_the_skin(small, piece) if film else piece, *x.shape)
     return None
+
+
+def _to_the_skin(small: Floats, piece: Mask) -> Mask:
+    """The breast grown over its dark rim to where the film is as dark as it is far from the breast.
+
+    Otsu parts bright tissue from the rest, and the fat under the skin, thin and little compressed, is nearer to the
+    film's base than to the tissue. Growth ends at a share of the picture's side, so that labels are not reached.
+    """
+    away = ndimage.distance_transform_edt(~piece)
+    reach = RIM_SHARE * max(small.shape)
+    base = small[away > reach]
+    if base.size < RIM_LEAST_PX:
+        return piece
+    level = float(np.median(base))
+    spread = 1.4826 * float(np.median(np.abs(base - level)))
+    rim = ndimage.gaussian_filter(small, 1.5) > level + max(RIM_SPREADS * spread, RIM_STEP)
+    grown = _cleaned(piece | (rim & (away <= reach)))
+    return grown if _plausible(grown) else piece
 
 
 def _content(x: Floats) -> tuple[slice, slice]:
@@ -69,16 +94,20 @@ def _stretched(pixels: Floats) -> Floats:
 
 
 def _without_frame(x: Floats) -> Floats:
-    """Black out bright rows and columns along each edge, at most 3 % of the size from each side."""
+    """Black out a bright frame along each edge: at most 3 % of the size, and darker behind.
+
+    A bright line that goes on inwards is no frame: at the chest wall it is muscle.
+    """
     x = x.copy()
     for axis in (0, 1):
         lines = x if axis == 0 else x.T
         most = int(FRAME_SHARE * lines.shape[0])
-        for side in (range(most), range(-1, -most - 1, -1)):
-            for i in side:
-                if np.median(lines[i]) <= FRAME_LEVEL:
-                    break
-                lines[i] = 0
+        for side in (lines, lines[::-1]):
+            levels = np.median(side[: most + 1], axis=1)
+            width = int(np.argmax(levels <= FRAME_LEVEL))
+            # argmax is 0 both without a frame and where nothing within reach is darker: then nothing is taken away.
+            if width and levels[:width].min() - levels[width] >= FRAME_STEP:
+                side[:width] = 0
     return x
 
 
@@ -89,12 +118,20 @@ def _box_average(x: Floats, z: int) -> Floats:
     return padded.reshape(padded.shape[0] // z, z, padded.shape[1] // z, z).mean(axis=(1, 3))
 
 
-def _first_threshold(s: Floats) -> float:
+def _shrunk(x: Floats) -> Floats:
+    return _box_average(x, -(-max(x.shape) // WORKING_PX))
+
+
+def _first_threshold(s: Floats) -> Threshold:
     """Just above the background of a digital image, which is one value; else Otsu on the square root (film)."""
     values, counts = np.unique(np.round(s, 4), return_counts=True)
     mode = float(values[counts.argmax()])
     if mode <= FLAT_MODE and counts.max() >= FLAT_SHARE * s.size:
-        return mode + 0.01
+        return lambda _: mode + 0.01
+    return _otsu_of_root
+
+
+def _otsu_of_root(s: Floats) -> float:
     return otsu(np.sqrt(s)) ** 2
 
 

@@ -8,6 +8,8 @@ from scipy import ndimage
 
 from ml.geometry.overlap import dice
 from ml.pixels.breast_mask import breast_mask, otsu
+from ml.pixels.header import PixelInfo
+from ml.pixels.orientation import canonical_turn
 from ml.simulation.phantom import exam
 from tests.ml.pixels.files import a_breast
 
@@ -50,6 +52,54 @@ def test_a_film_is_found_between_its_label_its_bright_edge_and_its_padding() -> 
     pixels, breast = film()
     found = breast_mask(pixels, film=True)
     assert found.flags == () and dice(found.mask, breast) > 0.97
+
+
+def rimmed_film() -> tuple[np.ndarray, np.ndarray]:
+    """A film whose tissue ends well within the skin: a dark rim of fat over a grey base, muscle bright at the top."""
+    breast = a_breast(*SHAPE)
+    depth = ndimage.distance_transform_edt(np.pad(breast, ((0, 0), (1, 0)), mode="edge"))[:, 1:]
+    grey = np.where(breast, 50 + 110 * np.clip(depth / 160, 0, 1) ** 2, 30) + 12 * tissue(3, 0.0) * breast
+    row, col = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    grey[(row + 2 * col < 900) & breast] = 235
+    return (grey + np.random.default_rng(4).normal(0, 2, SHAPE)).astype(np.float32), breast
+
+
+def test_the_dark_rim_under_the_skin_of_a_film_is_breast() -> None:
+    pixels, breast = rimmed_film()
+    found = breast_mask(pixels, film=True)
+    assert found.flags == () and dice(found.mask, breast) > 0.97
+
+
+def test_muscle_at_the_edge_of_a_film_is_no_frame() -> None:
+    """As on DDSM films, where the muscle was cut off along the chest wall for its brightness."""
+    pixels, breast = rimmed_film()
+    pixels[:, :60][breast[:, :60]] = 235
+    assert breast_mask(pixels, film=True).mask[breast.any(axis=1), 0].mean() > 0.9
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0.86, 0.96), (0.93, 1.0), (0.97, 0.99)])
+def test_a_scanners_strip_beside_the_breast_is_left_out(start: float, stop: float) -> None:
+    """As on mdb131 and mdb132: a strip as bright as anything, from top to bottom, along the far edge."""
+    pixels, breast = rimmed_film()
+    wide = np.pad(pixels, ((0, 0), (0, 400)), constant_values=30)
+    strip = slice(int(start * wide.shape[1]), int(stop * wide.shape[1]))
+    wide[:, strip] = 255
+    found = breast_mask(wide, film=True)
+    assert found.flags == () and dice(found.mask, np.pad(breast, ((0, 0), (0, 400)))) > 0.97
+    assert canonical_turn(found.mask, PixelInfo(rows=1200, cols=1300, view="MLO")).flip_x is False
+
+
+def test_a_breast_that_fills_its_frame_is_found_whole_also_between_black_padding() -> None:
+    """As in CDD-CESM, where only dense tissue was taken once the padding was cut off."""
+    rows, cols = SHAPE
+    breast = np.ones(SHAPE, bool)
+    row, col = np.mgrid[:rows, :cols]
+    breast[(col - 700) / 200 + np.abs(row - 600) / 600 > 1.2] = False
+    assert breast.mean() > 0.82
+    grey = np.where(breast, 25 + 150 * np.exp(-(((row - 650) / 220) ** 2 + ((col - 500) / 220) ** 2)), 0)
+    padded, truth = (np.pad(a, ((0, 0), (150, 150))) for a in (grey, breast))
+    found = breast_mask(padded.astype(np.float32))
+    assert found.flags == () and dice(found.mask, truth) > 0.97
 
 
 def test_the_mask_does_not_depend_on_scale_or_offset_of_the_values() -> None:
