@@ -1,17 +1,10 @@
 """Archives of others: a real Orthanc, a server that misbehaves, and addresses that must not be called."""
 
-import json
-import shutil
 import socket
-import subprocess
-import threading
-import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
 from pydicom.uid import generate_uid
 
 from accounts.models import Role
@@ -33,14 +26,11 @@ from jobs.models import Job, JobState
 from jobs.testing import run_queued
 from ml.pixels.decode import decode
 from tests.archive.factories import a_mammogram, breast, counts, file_of
+from tests.support.misbehaving import Misbehaving, a_misbehaving_server
+from tests.support.orthanc import an_orthanc, sent_to
+from tests.support.platform import free_port
 
 pytestmark = pytest.mark.django_db
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 # --- a real one -------------------------------------------------------------------------------------------------
@@ -51,46 +41,8 @@ def orthanc(require_tool, tmp_path_factory) -> Iterator[str]:
     plugin = next(iter(Path("/usr").glob("share/orthanc/plugins/libOrthancDicomWeb*")), None)
     if plugin is None:
         pytest.skip("Orthanc's DICOMweb plugin is not on this machine")
-    folder, port = tmp_path_factory.mktemp("orthanc"), free_port()
-    config = {
-        "Name": "TESTPACS", "StorageDirectory": str(folder), "IndexDirectory": str(folder), "HttpPort": port,
-        "RemoteAccessAllowed": False, "AuthenticationEnabled": True, "RegisteredUsers": {"mammo": "secret"},
-        "DicomServerEnabled": False, "Plugins": [str(plugin)],
-        "DicomWeb": {"Enable": True, "Root": "/dicom-web/", "StudiesMetadata": "Full", "SeriesMetadata": "Full"},
-    }  # fmt: skip
-    (folder / "orthanc.json").write_text(json.dumps(config))
-    process = subprocess.Popen(
-        [program, str(folder / "orthanc.json")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        until(lambda: answers(port), process)
-        yield f"http://127.0.0.1:{port}/dicom-web"
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def answers(port: int) -> bool:
-    try:
-        return requests.get(f"http://127.0.0.1:{port}/system", timeout=1).status_code in (200, 401)
-    except requests.RequestException:
-        return False
-
-
-def until(ready: Callable[[], bool], process: subprocess.Popen) -> None:
-    end = time.monotonic() + 30
-    while not ready():
-        assert process.poll() is None and time.monotonic() < end, "Orthanc did not start"
-        time.sleep(0.05)
-
-
-def sent_to(orthanc: str, *datasets) -> None:
-    for ds in datasets:
-        answer = requests.post(
-            orthanc.replace("/dicom-web", "/instances"), data=file_of(ds), auth=("mammo", "secret"), timeout=20
-        )
-        assert answer.status_code == 200, answer.text
+    with an_orthanc(program, plugin, tmp_path_factory.mktemp("orthanc")) as url:
+        yield url
 
 
 @pytest.fixture
@@ -163,69 +115,10 @@ def test_a_pull_that_was_killed_goes_on_behind_what_it_has(site, pacs, orthanc, 
 
 
 # --- one that misbehaves ----------------------------------------------------------------------------------------
-class Misbehaving(BaseHTTPRequestHandler):
-    """Answers by the first part of the address."""
-
-    protocol_version = "HTTP/1.1"
-    hang = threading.Event()
-    heard: list[str] = []
-
-    def do_GET(self) -> None:
-        mode = self.path.split("/")[1]
-        type(self).heard.append(self.headers.get("Authorization", ""))
-        if mode == "slow":
-            self.hang.wait(5)
-        elif mode == "trickle":
-            self.trickle()
-        elif mode == "hangup":
-            self.close_connection = True
-        elif mode == "redirect":
-            self.answer(302, b"", Location="http://169.254.169.254/latest/meta-data")
-        elif mode.isdecimal():
-            self.answer(int(mode), b"{}")
-        elif mode == "page":
-            self.answer(200, b"<html>Welcome</html>", **{"Content-Type": "text/html"})
-        elif mode == "list":
-            self.answer(200, b'[1, 2, "three"]')
-        elif mode == "half":
-            self.answer(200, b'[{"0020000D"', length=500)
-            self.close_connection = True
-        elif mode == "empty":
-            self.answer(200, b"[{}]")
-
-    def answer(self, status: int, body: bytes, *, length: int | None = None, **headers: str) -> None:
-        self.send_response(status)
-        for name, value in ({"Content-Type": "application/dicom+json"} | headers).items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body) if length is None else length))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def trickle(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", "100000")
-        self.end_headers()
-        while not self.hang.wait(0.05):
-            try:
-                self.wfile.write(b" ")
-                self.wfile.flush()
-            except OSError:
-                return
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
 def misbehaving() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Misbehaving)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    Misbehaving.hang.set()
-    server.shutdown()
-    server.server_close()
+    with a_misbehaving_server() as url:
+        yield url
 
 
 def an_archive(url: str, **said: object) -> Archive:

@@ -51,6 +51,12 @@ def page(chromium: Browser, platform_running: Platform, request: pytest.FixtureR
     context.close()
 
 
+def shot(page: Page, name: str) -> None:
+    """A picture for people to look at; taken where SHOTS names a folder."""
+    if folder := os.environ.get("SHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
     outcome = yield

@@ -16,6 +16,7 @@ from core.clock import now
 from core.errors import Invalid, MammoError
 from core.ids import uuid7
 from core.moves import moved
+from core.words import counted
 from jobs.models import Job
 from jobs.services import submit
 
@@ -93,7 +94,7 @@ def close_ingest(ingest: Ingest, *, by: User | None, dataset: str | None = None)
         locked.dataset = dataset
     locked.job = submit(
         "archive.ingest", {"ingest_id": str(locked.pk)}, actor=by, project=locked.project, key=f"ingest:{locked.pk}",
-        title=f"Import of {locked.received} files", link=f"/import/{locked.pk}",
+        title=f"Import of {counted(locked.received, 'file')}", link=f"/import/{locked.pk}",
     )  # fmt: skip
     locked.save(update_fields=["state", "dataset", "job"])
     record(by, "ingest.closed", target=locked, files=locked.received)

@@ -12,6 +12,7 @@ from archive.address import require_address, require_networks
 from archive.models import Archive
 from archive.services.ingests import create_ingest
 from core.audit import record
+from core.words import counted
 from jobs.models import Job
 from jobs.services import submit
 
@@ -75,6 +76,6 @@ def pull_studies(archive: Archive, *, project: Project, studies: Sequence[str], 
     record(by, "archive.pulled", target=archive, project_id=project.pk, studies=len(studies))
     return submit(
         "archive.pull", {"archive_id": str(archive.pk), "ingest_id": str(ingest.pk), "studies": list(studies)},
-        actor=by, project=project, title=f"Fetch {len(studies)} exams from {archive.name}"[:200],
+        actor=by, project=project, title=f"Fetch {counted(len(studies), 'exam')} from {archive.name}"[:200],
         link=f"/import/{ingest.pk}",
     )  # fmt: skip

@@ -23,6 +23,12 @@ export function networksOf(text: string): string[] {
   return text.split(/[\s,]+/).filter(Boolean);
 }
 
+/** What is wrong with a time to wait, if anything. Pure. */
+export function secondsError(text: string): string | null {
+  const seconds = Number(text);
+  return Number.isInteger(seconds) && seconds >= 1 && seconds <= 600 ? null : "A whole number from 1 to 600.";
+}
+
 /** Enter or change an archive. The password goes in and never comes out. */
 export function ArchiveForm({ archive, onSaved, onClose }: Props) {
   const [name, setName] = useState(archive?.name ?? "");
@@ -30,13 +36,21 @@ export function ArchiveForm({ archive, onSaved, onClose }: Props) {
   const [username, setUsername] = useState(archive?.username ?? "");
   const [password, setPassword] = useState("");
   const [networks, setNetworks] = useState(archive?.networks.join(", ") ?? "");
+  const [seconds, setSeconds] = useState(String(archive?.timeout_seconds ?? 30));
   const save = useDeed(async () => {
-    const given = { name, url, username, networks: networksOf(networks), ...(password ? { password } : {}) };
+    const given = {
+      name,
+      url,
+      username,
+      networks: networksOf(networks),
+      timeout_seconds: Number(seconds),
+      ...(password ? { password } : {}),
+    };
     await (archive ? patch(`archives/${archive.id}/`, given) : post("archives/", given));
     onSaved();
   });
   const urlError = url ? addressError(url) : null;
-  const refused = !name.trim() ? "Give it a name." : (addressError(url) ?? null);
+  const refused = !name.trim() ? "Give it a name." : (addressError(url) ?? secondsError(seconds));
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (!refused) void save.run();
@@ -75,6 +89,13 @@ export function ArchiveForm({ archive, onSaved, onClose }: Props) {
           onChange={setNetworks}
           placeholder="10.1.0.0/16"
           hint="Only for an archive in a local network; empty allows public addresses alone."
+        />
+        <TextField
+          label="Give up after (seconds)"
+          value={seconds}
+          onChange={setSeconds}
+          error={secondsError(seconds)}
+          hint="How long it may take to answer. A slow archive needs more; 600 at most."
         />
         <Problem error={save.error} />
         <div className="form-row">

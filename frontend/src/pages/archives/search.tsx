@@ -10,7 +10,7 @@ import { count, counted } from "../../ui/format";
 import { Panel } from "../../ui/panel";
 import { type Column, Table } from "../../ui/table/table";
 import type { Archive, Study } from "../contract";
-import { dateRange, dicomDay } from "./dates";
+import { dateRange, dicomDay, personName } from "./dates";
 
 /** Search an archive and pull what was chosen. What it names is not kept in the address: it names people. */
 export function Search({ archive }: { archive: Archive }) {
@@ -77,7 +77,7 @@ function Found({ archive, studies }: { archive: Archive; studies: readonly Study
     },
     { key: "date", label: "Date", value: (row) => dicomDay(row.date) },
     { key: "patient", label: "Patient ID", value: (row) => row.patient_id },
-    { key: "name", label: "Name", value: (row) => row.patient_name },
+    { key: "name", label: "Name", value: (row) => personName(row.patient_name) },
     { key: "what", label: "Description", value: (row) => row.description },
     { key: "kind", label: "Modalities", value: (row) => row.modalities.join(", ") },
     {

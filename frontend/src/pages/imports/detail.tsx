@@ -51,7 +51,10 @@ function Detail({ ingest }: { ingest: Ingest }) {
           <Facts
             rows={[
               ["accepted", counted(counts.accepted, "image")],
-              ["duplicates", `${count(counts.duplicate)}: this project has them already`],
+              counts.duplicate > 0 && [
+                "duplicates",
+                `${count(counts.duplicate)}: this project has them already`,
+              ],
               ["rejected", count(counts.rejected)],
               counts.waiting > 0 && ["waiting", count(counts.waiting)],
               counts.unpacked > 0 && ["unpacked", counted(counts.unpacked, "archive")],

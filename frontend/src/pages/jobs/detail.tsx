@@ -76,10 +76,13 @@ function facts(job: Job): Parameters<typeof Facts>[0]["rows"] {
     job.total !== null && ["done", `${count(job.done)} of ${count(job.total)}`],
     ["attempts", count(job.attempts)],
     ...Object.entries(job.result ?? {})
-      .filter(([, value]) => value !== null && typeof value !== "object")
+      .filter(([, value]) => value !== null && typeof value !== "object" && !isId(value))
       .map(([name, value]): [string, string] => [words(name), String(value)]),
   ];
 }
+
+/** An id says nothing to a person; the button above leads to the thing itself. */
+const isId = (value: unknown) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(String(value));
 
 function Failure({ job }: { job: Job }) {
   const error = job.error;
