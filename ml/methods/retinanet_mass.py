@@ -330,6 +330,18 @@ def predict(modules: Modules, batch: Batch, config: Config, inference: Inference
     return [over_sections(find, x[n], valid[n, 0], config, inference) for n in range(len(x))]
 
 
+def propose(network: RetinaNet, x: Tensor, config: Config, count: int) -> list[Tensor]:
+    """Up to `count` best boxes (M, 4) of each image, whatever their score; x (N, 1, H, W).
+
+    For methods that look again at what a detector proposes.
+    """
+    aim = Aim(task="lesion_detection", labels=("lesion",), target="boxes")
+    inference = Inference(aim=aim, min_score=0.0, max_boxes=count)
+    found, vectors = _candidates(network, x[:, None], torch.ones_like(x[:, None], dtype=torch.bool), inference)
+    settled = [_settle(own, config, inference, vector) for own, vector in zip(found, vectors, strict=True)]
+    return [own.boxes for own in settled if own.boxes is not None]
+
+
 def over_sections(
     find: Callable[[Tensor], tuple[_Candidates, Tensor]], x: Tensor, valid: Tensor, config: Config, inference: Inference
 ) -> Prediction:

@@ -20,6 +20,7 @@ Task = Literal[
 Fidelity = Literal["paper", "reconstruction", "adapted"]
 Size = Literal["tiny", "base", "large"]
 Missing = Literal["refuse", "token", "other_side", "drop"]
+Unsure = Literal["dropout", "members", "entropy"]
 Sampler = Literal["class_balanced", "half_marked", "plain"]
 
 
@@ -273,7 +274,8 @@ class MethodSpec:
     on the data (its result goes into the model's spec). reads(config, aim) says what prediction, and every stage
     without a `reads` of its own, sees. stages(config, aim) is the training; predict(modules, batch, config,
     inference) all inference: windows, passes, suppression. classes(config, task), where given, names the classes of a
-    task instead of the usual ones.
+    task instead of the usual ones. unsure_by says what stands behind the uncertainty: passes of dropout, members that
+    disagree (`Prediction.samples` are theirs whenever `inference.passes` is not 0), or the entropy alone.
     """
 
     name: str
@@ -291,6 +293,7 @@ class MethodSpec:
     predict: Callable[[Modules, Batch, Any, Inference], list[Prediction]]
     plan: Callable[[Any, Sequence[ManifestRow]], Any] = lambda config, rows: config
     classes: Callable[[Any, Task], tuple[str, ...] | None] = lambda config, task: None
+    unsure_by: Unsure = "dropout"
 
     @property
     def task(self) -> Task:

@@ -11,6 +11,11 @@ from ml.runs.manifest import ManifestMeta, ManifestRow
 from ml.runs.records import to_dict
 from ml.training.model_folder import ModelSpec
 
+UNSURE = {
+    "dropout": "20 passes with dropout masks held over all images; mutual information",
+    "members": "the disagreement of the method's own members; mutual information",
+    "entropy": "the entropy of the answer: the method has neither dropout nor members",
+}
 USE = "For research, not a medical device. It must not decide about a patient."
 
 
@@ -45,7 +50,7 @@ def card_of(
         "not_better_than_baseline": _not_better(found),
         "temperature": spec.temperature,
         "thresholds": spec.thresholds,
-        "uncertainty": "20 passes with dropout masks held over all images; mutual information",
+        "uncertainty": UNSURE[method.unsure_by],
         "code_version": spec.code_version,
         "remarks": _remarks(train),
     }

@@ -41,7 +41,8 @@ class Speaker:
             return Inference(aim=aim, min_score=MIN_SCORE, max_boxes=MAX_BOXES)
         masks = {name: pass_masks(module, PASSES, self.seed) for name, module in self.predictor.modules.items()}
         layers = [layer for module in self.predictor.modules.values() for layer in module.modules()]
-        if not any(isinstance(layer, HeldDropout) and layer.p > 0 for layer in layers):
+        drops = any(isinstance(layer, HeldDropout) and layer.p > 0 for layer in layers)
+        if self.predictor.method.unsure_by == "entropy" or (self.predictor.method.unsure_by == "dropout" and not drops):
             return Inference(aim=aim, min_score=0.0, per_finding=CANDIDATES)
         return Inference(aim=aim, passes=PASSES, masks=masks, min_score=0.0, per_finding=CANDIDATES)
 

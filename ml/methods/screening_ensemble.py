@@ -1,0 +1,394 @@
+"""Three looks at an exam, averaged: at its lesions, at each breast, at the whole case (row 11 of the review).
+
+Source: S. McKinney et al., "International evaluation of an AI system for breast cancer screening", Nature 577, 2020.
+No code or weights are public: which backbones it uses is from memory, the rest is a reconstruction.
+
+As there: a lesion model (a RetinaNet proposes, a MobileNetV2 looks again at each of the ten best boxes of an image,
+breast score = noisy-or over the boxes of both views), a breast model (pre-activation ResNet-50, both views of one
+breast), a case model (ResNet-50, four views); each gives a score in [0, 1], and the answer is the mean of the three
+calibrated ones. An exam is as suspicious as its worse breast.
+
+Ours: features of a breast's views, and of a case's, are concatenated and pass one hidden layer of 512; a missing view
+is a vector of zeros, in the case model the other side's view; Platt scaling on validation exams; the positives weigh
+neg/pos, at most 20; detector and classifier read one preparation, the breast and case models its half size; the
+detector's sections are left out. Uncertainty is the disagreement of the three scores, so the passes of dropout have no
+part in it. `copies` trains several copies of each classifier and averages their probabilities first.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ml.blocks.backbones import backbone
+from ml.blocks.estimators.calibration import Platt
+from ml.blocks.mobilenet_v2 import PLAN, MobileNetV2
+from ml.blocks.roi_align import roi_align
+from ml.methods import retinanet_mass
+from ml.methods.answering import binary
+from ml.methods.spec import (
+    Aim,
+    Batch,
+    Inference,
+    Inputs,
+    Lesson,
+    Loss,
+    MethodSpec,
+    Modules,
+    Optimiser,
+    Outputs,
+    Prediction,
+    Reads,
+    Serves,
+    Stage,
+)
+from ml.runs.manifest import ManifestRow
+from ml.runs.needs import Need
+
+VIEWS = ("R-CC", "L-CC", "R-MLO", "L-MLO")
+BREASTS = ((0, 2), (1, 3))
+"""Slots of the right and of the left breast."""
+MODELS = ("lesion_classifier", "breast", "case")
+MOST_WEIGHT = 20.0
+LEAST_LOGIT = -20.0
+"""Of a breast in which the detector found nothing: noisy-or is 0, and its logit must stay a number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """`rows_px`, `cols_px`: the preparation that all models read; breast and case models read it at half its size.
+
+    crop_plan is that of `MobileNetV2`, the other trunks are names of `ml.blocks.backbones`; detector_size is a size of
+    `retinanet_mass`.
+    """
+
+    target_spacing_mm: float = 0.05
+    rows_px: int = 4096
+    cols_px: int = 2048
+    detector_size: str = "large"
+    boxes: int = 10
+    margin: float = 1.5
+    crop_px: int = 512
+    crop_plan: tuple[tuple[int, int, int, int], ...] = PLAN
+    crop_features: int = 1280
+    breast_trunk: str = "resnet50_v2"
+    case_trunk: str = "resnet50"
+    hidden: int = 512
+    copies: int = 1
+    pos_weight: float | None = None
+    batch: int = 4
+    steps: int | None = None
+    epochs: float = 30
+    detector_steps: int | None = None
+    detector_epochs: float = 30
+    lr: float = 1e-4
+    detector_lr: float = 1e-4
+    rotation_degrees: float = 10.0
+
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "tiny": {
+        "target_spacing_mm": 0.8,
+        "rows_px": 256,
+        "cols_px": 128,
+        "detector_size": "tiny",
+        "crop_px": 32,
+        "crop_plan": ((1, 8, 1, 1), (6, 16, 1, 2), (6, 24, 1, 2)),
+        "crop_features": 64,
+        "breast_trunk": "tiny_resnet50_v2",
+        "case_trunk": "tiny_resnet_bottleneck",
+        "hidden": 64,
+        "batch": 8,
+        "steps": 120,
+        "detector_steps": 200,
+        "lr": 1e-3,
+        "detector_lr": 1e-3,
+    },
+    "base": {
+        "target_spacing_mm": 0.1,
+        "rows_px": 2048,
+        "cols_px": 1024,
+        "detector_size": "base",
+        "crop_px": 256,
+        "breast_trunk": "tiny_resnet50_v2",
+        "case_trunk": "resnet18",
+        "hidden": 256,
+    },
+    "large": {},
+}
+
+
+def grey(x: Tensor, trunk: Any) -> Tensor:
+    """(N, 1, H, W) in [0, 1] as a trunk of that many channels takes it."""
+    return ((x - 0.449) / 0.226).expand(-1, trunk.in_channels, -1, -1)
+
+
+def noisy_or(logits: Tensor, breast: Tensor, count: int) -> Tensor:
+    """Logits (count,) of 1 - prod(1 - p_i) over the boxes of each breast; logits (M,), breast (M,) indices."""
+    survival = logits.new_zeros(count).index_add(0, breast, functional.logsigmoid(-logits.float()))
+    # ln(p / (1 - p)) with ln(1 - p) = survival; a breast without a box has p = 0.
+    return (torch.log(-torch.expm1(survival.clamp(max=-1e-9))) - survival).clamp(min=LEAST_LOGIT)
+
+
+class BoxClassifier(nn.Module):
+    """Crops (M, 1, h, w) to one logit each (M,)."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.trunk = MobileNetV2(plan=config.crop_plan, last=config.crop_features)
+        self.head = nn.Linear(self.trunk.embed_width, 1)
+
+    def forward(self, crops: Tensor) -> Tensor:
+        return self.head(self.trunk.embed(grey(crops, self.trunk)))[:, 0]
+
+
+class ViewsClassifier(nn.Module):
+    """Views (B, V, 1, H, W) with their mask (B, V) to one logit (B,) and the hidden vector (B, D)."""
+
+    def __init__(self, trunk: str, views: int, hidden: int) -> None:
+        super().__init__()
+        self.trunk = backbone(trunk)
+        self.fuse = nn.Sequential(nn.Linear(views * self.trunk.embed_width, hidden), nn.ReLU())
+        self.head = nn.Linear(hidden, 1)
+
+    def forward(self, x: Tensor, view_mask: Tensor) -> tuple[Tensor, Tensor]:
+        half = functional.avg_pool2d(x.flatten(0, 1), 2)
+        features = self.trunk.embed(grey(half, self.trunk)).unflatten(0, x.shape[:2])
+        hidden = self.fuse((features * view_mask[..., None]).flatten(1))
+        return self.head(hidden)[:, 0], hidden
+
+
+class Copies(nn.Module):
+    """The same network several times, from different beginnings."""
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+
+def detector_config(config: Config) -> retinanet_mass.Config:
+    """The detector of row 4, without sections."""
+    options = {**retinanet_mass.DEFAULTS[config.detector_size], "sections": False, "dropout": 0.0}
+    return retinanet_mass.Config(**{**options, "lr": config.detector_lr})
+
+
+def plan(config: Config, rows: Sequence[ManifestRow]) -> Config:
+    """Settle the weight of the positives from the training breasts."""
+    if config.pos_weight is not None:
+        return config
+    ill: dict[tuple[str, str | None], bool] = {}
+    for row in rows:
+        known = row.outcome is not None and row.outcome.cancer is not None
+        sick = bool(row.outcome.cancer) if known and row.outcome else bool(row.findings)
+        key = (row.exam_id, row.laterality)
+        ill[key] = ill.get(key, False) or sick
+    positive = sum(ill.values())
+    return replace(config, pos_weight=min((len(ill) - positive) / max(1, positive), MOST_WEIGHT) if ill else 1.0)
+
+
+def boxes_again(config: Config, modules: Modules, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Crops (M, 1, c, c) of the best boxes of images (N, 1, H, W), grown by the margin, and each one's image (M,)."""
+    with torch.no_grad():
+        detector: Any = modules["lesion_detector"].eval()
+        found = retinanet_mass.propose(detector, x, detector_config(config), config.boxes)
+    image = torch.cat([torch.full((len(own),), n) for n, own in enumerate(found)]).to(x.device)
+    boxes = torch.cat(found).to(x)
+    half = (boxes[:, 2:] - boxes[:, :2]) * config.margin / 2
+    centre = (boxes[:, 2:] + boxes[:, :2]) / 2
+    grown = torch.cat([centre - half, centre + half], 1)
+    return roi_align(x, grown, image, size=(config.crop_px, config.crop_px), samples=1), image
+
+
+def lesion_logits(config: Config, modules: Modules, x: Tensor, view_mask: Tensor) -> Tensor:
+    """(copies, B) of breasts whose views are x (B, V, 1, H, W): noisy-or over the boxes of the views that are there."""
+    crops, image = boxes_again(config, modules, x.flatten(0, 1))
+    there = view_mask.flatten()[image]
+    breast = image[there] // x.shape[1]
+    copies: Any = modules["lesion_classifier"]
+    return torch.stack([noisy_or(member(crops[there]), breast, len(x)) for member in copies.members])
+
+
+def views_logits(network: Any, x: Tensor, view_mask: Tensor) -> tuple[Tensor, Tensor]:
+    """(copies, B) logits and the mean hidden vector (B, D)."""
+    said = [member(x, view_mask) for member in network.members]
+    return torch.stack([logit for logit, _ in said]), torch.stack([hidden for _, hidden in said]).mean(0)
+
+
+def weighted_bce(config: Config) -> Loss:
+    """Binary cross-entropy of every copy against the class of the sample; unknown ones are not drawn."""
+
+    def loss(outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
+        logits = outputs["members"].float()
+        target = batch.targets["class"].to(logits).expand_as(logits)
+        weight = torch.tensor(config.pos_weight or 1.0, device=logits.device)
+        return {"bce": functional.binary_cross_entropy_with_logits(logits, target, pos_weight=weight)}
+
+    return loss
+
+
+def one_class(outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
+    """The detector's loss where all findings are one class."""
+    labels = [torch.zeros_like(own) for own in batch.targets["labels"]]
+    return retinanet_mass.detection_loss(outputs, replace(batch, targets={**batch.targets, "labels": labels}))
+
+
+def _reads(config: Config, inputs: Inputs, target: str) -> Reads:
+    return Reads(
+        inputs=inputs,
+        pixels={
+            "target_spacing_mm": config.target_spacing_mm,
+            "size": (config.rows_px, config.cols_px),
+            "window": "percentile",
+        },
+        augment={"rotation_degrees": config.rotation_degrees, "scale": 0.1, "gamma": 0.25, "contrast": 0.1},
+        targets=(target,),
+    )
+
+
+def reads(config: Config, aim: Aim) -> Reads:
+    """The four views of an exam."""
+    return _reads(config, Inputs(unit="exam", views=VIEWS, missing="other_side"), "class")
+
+
+def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
+    """Detector, then the three models that judge, then their calibration."""
+    of_image = _reads(config, Inputs(unit="image"), "boxes")
+    of_breast = _reads(config, Inputs(unit="breast", views=("CC", "MLO"), missing="token"), "class")
+    optimiser = Optimiser(lr=config.lr)
+    plan_of: dict[str, Any] = {
+        "steps": config.steps,
+        "epochs": config.epochs if config.steps is None else None,
+        "batch": config.batch,
+        "optimiser": optimiser,
+        "loss": weighted_bce(config),
+        "validate": "loss",
+        "head_prefixes": tuple(f"members.{n}.{part}." for n in range(config.copies) for part in ("fuse", "head")),
+    }
+
+    def copied(make: Any) -> Any:
+        return lambda: Copies([make() for _ in range(config.copies)])
+
+    return (
+        Stage(
+            name="lesion_detector",
+            build=lambda: retinanet_mass.RetinaNet(detector_config(config), 1),
+            loss=one_class,
+            reads=of_image,
+            optimiser=Optimiser(lr=config.detector_lr, clip_norm=10.0),
+            steps=config.detector_steps,
+            epochs=config.detector_epochs if config.detector_steps is None else None,
+            batch=config.batch,
+            sampler="half_marked",
+            validate="loss",
+            head_prefixes=("head.",),
+        ),
+        Stage(
+            name="lesion_classifier",
+            build=copied(lambda: BoxClassifier(config)),
+            forward=lambda modules, batch: {"members": lesion_logits(config, modules, batch.x, batch.view_mask)},
+            reads=of_breast,
+            **plan_of,
+        ),
+        Stage(
+            name="breast",
+            build=copied(lambda: ViewsClassifier(config.breast_trunk, 2, config.hidden)),
+            forward=lambda modules, batch: {"members": views_logits(modules["breast"], batch.x, batch.view_mask)[0]},
+            reads=of_breast,
+            **plan_of,
+        ),
+        Stage(
+            name="case",
+            build=copied(lambda: ViewsClassifier(config.case_trunk, 4, config.hidden)),
+            forward=lambda modules, batch: {"members": views_logits(modules["case"], batch.x, batch.view_mask)[0]},
+            **plan_of,
+        ),
+        Stage(
+            name="calibrate",
+            kind="sklearn",
+            build=lambda: nn.ModuleDict({name: Platt() for name in MODELS}),
+            learn=lambda lesson: calibrate(config, lesson),
+            consumes=tuple(f"{name}:weights" for name in MODELS),
+        ),
+    )
+
+
+def exam_scores(config: Config, modules: Modules, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Logits (B, 3) of lesion, breast and case model, an exam being its worse breast, and the case's hidden vector."""
+    by_breast = []
+    for slots in BREASTS:
+        x, there = batch.x[:, list(slots)], batch.view_mask[:, list(slots)]
+        lesion = _mean_logit(lesion_logits(config, modules, x, there))
+        breast = _mean_logit(views_logits(modules["breast"], x, there)[0])
+        # A breast without any view has no say: the other one decides.
+        none = ~there.any(1)
+        by_breast.append(torch.stack([lesion, breast], 1).masked_fill(none[:, None], LEAST_LOGIT))
+    case, hidden = views_logits(modules["case"], batch.x, batch.view_mask)
+    return torch.cat([torch.stack(by_breast).amax(0), _mean_logit(case)[:, None]], 1), hidden
+
+
+def _mean_logit(members: Tensor) -> Tensor:
+    """The logit of the mean probability of the copies (C, B)."""
+    return torch.logit(torch.sigmoid(members.float()).mean(0), eps=1e-6)
+
+
+def calibrate(config: Config, lesson: Lesson) -> None:
+    """Platt scaling of each model on validation exams; with one class there, the scores stay as they are."""
+    scores, truth = [], []
+    for batch in lesson.batches("val", size=4):
+        scores.append(exam_scores(config, lesson.modules, batch)[0].cpu())
+        truth.append(batch.targets["class"].cpu())
+    for n, name in enumerate(MODELS):
+        platt: Any = lesson.modules["calibrate"].get_submodule(name)
+        if truth and len(torch.cat(truth).unique()) == 2:
+            platt.fit(torch.cat(scores)[:, n].numpy(), torch.cat(truth).numpy())
+        else:
+            platt.keep(slope=[1.0], offset=[0.0])
+
+
+def predict(modules: Modules, batch: Batch, config: Config, inference: Inference) -> list[Prediction]:
+    """The mean of the three calibrated probabilities of each exam; the three are the members that may disagree."""
+    logits, hidden = exam_scores(config, modules, batch)
+    calibration: Any = modules["calibrate"]
+    members = torch.stack([calibration[name](logits[:, n])[:, 1] for n, name in enumerate(MODELS)], 1)  # (B, 3)
+    mean = members.mean(1)
+    return [
+        Prediction(
+            probabilities=torch.stack([1 - mean[n], mean[n]]).float().cpu(),
+            logits=binary(torch.logit(mean[n], eps=1e-9)).float().cpu(),
+            samples=torch.stack([1 - members[n], members[n]], 1).float().cpu() if inference.passes else None,
+            values={f"score_{name}": float(members[n, k]) for k, name in enumerate(MODELS)},
+            embedding=hidden[n].float().cpu(),
+        )
+        for n in range(len(mean))
+    ]
+
+
+SPEC = MethodSpec(
+    name="screening_ensemble",
+    seed_row=11,
+    serves=(
+        Serves(
+            task="exam_classification",
+            fidelity="reconstruction",
+            claim_note="The row says detection and classification of masses and calcifications. The paper predicts "
+            "cancer of an exam within its follow-up, by an ensemble of a lesion, a breast and a case model; it has no "
+            "separate output for masses or calcifications.",
+        ),
+    ),
+    findings=("mass", "calcification", "asymmetry", "architectural_distortion"),
+    inputs=Inputs(unit="exam", views=VIEWS, missing="other_side"),
+    needs=(Need(label="box", min_train=2),),
+    sizes=("tiny", "base", "large"),
+    reference="S. McKinney et al., International evaluation of an AI system for breast cancer screening, Nature 577, "
+    "2020.",
+    config=Config,
+    defaults=DEFAULTS,
+    reads=reads,
+    stages=stages,
+    predict=predict,
+    plan=plan,
+    unsure_by="members",
+)

@@ -1,0 +1,90 @@
+"""What makes `screening_ensemble` itself: three looks, averaged as probabilities. Source: methods-17.md 3.11."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ml.blocks.backbones import backbone
+from ml.methods.screening_ensemble import LEAST_LOGIT, exam_scores, lesion_logits, noisy_or, plan, views_logits
+from ml.methods.spec import Inference
+from ml.training.model_folder import load_model
+
+TASK = "exam_classification"
+
+
+def test_the_large_networks_have_the_trunks_of_the_section(a_setup):
+    with torch.device("meta"):
+        modules = a_setup("screening_ensemble", "large").modules()
+    count = {name: sum(p.numel() for p in own.parameters()) for name, own in modules.items()}
+    # Grey stems: 6,272 weights less than the 3-channel counts of 2,223,872 and 23,508,032.
+    assert count["lesion_classifier"] == 2_223_872 - 2 * 32 * 9 + 1280 + 1
+    with torch.device("meta"):
+        trunk = sum(p.numel() for p in backbone("resnet50", in_channels=3).parameters())
+    assert trunk == 23_508_032
+    assert count["case"] == trunk - 2 * 64 * 49 + (4 * 2048 * 512 + 512) + (512 + 1)
+    assert 85e6 < sum(count.values()) < 95e6
+
+
+def test_noisy_or_is_zero_without_a_box_and_grows_with_every_box():
+    breast = torch.tensor([0, 0, 2])
+    p = torch.sigmoid(noisy_or(torch.logit(torch.tensor([0.3, 0.5, 0.9])), breast, 3))
+    torch.testing.assert_close(p, torch.tensor([1 - 0.7 * 0.5, torch.sigmoid(torch.tensor(LEAST_LOGIT)), 0.9]))
+    base = torch.tensor([-1.0, 0.2, 2.0])
+    for n in range(3):
+        more = base.clone()
+        more[n] += 0.5
+        assert noisy_or(more, torch.zeros(3, dtype=torch.long), 1) > noisy_or(base, torch.zeros(3, dtype=torch.long), 1)
+
+
+@pytest.fixture
+def model(trained):
+    found = load_model(trained("screening_ensemble", TASK) / "model")
+    found.modules["calibrate"]["breast"].keep(slope=[0.7], offset=[0.2])
+    return found
+
+
+def test_the_answer_is_the_mean_of_the_three_calibrated_probabilities_of_the_exam(model, a_setup):
+    batch = a_setup("screening_ensemble").batch(n=2)
+    with torch.no_grad():
+        said = model.method.predict(model.modules, batch, model.config, Inference(aim=model.aim, passes=1))
+        logits, _ = exam_scores(model.config, model.modules, batch)
+    for n, own in enumerate(said):
+        scores = [own.values[f"score_{name}"] for name in ("lesion_classifier", "breast", "case")]
+        assert float(own.probabilities[1]) == pytest.approx(sum(scores) / 3, abs=1e-6)
+        assert scores[1] == pytest.approx(float(torch.sigmoid(0.7 * logits[n, 1] + 0.2)), abs=1e-6)
+        torch.testing.assert_close(own.samples[:, 1], torch.tensor(scores))
+        assert own.samples[:, 1].var() > 0
+
+
+def test_one_breast_does_not_speak_for_the_other_and_the_case_sees_all_views(model, a_setup):
+    batch = a_setup("screening_ensemble").batch(n=1)
+    right, left = [0, 2], [1, 3]
+    with torch.no_grad():
+        case = views_logits(model.modules["case"], batch.x, batch.view_mask)[0]
+        own = views_logits(model.modules["breast"], batch.x[:, right], batch.view_mask[:, right])[0]
+        for view in range(4):
+            x = batch.x.clone()
+            x[:, view] = x[:, view].flip(-2)
+            assert (views_logits(model.modules["case"], x, batch.view_mask)[0] - case).abs().max() > 1e-7
+            again = views_logits(model.modules["breast"], x[:, right], batch.view_mask[:, right])[0]
+            assert torch.equal(again, own) == (view in left)
+
+
+def test_boxes_of_a_view_that_is_not_there_do_not_count(model, a_setup):
+    batch = a_setup("screening_ensemble").batch(n=1)
+    x, mask = batch.x[:, [0, 2]], torch.tensor([[True, True]])
+    with torch.no_grad():
+        both = lesion_logits(model.config, model.modules, x, mask)
+        one = lesion_logits(model.config, model.modules, x, torch.tensor([[True, False]]))
+        alone = lesion_logits(model.config, model.modules, x[:, :1], torch.tensor([[True]]))
+    assert (both > one).all()
+    torch.testing.assert_close(one, alone, atol=1e-4, rtol=1e-4)
+
+
+def test_positives_weigh_by_their_rarity_but_never_more_than_twenty_times(a_setup):
+    setup = a_setup("screening_ensemble")
+    train = [row for row in setup.rows if row.split == "train"]
+    unsettled = replace(setup.config, pos_weight=None)
+    assert setup.config.pos_weight == plan(unsettled, train).pos_weight == 12 / 2 - 1
+    assert plan(unsettled, [replace(row, outcome=None, findings=()) for row in train]).pos_weight == 12
