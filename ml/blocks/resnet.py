@@ -17,7 +17,7 @@ Block = type[BasicBlock] | type[Bottleneck]
 
 
 class ResNet(Backbone):
-    """(N, I, H, W) to the maps of the stem and of the four stages, finest first.
+    """(N, I, H, W) to the maps of the stem and of the stages (four of them in the paper), finest first.
 
     strides and dilations are per stage. `dilation_scope` "first" dilates only the first block of a stage, "all" every
     block. `gate(channels)` makes a module that is applied after the stem and after every stage. `classes` adds `fc`.
@@ -68,7 +68,7 @@ class ResNet(Backbone):
         x = self._gated(x, 0)
         maps = [x]
         x = self.maxpool(x)
-        for stage in range(1, 5):
+        for stage in range(1, len(self.widths)):
             x = self._gated(self.get_submodule(f"layer{stage}")(x), stage)
             maps.append(x)
         return maps

@@ -5,7 +5,13 @@ from importlib import import_module
 from ml.methods.spec import MethodSpec
 from ml.runs.errors import invalid
 
-NAMES: tuple[str, ...] = ("retinanet_mass", "dcse_resnet50", "screening_ensemble", "detr_lesion")
+NAMES: tuple[str, ...] = (
+    "retinanet_mass",
+    "dcse_resnet50",
+    "screening_ensemble",
+    "gmic",
+    "detr_lesion",
+)
 
 
 def get(name: str) -> MethodSpec:

@@ -29,6 +29,7 @@ TARGETS: Mapping[str, Target] = {
     "mask": Target(masks.build, masks.group),
     "tissue": Target(masks.build_tissue, masks.group_tissue),
     "class": Target(classes.build, classes.group),
+    "benign": Target(classes.build_benign, classes.group),
 }
 #: Targets whose number differs from sample to sample: a batch keeps them as lists.
 RAGGED = frozenset({"boxes", "labels", "ignore"})

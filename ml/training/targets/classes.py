@@ -69,3 +69,14 @@ def build(shown: Shown) -> dict[str, Tensor]:
 def group(shown: Shown) -> Group:
     """Its class."""
     return class_of(shown)
+
+
+def build_benign(shown: Shown) -> dict[str, Tensor]:
+    """benign (): 1 with a benign finding of the aim's types, 0 where all is known and none is benign, else -1."""
+    rows = {row.image_id: row for row in shown.rows}.values()
+    types = shown.aim.findings
+    said = {f.pathology for row in rows for f in row.findings if not types or f.type in types}
+    if "benign" in said:
+        return {"benign": torch.tensor(1)}
+    known = all(row.complete for row in rows) and "unknown" not in said
+    return {"benign": torch.tensor(0 if known else UNKNOWN)}
