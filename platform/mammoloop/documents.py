@@ -73,8 +73,12 @@ TRAP_MARK = re.compile(r"pytest\.mark\.trap\((\d+)\)")
 TEST_NAME = re.compile(r"^\s*(?:async )?def (test_\w+)", re.MULTILINE)
 
 
+#: In the front end: `// trap 19, 20` on the line before a test.
+PAGE_MARK = re.compile(r"^\s*// trap ([\d, ]+)\n\s*(?:test|it)\(\s*\"([^\"]+)\"", re.MULTILINE)
+
+
 def tested_traps() -> dict[int, list[str]]:
-    """Which tests guard against which trap, by the markers in the test files."""
+    """Which tests guard against which trap, by the markers in the test files of the server and of the pages."""
     found: dict[int, list[str]] = {}
     for file in sorted((ROOT / "tests").rglob("test_*.py")):
         text = file.read_text()
@@ -82,6 +86,10 @@ def tested_traps() -> dict[int, list[str]]:
             name = TEST_NAME.search(text, mark.end())
             if name:
                 found.setdefault(int(mark.group(1)), []).append(f"{file.relative_to(ROOT)}::{name.group(1)}")
+    for file in sorted((ROOT / "frontend" / "src").rglob("*.test.ts*")):
+        for marked in PAGE_MARK.finditer(file.read_text()):
+            for number in marked.group(1).split(","):
+                found.setdefault(int(number), []).append(f"{file.relative_to(ROOT)}: {marked.group(2)}")
     return found
 
 

@@ -8,8 +8,9 @@ import zipfile
 
 import pytest
 
-from archive import incoming, unpack
+from archive import incoming, services, unpack
 from archive.models import ItemState
+from jobs.testing import run_queued
 from tests.archive.factories import a_mammogram, a_zip, delivered, file_of, outcomes
 
 pytestmark = pytest.mark.django_db
@@ -66,6 +67,26 @@ def test_no_member_is_written_outside(project, settings, tmp_path, name):
     done = delivered(project, [a_zip({name: file_of(a_mammogram()), "fine.dcm": file_of(a_mammogram())})])
     assert outcomes(done) == ["archive.path_outside", "accepted"]
     assert set(tmp_path.parent.rglob("*evil*")) == before
+
+
+@pytest.mark.trap(57)
+@pytest.mark.parametrize(
+    "name", ["../../evil.dcm", "/etc/evil.dcm", "..\\..\\evil.dcm", "C:\\evil.dcm", "a/b/../../../evil", "evil\0.dcm",
+             "evil" * 200, "evil/" * 50 + "x", "...", ""],
+)  # fmt: skip
+def test_a_file_is_kept_under_a_number_whatever_it_is_called(project, settings, tmp_path, name):
+    """Also where its name counts, as in a data set: the tree of names stays inside the ingest's folder."""
+    before = set(tmp_path.parent.rglob("*evil*"))
+    ingest = services.create_ingest(project, by=None)
+    services.receive_file(ingest, name, [file_of(a_mammogram())])
+    tree = incoming.lay_out(ingest.pk, [1])
+    laid = [path for path in tree.rglob("*") if path.is_file()]
+    assert len(laid) == 1 and laid[0].resolve().is_relative_to(incoming.folder_of(ingest.pk).resolve())
+    outside = set(tmp_path.parent.rglob("*evil*")) - before
+    assert all(path.is_relative_to(incoming.folder_of(ingest.pk)) for path in outside)
+    services.close_ingest(ingest, by=None)
+    run_queued()
+    assert outcomes(ingest) == ["accepted"]
 
 
 def test_links_are_refused(project):

@@ -52,6 +52,20 @@ def test_every_answer_carries_a_strict_content_security_policy(api: Callable[...
     assert "default-src 'self'" in policy and "frame-ancestors 'none'" in policy
 
 
+@pytest.mark.trap(58)
+def test_a_text_with_script_in_it_never_reaches_a_browser_as_script(api: Callable[..., Any], site_admin: Any) -> None:
+    script = "<script>alert(1)</script>"
+    made = api(site_admin).post("/api/v1/projects/", {"name": script})
+    assert made.status_code == 201
+    address = f"/api/v1/projects/{made.json()['id']}/"
+    answers = {kind: api(site_admin).get(address, HTTP_ACCEPT=kind) for kind in ("text/html", "*/*", "image/png")}
+    for answer in answers.values():
+        assert answer.headers["X-Content-Type-Options"] == "nosniff" and "Content-Security-Policy" in answer.headers
+    assert answers["*/*"].headers["Content-Type"] == "application/json" and answers["*/*"].json()["name"] == script
+    page = answers["text/html"].content.decode()  # the API as it is browsed: written out, not run
+    assert script not in page and "&lt;script&gt;alert(1)" in page
+
+
 def test_a_document_nested_thousands_deep_is_refused_and_not_a_crash(api: Callable[..., Any], site_admin: Any) -> None:
     deep = '{"name": ' + "[" * 100_000 + "]" * 100_000 + "}"
     answer = api(site_admin).generic("POST", "/api/v1/tokens/", deep, content_type="application/json")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from accounts.models import User
 from core.clock import frozen
@@ -91,6 +92,33 @@ def test_a_second_delivery_finds_the_job_taken_and_leaves(kind: Any) -> None:
     execution.run_job(job.pk)
     execution.run_job(job.pk)
     assert runs == [1]
+
+
+@pytest.mark.trap(41)
+def test_a_failure_is_marked_though_what_the_handler_wrote_is_taken_back(
+    kind: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    """The mark is made outside the handler's transaction: an end that breaks into it takes the mark not with it."""
+    told: list[str] = []
+
+    def broken_into(ctx: JobContext) -> None:
+        with transaction.atomic():
+            Job.objects.filter(pk=ctx.job.pk).update(title="half done")
+            transaction.on_commit(lambda: told.append("committed"))
+            raise TimeoutError("as a soft time limit does, in the middle of a transaction")
+
+    job = _submitted(kind(broken_into))
+    with django_capture_on_commit_callbacks(execute=True):
+        run_queued()
+    job.refresh_from_db()
+    assert (job.state, job.error["code"], job.title, told) == (JobState.FAILED, Unexpected.code, "", [])
+
+
+@pytest.mark.trap(41)
+def test_no_time_limit_of_the_queue_breaks_into_a_job() -> None:
+    from mammoloop.celery import app
+
+    assert app.conf.task_soft_time_limit is None and app.conf.task_time_limit is None
 
 
 @pytest.mark.trap(41)

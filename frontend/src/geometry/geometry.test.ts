@@ -31,6 +31,7 @@ describe("image px and display px", () => {
     }
   });
 
+  // trap 10
   test("a mirrored image runs from right to left on the screen, and its pixels stay as stored", () => {
     const [left] = toDisplay(imagePoint(0, 0), view({ mirror: { x: true, y: false } }));
     const [right] = toDisplay(imagePoint(400, 0), view({ mirror: { x: true, y: false } }));
@@ -96,6 +97,7 @@ describe("drawing", () => {
     expect(drawn("circle", stroke, SIZE, 1)).toEqual({ kind: "circle", geometry: [100, 200, 50] });
   });
 
+  // trap 8
   test("nothing is rounded", () => {
     const fine = [imagePoint(1.0000001, 2.25), imagePoint(9.123456789012, 12.5)];
     expect(drawn("box", fine, SIZE, 1)?.geometry).toEqual([1.0000001, 2.25, 9.123456789012, 12.5]);

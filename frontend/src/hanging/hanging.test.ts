@@ -62,6 +62,7 @@ describe("hanging", () => {
 });
 
 describe("images for processing", () => {
+  // trap 5
   test("hang only where their view has none for presentation", () => {
     const raw = { presentation: "FOR PROCESSING" };
     expect(
@@ -90,6 +91,7 @@ describe("mirroring comes from the header", () => {
     expect(mirrorOf(image("R-CC", { patient_orientation: "A\\L" }))).toEqual({ x: true, y: false });
   });
 
+  // trap 10
   test("an image without a side is never turned over to another", () => {
     expect(mirrorOf(image("-MLO", { patient_orientation: ["A", "F"] }))).toEqual({ x: false, y: false });
   });

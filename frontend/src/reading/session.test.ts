@@ -41,6 +41,7 @@ describe("saving", () => {
     expect(server.document.breasts.L.density).toBe("d");
   });
 
+  // trap 19, 20
   test("without the network changes wait here, and are sent when it is back", async () => {
     const { session, server, store, save, saved } = await opened();
     server.trouble = ["offline"];
@@ -54,6 +55,7 @@ describe("saving", () => {
     expect(await store.load("reading-1")).toHaveLength(0);
   });
 
+  // trap 21, 22
   test("an answer that got lost does not do the edit twice", async () => {
     const { session, server, save, saved } = await opened();
     server.trouble = ["lost answer"];
@@ -65,6 +67,7 @@ describe("saving", () => {
     expect(Object.keys(server.document.findings)).toHaveLength(1);
   });
 
+  // trap 19, 20
   test("a page that was closed with unsent changes sends them when it opens again", async () => {
     const first = await opened();
     first.server.trouble = ["offline"];
@@ -89,6 +92,7 @@ describe("saving", () => {
     expect(again.session.document.comment).toBe("two");
   });
 
+  // trap 20
   test("signed out: changes wait for the person to sign in", async () => {
     const { session, server, save, saved } = await opened();
     server.trouble = [refusal(401, "core.unauthenticated")];
@@ -101,6 +105,7 @@ describe("saving", () => {
     expect(server.revision).toBe(2);
   });
 
+  // trap 19
   test("a lost lease stops sending and keeps the work", async () => {
     const { session, server, store, save } = await opened();
     server.trouble = [refusal(409, "annotations.lease_lost")];
@@ -110,6 +115,7 @@ describe("saving", () => {
     expect(await session.flushed()).toBeNull();
   });
 
+  // trap 19
   test("what the server refuses can be given up, and is set aside", async () => {
     const { session, server, save, saved } = await opened();
     server.trouble = [refusal(422, "annotations.outside_image")];
@@ -127,6 +133,7 @@ describe("saving", () => {
 });
 
 describe("two windows", () => {
+  // trap 22
   test("changes in different places are brought together without a question", async () => {
     const { session, server, saved } = await opened();
     await server.apply(setDensity(server.document, "L", "c"));
@@ -137,6 +144,7 @@ describe("two windows", () => {
     expect(session.state().changedElsewhere).toBe(true);
   });
 
+  // trap 22
   test("changes in one place are the person's to choose: mine", async () => {
     const { session, server, save, saved } = await opened();
     await server.apply(setDensity(server.document, "R", "c"));
@@ -148,6 +156,7 @@ describe("two windows", () => {
     expect(server.document.breasts.R.density).toBe("b");
   });
 
+  // trap 22
   test("and theirs: mine is set aside and can come back", async () => {
     const { session, server, save, saved } = await opened();
     await server.apply(setDensity(server.document, "R", "c"));
@@ -170,6 +179,7 @@ describe("two windows", () => {
     expect(session.state().changedElsewhere).toBe(true);
   });
 
+  // trap 21
   test("a server that stored something else than is shown is not called saved", async () => {
     const { session, server, save } = await opened();
     const apply = server.apply.bind(server);

@@ -25,6 +25,7 @@ describe("a mark on an image", () => {
     expect(markLabel(mark, { kind: "circle", geometry: [0, 0, 60] }, 0.1)).toBe("1 · calc. · 12 mm");
   });
 
+  // trap 6
   test("without a spacing says px, never mm", () => {
     expect(markLabel(mark, { kind: "circle", geometry: [0, 0, 60] }, null)).toBe("1 · calc. · 120 px");
   });

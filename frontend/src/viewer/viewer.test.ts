@@ -12,6 +12,7 @@ const shading = (more: Partial<Shading> = {}): Shading => ({
 });
 
 describe("values become grey as DICOM PS3.3 C.11.2.1 says", () => {
+  // trap 2
   test("LINEAR: the standard's own example, centre 2048 width 4096", () => {
     expect(rangeOf(shading())).toEqual({ lower: 0, upper: 4095 });
     expect(greyOf(0, shading(), "MONOCHROME2")).toBe(0);
@@ -24,10 +25,12 @@ describe("values become grey as DICOM PS3.3 C.11.2.1 says", () => {
     expect([99.4, 99.6].map((value) => greyOf(value, narrow, "MONOCHROME2"))).toEqual([0, 1]);
   });
 
+  // trap 2
   test("LINEAR_EXACT: half a width to each side", () => {
     expect(rangeOf(shading({ function: "LINEAR_EXACT" }))).toEqual({ lower: 0, upper: 4096 });
   });
 
+  // trap 2
   test("SIGMOID: half at the centre and the slope of its formula", () => {
     const sigmoid = shading({ function: "SIGMOID" });
     expect(greyOf(2048, sigmoid, "MONOCHROME2")).toBe(0.5);
@@ -44,6 +47,7 @@ describe("values become grey as DICOM PS3.3 C.11.2.1 says", () => {
     expect(greyOf(top, { ...all, inverted: true }, "MONOCHROME1")).toBe(1);
   });
 
+  // trap 2, 4
   test("the first of several windows opens the image, the file's function with it", () => {
     const windows = [
       { center: 500, width: 300, explanation: "NORMAL" },
@@ -97,6 +101,7 @@ describe("the breast in its image", () => {
   });
 });
 
+// trap 6, 9
 test("the library gets no spacing and no plane: one unit of its world is one stored pixel", () => {
   const header = headerForViewer({
     "00280010": { Value: [1] },

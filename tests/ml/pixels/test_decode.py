@@ -84,7 +84,6 @@ def test_signed_monochrome1_is_inverted_within_its_range() -> None:
     ]
 
 
-@pytest.mark.trap(1)
 def test_a_window_changes_nothing_of_what_is_learned_from() -> None:
     stored = np.arange(64, dtype=np.uint16).reshape(8, 8)
     windowed = dicom_of(stored, WindowCenter=[5, 9], WindowWidth=[3, 4], VOILUTFunction="SIGMOID")
