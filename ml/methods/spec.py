@@ -19,8 +19,8 @@ Task = Literal[
 ]
 Fidelity = Literal["paper", "reconstruction", "adapted"]
 Size = Literal["tiny", "base", "large"]
-Missing = Literal["refuse", "token", "other_side", "drop"]
 Unsure = Literal["dropout", "members", "entropy"]
+Missing = Literal["refuse", "token", "other_side", "other_breast", "drop"]
 Sampler = Literal["class_balanced", "half_marked", "plain"]
 
 
@@ -52,7 +52,9 @@ class Inputs:
     """What one sample is: its unit, the ordered views that fill its slots, and what happens when one is missing.
 
     A view is `R-CC` and so on for the unit exam, `CC` or `MLO` for the unit breast, `R` and `L` for the unit view_pair
-    (both breasts in one view); no views = one image, any view. A roi is a square cut out of one image.
+    (both breasts in one view); no views = one image, any view. A roi is a square cut out of one image. For a missing
+    view the same view of the other breast stands in (other_breast), or else the other view of the same one
+    (other_side).
     """
 
     unit: Literal["image", "view_pair", "breast", "exam", "roi"]

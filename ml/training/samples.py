@@ -90,11 +90,16 @@ _KEYS: dict[str, Callable[[ManifestRow], tuple[str, str]]] = {
 }
 
 
+def _other_breast(view: str, found: dict[str, ManifestRow]) -> ManifestRow | None:
+    """The same view of the other breast."""
+    side, _, kind = view.partition("-")
+    return found.get(f"{'L' if side == 'R' else 'R'}-{kind}")
+
+
 def _other_side(view: str, found: dict[str, ManifestRow]) -> ManifestRow | None:
     """The same view of the other breast, else the other view of the same breast."""
     side, _, kind = view.partition("-")
-    other_side, other_kind = ("L" if side == "R" else "R"), ("MLO" if kind == "CC" else "CC")
-    return found.get(f"{other_side}-{kind}") or found.get(f"{side}-{other_kind}")
+    return _other_breast(view, found) or found.get(f"{side}-{'MLO' if kind == 'CC' else 'CC'}")
 
 
 def _other_view(view: str, found: dict[str, ManifestRow]) -> ManifestRow | None:
@@ -108,6 +113,7 @@ def _none(view: str, found: dict[str, ManifestRow]) -> ManifestRow | None:
 
 _FILLS: dict[str, Callable[[str, dict[str, ManifestRow]], ManifestRow | None]] = {
     "other_side": _other_side,
+    "other_breast": _other_breast,
     "token": _other_view,
     "drop": _none,
     "refuse": _none,

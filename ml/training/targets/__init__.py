@@ -30,6 +30,7 @@ TARGETS: Mapping[str, Target] = {
     "tissue": Target(masks.build_tissue, masks.group_tissue),
     "class": Target(classes.build, classes.group),
     "benign": Target(classes.build_benign, classes.group),
+    "presence": Target(classes.build_presence, classes.group_presence),
 }
 #: Targets whose number differs from sample to sample: a batch keeps them as lists.
 RAGGED = frozenset({"boxes", "labels", "ignore"})

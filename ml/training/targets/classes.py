@@ -80,3 +80,14 @@ def build_benign(shown: Shown) -> dict[str, Tensor]:
         return {"benign": torch.tensor(1)}
     known = all(row.complete for row in rows) and "unknown" not in said
     return {"benign": torch.tensor(0 if known else UNKNOWN)}
+
+
+def build_presence(shown: Shown) -> dict[str, Tensor]:
+    """class (): 1 with a finding of the aim's types, 0 without any, -1 unknown; whatever the run itself learns."""
+    found = presence_of(shown.rows, shown.aim)
+    return {"class": torch.tensor(UNKNOWN if found is None else found)}
+
+
+def group_presence(shown: Shown) -> Group:
+    """1 with a finding, 0 without any, None where it is not known."""
+    return presence_of(shown.rows, shown.aim)

@@ -1,0 +1,42 @@
+"""Which image stands in for a view that an exam does not have."""
+
+import pytest
+
+from ml.methods.spec import Aim, Inputs
+from ml.training.samples import grouped
+from ml.training.targets import TARGETS
+from ml.training.targets.shown import Shown
+
+FOUR = ("L-CC", "R-CC", "L-MLO", "R-MLO")
+
+
+@pytest.mark.parametrize(
+    ("missing", "there", "filled"),
+    [
+        ("other_breast", "R-CC R-MLO", ["R-CC", "R-CC", "R-MLO", "R-MLO"]),
+        ("other_breast", "R-CC L-CC", None),
+        ("other_side", "R-CC L-CC", ["L-CC", "R-CC", "L-CC", "R-CC"]),
+        ("refuse", "L-CC R-CC L-MLO", None),
+    ],
+)
+def test_a_missing_view_is_filled_as_the_method_wants(missing, there, filled, a_row):
+    rows = [
+        a_row(n, exam_id="e", image_id=f"i{n}", laterality=name[0], view=name[2:])
+        for n, name in enumerate(there.split())
+    ]
+    samples, left_out = grouped(rows, Inputs(unit="exam", views=FOUR, missing=missing), lambda row: 1.0)
+    if filled is None:
+        assert not samples
+        assert left_out
+    else:
+        (sample,) = samples
+        assert [f"{row.laterality}-{row.view}" for row in sample.rows] == filled
+        assert sum(sample.present) == len(there.split())
+
+
+def test_presence_is_learned_whatever_the_run_is_about(a_row):
+    aim = Aim(task="density", labels=("A", "B", "C", "D"), target="density")
+    rows = [a_row(0, box=(1, 1, 9, 9)), a_row(1), a_row(2, complete=False)]
+    shown = [Shown((row,), aim, lambda *_: None) for row in rows]
+    assert [TARGETS["presence"].group(own) for own in shown] == [1, 0, None]
+    assert [int(TARGETS["presence"].build(own)["class"]) for own in shown] == [1, 0, -1]
