@@ -10,6 +10,7 @@ NAMES: tuple[str, ...] = (
     "dcse_resnet50",
     "screening_ensemble",
     "gmic",
+    "histogram_density",
     "detr_lesion",
 )
 
