@@ -21,7 +21,7 @@ Fidelity = Literal["paper", "reconstruction", "adapted"]
 Size = Literal["tiny", "base", "large"]
 Unsure = Literal["dropout", "members", "entropy"]
 Missing = Literal["refuse", "token", "other_side", "other_breast", "drop"]
-Sampler = Literal["class_balanced", "half_marked", "plain"]
+Sampler = Literal["class_balanced", "half_marked", "mostly_marked", "plain"]
 
 
 @dataclass(frozen=True, kw_only=True)

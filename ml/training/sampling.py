@@ -6,13 +6,15 @@ from collections.abc import Sequence
 import numpy as np
 
 BALANCE_POWER = -0.5
+#: Marked (1) and not (0), over and over: a half, or four fifths, of every batch holds a mark.
+PATTERNS = {"half_marked": (1, 0), "mostly_marked": (1, 1, 1, 1, 0)}
 
 
 class SampleOrder:
     """An endless sequence of sample indices in epochs of one draw per sample."""
 
     def __init__(self, kind: str, groups: Sequence[int], seed: int) -> None:
-        """`groups` per sample: its class for `class_balanced`, 1 or 0 for marked or not for `half_marked`."""
+        """`groups` per sample: its class for `class_balanced`, 1 or 0 for marked or not for those of `PATTERNS`."""
         self.kind, self.seed, self.n = kind, seed, len(groups)
         self.groups = np.asarray(groups)
         self._epoch: tuple[int, np.ndarray] = (-1, np.zeros(0, dtype=np.int64))
@@ -28,10 +30,13 @@ class SampleOrder:
         rng = np.random.default_rng([self.seed, epoch])
         if self.kind == "class_balanced":
             return rng.choice(self.n, self.n, p=self.weights())
-        if self.kind == "half_marked" and 0 < self.groups.sum() < self.n:
-            # Alternating, so that half of every batch holds a mark; the rarer half is seen several times an epoch.
-            halves = [_filled(rng, np.flatnonzero(self.groups == g), (self.n + 1) // 2) for g in (1, 0)]
-            return np.stack(halves, 1).reshape(-1)[: self.n]
+        if self.kind in PATTERNS and 0 < self.groups.sum() < self.n:
+            # In turn, so that every batch holds its share of marks; the rarer ones are seen several times an epoch.
+            turns = np.resize(PATTERNS[self.kind], self.n)
+            order = np.empty(self.n, dtype=np.int64)
+            for g in (1, 0):
+                order[turns == g] = _filled(rng, np.flatnonzero(self.groups == g), int((turns == g).sum()))
+            return order
         return rng.permutation(self.n)
 
     def weights(self) -> np.ndarray:

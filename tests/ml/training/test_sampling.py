@@ -6,7 +6,7 @@ from ml.training import schedule
 from ml.training.sampling import SampleOrder, key_seed
 
 
-@pytest.mark.parametrize("kind", ["plain", "class_balanced", "half_marked"])
+@pytest.mark.parametrize("kind", ["plain", "class_balanced", "half_marked", "mostly_marked"])
 def test_the_order_is_a_function_of_seed_and_position(kind):
     groups = [0, 1, 1, 0, 0, 0, 1]
     a, b = SampleOrder(kind, groups, 3), SampleOrder(kind, groups, 3)
@@ -25,6 +25,12 @@ def test_half_of_every_batch_of_four_holds_a_mark():
     order = SampleOrder("half_marked", [1, 0, 0, 0, 0, 0, 0, 0], 0)
     drawn = [order.at(n)[0] for n in range(40)]
     assert all(sum(n == 0 for n in drawn[k : k + 4]) == 2 for k in range(0, 40, 4))
+
+
+def test_four_of_every_five_hold_a_mark():
+    order = SampleOrder("mostly_marked", [1, 0, 0, 0, 0, 0, 1, 0], 0)
+    drawn = [order.at(n)[0] for n in range(8)]
+    assert [n in (0, 6) for n in drawn] == [True, True, True, True, False, True, True, True]
 
 
 def test_rare_classes_are_drawn_by_the_root_of_their_frequency_and_the_prior_is_put_back():
