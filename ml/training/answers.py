@@ -12,6 +12,7 @@ from PIL import Image
 from ml.acquisition.aggregate import CANDIDATES, ImagePasses
 from ml.geometry.affine import invert
 from ml.methods.aims import DENSITY_LABELS
+from ml.methods.answering import FAINT, MASK_THRESHOLD, MIN_COMPONENT_MM2
 from ml.methods.spec import Aim, Prediction
 from ml.pixels.components import components
 from ml.pixels.resample import resample
@@ -20,10 +21,6 @@ from ml.training.data import Sample
 from ml.training.prediction_rows import Row, box_rows, class_rows, mask_row, region, scalar_row
 
 MIN_SCORE, MAX_BOXES = 0.01, 100
-MASK_THRESHOLD = 0.5
-#: Regions of an outline that are looked at for the ranking reach down to this probability.
-FAINT = 0.1
-MIN_COMPONENT_MM2 = 20.0
 
 
 @dataclass
