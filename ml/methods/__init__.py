@@ -7,6 +7,7 @@ from ml.runs.errors import invalid
 
 NAMES: tuple[str, ...] = (
     "retinanet_mass",
+    "aunet",
     "dcse_resnet50",
     "screening_ensemble",
     "gmic",
