@@ -51,8 +51,9 @@ format: setup-dev ## put the code in form
 	@.venv/bin/ruff check --fix . ; .venv/bin/ruff format .
 	@cd frontend && npm run --silent format
 
-docs: setup-dev ## write the generated pages of docs/ again
+docs: setup-dev ## write again what is generated: pages of docs/, the API's schema and the types made of it
 	@$(PY) manage.py write_docs
+	@cd frontend && npm run --silent api
 
 lock: ## resolve requirements/*.in again (needs uv)
 	@for lock in runtime test; do \

@@ -5,12 +5,15 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from rest_framework import serializers
 
 from accounts.models import User
+from annotations.lexicon import DENSITIES, codes
 from annotations.models import COMPLETED_STATES, Finding, Purpose, Reading, WorkItem
 from annotations.queries import visible_to
 from archive.columns import Columns, register
 from archive.models import Admission
+from core.answers import counts
 
 #: Whose word counts in a list where several may be seen: a reader's before a data set's.
 _FIRST = {Purpose.PRIMARY: 0, Purpose.REFERENCE: 1}
@@ -83,4 +86,16 @@ def _here(readings: QuerySet[Reading]) -> QuerySet[Reading]:
 def connect() -> None:
     """Add the columns and filters; a second call changes nothing."""
     filters = {"state": _by_state, "density": _by_density, "finding": _by_finding, "unread": _unread}
-    register("annotations", Columns(values=values, filters=filters))
+    states = serializers.ChoiceField(choices=sorted(_STATES), required=False)
+    shapes: dict[str, Any] = {
+        "state": states,
+        "density": serializers.ChoiceField(choices=DENSITIES, allow_null=True),
+        "findings": counts(help_text="how many of each type"),
+    }
+    asked: dict[str, Any] = {
+        "state": states,
+        "density": serializers.ChoiceField(choices=DENSITIES, required=False),
+        "finding": serializers.ChoiceField(choices=codes("finding_types"), required=False),
+        "unread": serializers.BooleanField(required=False, help_text="those that nobody has read; any value"),
+    }
+    register("annotations", Columns(values=values, filters=filters, shapes=shapes, asked=asked))

@@ -122,11 +122,14 @@ def member(project: object) -> Callable[..., object]:
 
 @pytest.fixture
 def api(db: object) -> Callable[..., object]:
-    """`api(user)`: a REST client signed in as that account; `api()` is a stranger."""
-    from rest_framework.test import APIClient
+    """`api(user)`: a REST client signed in as that account; `api()` is a stranger.
 
-    def client(user: object = None) -> APIClient:
-        made = APIClient()
+    Each answer that it gets, and each body that was taken, is held against the schema of the API.
+    """
+    from tests.support.answers import CheckedClient
+
+    def client(user: object = None) -> CheckedClient:
+        made = CheckedClient()
         if user is not None:
             made.force_authenticate(user)  # type: ignore[arg-type]
         return made

@@ -6,10 +6,12 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from annotations.api.documents import DocumentField
 from annotations.models import Purpose, Reading, ReadingEdit, ReadingState, WorkItem
 from annotations.readings import MAX_REASON
 from annotations.rules import receipt_of
 from annotations.rules.patch import MAX_OPERATIONS
+from core.answers import RowOut, Shaped, texts
 
 
 class ReceiptOut(serializers.Serializer[Any]):
@@ -20,7 +22,7 @@ class ReceiptOut(serializers.Serializer[Any]):
     sha256 = serializers.CharField()
 
 
-class ReadingOut(serializers.ModelSerializer[Reading]):
+class ReadingOut(RowOut[Reading]):
     """A reading. To others than its reader: what was last completed, where something was."""
 
     project = serializers.UUIDField(source="project_id")
@@ -40,7 +42,6 @@ class ReadingOut(serializers.ModelSerializer[Reading]):
             "receipt", "lease_until", "completed_revision", "completed_at", "density", "skip_reason", "flag_reason",
             "created_at",
         ]  # fmt: skip
-        read_only_fields = fields
 
     def _shows_completed(self, reading: Reading) -> bool:
         return reading.reader_id != self.context["viewer"].pk and reading.completed_document is not None
@@ -52,7 +53,7 @@ class ReadingOut(serializers.ModelSerializer[Reading]):
         shown = reading.completed_revision if self._shows_completed(reading) else reading.revision
         return shown or 0
 
-    @extend_schema_field({"type": "object", "additionalProperties": True})
+    @extend_schema_field(DocumentField)
     def get_document(self, reading: Reading) -> dict[str, Any]:
         return reading.completed_document if self._shows_completed(reading) else reading.document
 
@@ -77,7 +78,7 @@ PATCH_SCHEMA = {
 }
 
 
-@extend_schema_field(PATCH_SCHEMA)
+@extend_schema_field(PATCH_SCHEMA, component_name="JsonPatch")
 class PatchField(serializers.Field[Any, Any, Any, Any]):
     """A JSON Patch as it came; `rules.check_patch` looks at it, without recursion, however deep it is nested."""
 
@@ -109,13 +110,14 @@ def saved(edit: ReadingEdit) -> dict[str, Any]:
     return SavedOut({"revision": edit.revision, "receipt": receipt, "saved_at": edit.at}).data
 
 
-class EditOut(serializers.ModelSerializer[ReadingEdit]):
+class EditOut(RowOut[ReadingEdit]):
     """One line of a reading's journal."""
+
+    patch = PatchField(read_only=True)
 
     class Meta:
         model = ReadingEdit
         fields = ["revision", "edit_id", "patch", "actor", "at", "findings", "marks", "sha256"]
-        read_only_fields = fields
 
 
 class ReasonIn(serializers.Serializer[Any]):
@@ -126,6 +128,22 @@ class NextIn(serializers.Serializer[Any]):
     project = serializers.UUIDField()
 
 
+class PartOfScore(serializers.Serializer[Any]):
+    """One part of an exam's score: the version's own value, its rank among all exams in (0, 1], its weight."""
+
+    value = serializers.FloatField(allow_null=True)
+    rank = serializers.FloatField()
+    weight = serializers.FloatField()
+
+
+class RankReason(serializers.Serializer[Any]):
+    """Why an exam stands where it does; the parts by name (density, or a finding)."""
+
+    why = serializers.CharField(required=False)
+    parts = serializers.DictField(child=PartOfScore(), required=False)
+    unscored = texts(required=False, help_text="parts that no promoted version has scored")
+
+
 class EntryOut(serializers.Serializer[WorkItem]):
     """One exam that waits, with why it waits there."""
 
@@ -134,12 +152,13 @@ class EntryOut(serializers.Serializer[WorkItem]):
     label: Any = serializers.CharField(source="exam.label")
     tier = serializers.IntegerField()
     score = serializers.FloatField(allow_null=True)
-    reason = serializers.JSONField(allow_null=True)
+    reason = Shaped(RankReason, allow_null=True)
     state = serializers.SerializerMethodField()
     wanted = serializers.IntegerField()
     held = serializers.IntegerField()
     done = serializers.IntegerField()
 
+    @extend_schema_field(serializers.ChoiceField(choices=["held", "waiting"]))
     def get_state(self, item: WorkItem) -> str:
         return "held" if item.held else "waiting"
 
@@ -156,23 +175,32 @@ class WorklistOut(serializers.Serializer[Any]):
     )
     order = serializers.UUIDField(allow_null=True, required=False)
     entries = EntryOut(many=True, required=False)
-    next = serializers.URLField(allow_null=True, required=False)
+    next = serializers.URLField(allow_null=True, required=False, help_text="more entries")
     previous = serializers.URLField(allow_null=True, required=False)
+
+
+class Term(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    name = serializers.CharField()
+
+
+class MarkKind(Term):
+    geometry = serializers.CharField(help_text="what the numbers are, in words")
 
 
 class LexiconOut(serializers.Serializer[Any]):
     """The words of a reading: its schema's name, the JSON schema, an empty document, and each vocabulary."""
 
     schema = serializers.CharField()
-    json_schema = serializers.JSONField()
-    empty = serializers.JSONField()
-    finding_types = serializers.JSONField()
-    birads = serializers.JSONField()
-    densities = serializers.JSONField()
-    lateralities = serializers.JSONField()
-    pathologies = serializers.JSONField()
-    mark_kinds = serializers.JSONField()
-    provenances = serializers.JSONField()
+    json_schema = serializers.DictField()
+    empty = DocumentField()
+    finding_types = Term(many=True)
+    birads = Term(many=True)
+    densities = Term(many=True)
+    lateralities = Term(many=True)
+    pathologies = Term(many=True)
+    mark_kinds = MarkKind(many=True)
+    provenances = Term(many=True)
 
 
 class ReadingFilter(serializers.Serializer[Any]):

@@ -69,7 +69,14 @@ class WorklistView(ApiView):
 
     permission_classes = [SignedIn]
 
-    @extend_schema(parameters=[NextIn], responses=WorklistOut)
+    @extend_schema(
+        parameters=[
+            NextIn,
+            OpenApiParameter("page_size", int, description="entries in one answer, to an administrator"),
+            OpenApiParameter("cursor", str, description="as `next` has it"),
+        ],
+        responses=WorklistOut,
+    )
     def get(self, request: Request) -> Response:
         given = NextIn(data=request.query_params)
         given.is_valid(raise_exception=True)

@@ -23,9 +23,35 @@ def reading_schema() -> dict[str, Any]:
 
 
 @cache
+def mark_shapes() -> dict[str, Any]:
+    """The geometry of each kind of mark as a JSON schema; what numbers may be in it, `annotations.rules` says."""
+    return {
+        "box": _numbers("x0", "y0", "x1", "y1"),
+        "ellipse": _numbers("cx", "cy", "rx", "ry", "deg"),
+        "circle": _numbers("cx", "cy", "r"),
+        "polygon": {
+            "type": "array",
+            "description": "rings without a repeated last point",
+            "items": {"type": "array", "items": _numbers("x", "y")},
+        },
+        "point": _numbers("x", "y"),
+    }
+
+
+def _numbers(*names: str) -> dict[str, Any]:
+    places = [{"type": "number", "description": name} for name in names]
+    return {"type": "array", "prefixItems": places, "minItems": len(names), "maxItems": len(names)}
+
+
+@cache
 def terms() -> dict[str, list[dict[str, str]]]:
     """Every vocabulary of a reading: code and name, in the order in which a person is offered them."""
     return json.loads((_HERE / "terms.json").read_text(encoding="utf-8"))
+
+
+def codes(vocabulary: str) -> list[str]:
+    """The codes of one vocabulary."""
+    return [term["code"] for term in terms()[vocabulary]]
 
 
 def empty_document() -> dict[str, Any]:

@@ -7,7 +7,8 @@ from django.contrib.auth import authenticate, login, logout, update_session_auth
 from django.db.models import QuerySet
 from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,12 +19,15 @@ from accounts.errors import SignInFailed
 from accounts.models import Membership, Project, Role, Scope, Token, User
 from accounts.permissions import Anyone, SignedIn, SiteAdmin
 from accounts.throttling import PerSignIn
+from core.answers import RowOut, Shaped
 from core.api import ApiView, ApiViewSet
 from core.errors import Forbidden, Missing, Unauthenticated
 from core.models import AuditEvent
 
 
-class ProjectOut(serializers.ModelSerializer[Project]):
+class ProjectOut(RowOut[Project]):
+    weights = Shaped(serializers.DictField(child=serializers.FloatField()))
+    settings = Shaped(serializers.DictField())
     role = serializers.SerializerMethodField()
 
     class Meta:
@@ -32,19 +36,19 @@ class ProjectOut(serializers.ModelSerializer[Project]):
             "id", "name", "slug", "kind", "seed", "readings_per_exam", "audit_share", "weights", "settings",
             "created_at", "role",
         ]  # fmt: skip
-        read_only_fields = ["id", "slug", "kind", "seed", "created_at"]
 
+    @extend_schema_field(serializers.ChoiceField(choices=Role.choices, allow_null=True))
     def get_role(self, project: Project) -> str | None:
         return queries.role_of(asker(self.context["request"]), project)
 
 
-class MemberProject(serializers.ModelSerializer[Project]):
+class MemberProject(RowOut[Project]):
     class Meta:
         model = Project
         fields = ["id", "name", "slug", "kind"]
 
 
-class MembershipOfMe(serializers.ModelSerializer[Membership]):
+class MembershipOfMe(RowOut[Membership]):
     project = MemberProject()
 
     class Meta:
@@ -52,7 +56,7 @@ class MembershipOfMe(serializers.ModelSerializer[Membership]):
         fields = ["project", "role"]
 
 
-class MeOut(serializers.ModelSerializer[User]):
+class MeOut(RowOut[User]):
     memberships = serializers.SerializerMethodField()
 
     class Meta:
@@ -164,7 +168,7 @@ class Projects(ApiViewSet):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class UserOut(serializers.ModelSerializer[User]):
+class UserOut(RowOut[User]):
     class Meta:
         model = User
         fields = ["id", "username", "is_site_admin", "is_active", "last_login", "created_at"]
@@ -224,7 +228,7 @@ class UsersView(mixins.ListModelMixin, ApiViewSet):
         return Response(UserOut(user).data)
 
 
-class MembershipOut(serializers.ModelSerializer[Membership]):
+class MembershipOut(RowOut[Membership]):
     username = serializers.CharField(source="user.username", read_only=True)
 
     class Meta:
@@ -265,7 +269,7 @@ class Memberships(mixins.ListModelMixin, ApiViewSet):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class TokenOut(serializers.ModelSerializer[Token]):
+class TokenOut(RowOut[Token]):
     username = serializers.CharField(source="user.username", read_only=True)
 
     class Meta:
@@ -321,7 +325,9 @@ class Tokens(mixins.ListModelMixin, ApiViewSet):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class AuditOut(serializers.ModelSerializer[AuditEvent]):
+class AuditOut(RowOut[AuditEvent]):
+    detail = Shaped(serializers.DictField())
+
     class Meta:
         model = AuditEvent
         fields = ["id", "at", "actor", "verb", "target_kind", "target_id", "project_id", "detail"]
@@ -333,6 +339,10 @@ class Audit(mixins.ListModelMixin, ApiViewSet):
     permission_classes = [SignedIn]
     serializer_class = AuditOut
     queryset = AuditEvent.objects.none()
+
+    @extend_schema(parameters=[OpenApiParameter("project", OpenApiTypes.UUID, description="default: all events")])
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().list(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[AuditEvent]:
         project = self.request.query_params.get("project")

@@ -1,9 +1,11 @@
 """What higher floors know of an exam in a list: they register it here, so that the list is one query and one page.
 
-The archive knows no readings; a floor that does adds its columns (`state`, `density`, ...) and filters.
+The archive knows no readings; a floor that does adds its columns (`state`, `density`, ...) and filters, and says what
+is in them, so that the schema of the API can.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
@@ -11,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
+from rest_framework import serializers
 
 from accounts.models import User
 from archive.models import Admission
@@ -23,11 +26,14 @@ class Columns:
     """Columns of one floor.
 
     `values(user, project_id, exam_ids)` gives a dict of columns for each exam that it knows something of: one query
-    for a whole page. `filters` maps a query parameter to a function that narrows the rows by its value.
+    for a whole page. `filters` maps a query parameter to a function that narrows the rows by its value. `shapes` and
+    `asked` say to the schema what a column and a filter's parameter may hold.
     """
 
     values: Callable[[User, UUID, list[UUID]], Mapping[UUID, Mapping[str, Any]]]
     filters: Mapping[str, Filter] = field(default_factory=dict)
+    shapes: Mapping[str, serializers.Field[Any, Any, Any, Any]] = field(default_factory=dict)
+    asked: Mapping[str, serializers.Field[Any, Any, Any, Any]] = field(default_factory=dict)
 
 
 REGISTERED: dict[str, Columns] = {}
@@ -38,12 +44,22 @@ def register(name: str, columns: Columns) -> None:
     REGISTERED[name] = columns
 
 
-def narrowed(rows: QuerySet[Admission], asked: Mapping[str, str], user: User) -> QuerySet[Admission]:
+def shapes() -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+    """What the registered columns hold, by name."""
+    return {name: deepcopy(field) for columns in REGISTERED.values() for name, field in columns.shapes.items()}
+
+
+def asked() -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+    """What the registered filters may be asked, by query parameter."""
+    return {name: deepcopy(field) for columns in REGISTERED.values() for name, field in columns.asked.items()}
+
+
+def narrowed(rows: QuerySet[Admission], given: Mapping[str, str], user: User) -> QuerySet[Admission]:
     """Rows by the registered filters that a request names."""
     for columns in REGISTERED.values():
         for name, narrow in columns.filters.items():
-            if asked.get(name):
-                rows = narrow(rows, asked[name], user)
+            if given.get(name):
+                rows = narrow(rows, given[name], user)
     return rows
 
 

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -18,6 +18,7 @@ from rest_framework.response import Response
 
 from accounts.asking import asker
 from accounts.permissions import SignedIn
+from core.answers import RowOut, Shaped, counts
 from core.api import ApiViewSet, CursorPaging
 from exchange import queries, services
 from exchange.asking import project_of
@@ -44,19 +45,39 @@ class DryRunIn(serializers.Serializer[Any]):
     policy = Policy(default={"references": False})
 
 
-class Counts(serializers.Serializer[Any]):
+class PolicyOut(serializers.Serializer[Any]):
+    references = serializers.BooleanField()
+
+
+class SplitCounts(serializers.Serializer[Any]):
+    """What is in one split of a snapshot; the dicts count by name of finding, of pathology, of density."""
+
     exams = serializers.IntegerField()
     patients = serializers.IntegerField()
     images = serializers.IntegerField()
     normal_exams = serializers.IntegerField()
     unmarked_findings = serializers.IntegerField()
-    findings = serializers.DictField(child=serializers.IntegerField())
-    marks = serializers.DictField(child=serializers.IntegerField())
-    outlines = serializers.DictField(child=serializers.IntegerField())
-    pathology = serializers.DictField(child=serializers.IntegerField())
-    density = serializers.DictField(child=serializers.IntegerField())
-    splits = serializers.DictField(child=serializers.IntegerField())
-    by_split = serializers.DictField(child=serializers.DictField())
+    findings = counts()
+    marks = counts()
+    outlines = counts()
+    pathology = counts()
+    density = counts()
+
+
+class Counts(SplitCounts):
+    """What is in a snapshot: in all, exams by split, and the same again for each split."""
+
+    splits = counts()
+    by_split = serializers.DictField(child=SplitCounts())
+
+
+class SourceOut(serializers.Serializer[Any]):
+    """Where labelled data came from, as its authors want it to be named."""
+
+    key = serializers.CharField()
+    name = serializers.CharField()
+    licence = serializers.CharField()
+    citation = serializers.CharField()
 
 
 class DryRunOut(serializers.Serializer[Any]):
@@ -64,7 +85,10 @@ class DryRunOut(serializers.Serializer[Any]):
     without_consensus = serializers.ListField(child=serializers.UUIDField())
 
 
-class SnapshotOut(serializers.ModelSerializer[Snapshot]):
+class SnapshotOut(RowOut[Snapshot]):
+    counts = serializers.SerializerMethodField(help_text="null until it is frozen")
+    policy = Shaped(PolicyOut)
+    sources = Shaped(SourceOut(many=True))
     job = serializers.UUIDField(source="job_id", allow_null=True)
 
     class Meta:
@@ -74,8 +98,12 @@ class SnapshotOut(serializers.ModelSerializer[Snapshot]):
             "created_at", "created_by", "job",
         ]  # fmt: skip
 
+    @extend_schema_field(Counts(allow_null=True))
+    def get_counts(self, snapshot: Snapshot) -> dict[str, Any] | None:
+        return snapshot.counts or None
 
-class ItemOut(serializers.ModelSerializer[SnapshotItem]):
+
+class ItemOut(RowOut[SnapshotItem]):
     body = serializers.CharField(help_text="the canonical JSON that was hashed")
 
     class Meta:
@@ -147,10 +175,11 @@ class ExportIn(serializers.Serializer[Any]):
     format = serializers.ChoiceField(choices=sorted(FORMATS))
 
 
-class ExportOut(serializers.ModelSerializer[Export]):
+class ExportOut(RowOut[Export]):
     job = serializers.UUIDField(source="job_id", allow_null=True)
     snapshot_number = serializers.IntegerField(source="snapshot.number", read_only=True)
     project = serializers.UUIDField(source="snapshot.project_id", read_only=True)
+    format: Any = serializers.ChoiceField(choices=sorted(FORMATS))
     file_name = serializers.SerializerMethodField()
 
     class Meta:

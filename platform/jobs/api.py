@@ -19,6 +19,7 @@ from accounts.asking import asker
 from accounts.models import Role, User
 from accounts.permissions import SignedIn
 from accounts.queries import require_role
+from core.answers import RowOut, Shaped
 from core.api import ApiView, ApiViewSet
 from core.errors import Forbidden
 from core.streams import MEDIA_TYPE, EventStream, event_stream
@@ -37,9 +38,10 @@ class JobError(serializers.Serializer[Any]):
     detail = serializers.JSONField()
 
 
-class JobOut(serializers.ModelSerializer[Job]):
-    created_by = serializers.CharField(source="created_by.username", default=None, read_only=True)
-    error = JobError(read_only=True, allow_null=True)
+class JobOut(RowOut[Job]):
+    created_by = serializers.CharField(source="created_by.username", default=None, read_only=True, allow_null=True)
+    error = Shaped(JobError, allow_null=True)
+    result = Shaped(serializers.DictField(), allow_null=True)
     eta_s = serializers.SerializerMethodField()
 
     class Meta:

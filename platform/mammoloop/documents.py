@@ -1,4 +1,4 @@
-"""The pages of docs/ that are printed from code, each a function; a test fails when one is stale."""
+"""The files that are printed from code (pages of docs/, the API's schema), each a function; a test fails when stale."""
 
 import json
 import re
@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import models
 
 from core.errors import catalogue, sentence_of
+from mammoloop.schema import schema_text
 from mammoloop.settings.environment import SETTINGS
 
 ROOT: Path = settings.ROOT
@@ -105,23 +106,24 @@ def traps_page() -> str:
     return "# Traps that other tools fell into\n\n" + HEAD + "\n".join([*head, *rows]) + "\n"
 
 
+#: Path from the root to what must be in it.
 PAGES: dict[str, Callable[[], str]] = {
-    "errors.md": errors_page,
-    "settings.md": settings_page,
-    "states.md": states_page,
-    "traps.md": traps_page,
+    "docs/errors.md": errors_page,
+    "docs/settings.md": settings_page,
+    "docs/states.md": states_page,
+    "docs/traps.md": traps_page,
+    "frontend/openapi.json": schema_text,
 }
 
 
 def stale() -> list[str]:
-    """The names of the pages that do not say what the code says."""
-    docs = ROOT / "docs"
-    return [name for name, page in PAGES.items() if not (docs / name).is_file() or (docs / name).read_text() != page()]
+    """The paths of the files that do not say what the code says."""
+    return [path for path, page in PAGES.items() if not (ROOT / path).is_file() or (ROOT / path).read_text() != page()]
 
 
 def write() -> list[str]:
-    """Write all pages; the names of those that changed."""
+    """Write all of them; the paths of those that changed."""
     changed = stale()
-    for name in changed:
-        (ROOT / "docs" / name).write_text(PAGES[name]())
+    for path in changed:
+        (ROOT / path).write_text(PAGES[path]())
     return changed

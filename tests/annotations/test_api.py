@@ -297,13 +297,13 @@ def test_a_worklist_is_open_to_whom_the_table_says(project, api, reading, person
 @pytest.mark.parametrize("role", [Role.READER, Role.ADJUDICATOR, Role.RESEARCHER])
 def test_only_administrators_see_the_order_of_serving_and_its_reasons(project, api, member, site_admin, role):
     exams = [an_exam(project), an_exam(project), an_exam(project, split="test")]
-    services.publish_order(project, [(exams[1].pk, 0.9, {"density": 0.9})], source={})
+    services.publish_order(project, [(exams[1].pk, 0.9, {"why": "uncertainty"})], source={})
     at = {"project": str(project.pk)}
     assert "entries" not in api(member("someone", role)).get(f"{V1}/worklist/", at).json()
     told = api(site_admin).get(f"{V1}/worklist/", at).json()
     assert [row["exam"] for row in told["entries"]] == [str(exams[n].pk) for n in (2, 1, 0)]
     assert [row["position"] for row in told["entries"]] == [None, 1, None]
-    assert told["entries"][1]["reason"] == {"density": 0.9}
+    assert told["entries"][1]["reason"] == {"why": "uncertainty"}
 
 
 def test_the_order_of_serving_is_told_page_by_page(project, api, site_admin):

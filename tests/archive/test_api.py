@@ -155,12 +155,12 @@ def test_exams_are_filtered_by_split_and_by_what_higher_floors_register(api, peo
     assert len(client.get(address + "&split=train").json()["results"]) == splits.count("train")
     chosen = Exam.objects.first()
     extra = columns.Columns(
-        values=lambda user, project_id, ids: {chosen.pk: {"weather": "fair"}},
+        values=lambda user, project_id, ids: {chosen.pk: {"density": "d"}},
         filters={"weather": lambda rows, value, user: rows.filter(exam=chosen) if value == "fair" else rows.none()},
     )
     columns.register("test", extra)
     try:
-        assert [row["weather"] for row in client.get(address + "&weather=fair").json()["results"]] == ["fair"]
+        assert [row["density"] for row in client.get(address + "&weather=fair").json()["results"]] == ["d"]
     finally:
         del columns.REGISTERED["test"]
 

@@ -126,8 +126,8 @@ def test_ml_runs_where_there_is_no_django() -> None:
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
-def test_the_generated_pages_say_what_the_code_says() -> None:
-    assert documents.stale() == [], "run `make docs`"
+def test_what_is_generated_says_what_the_code_says() -> None:
+    assert documents.stale() == [], "these do not say what the code says: run `make docs` and commit what it writes"
 
 
 def test_compose_and_the_embedded_mode_run_the_same_processes() -> None:

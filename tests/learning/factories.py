@@ -17,12 +17,19 @@ from ml.runs.events import EventWriter
 from ml.runs.result import write_result
 
 METRICS = [
-    {"name": "qwk", "target": "density", "level": "exam", "split": "test", "subgroup": None, "value": 0.61,
+    {"name": "qwk", "metric": "qwk", "series": "model", "baseline": None,
+     "target": "density", "level": "exam", "split": "test", "subgroup": None, "value": 0.61,
      "ci": [0.4, 0.8], "ci_method": "bootstrap", "n_patients": 11, "n_units": 11, "n_pos": 7, "n_neg": 4, "params": {}},
-    {"name": "froc_sens@1", "target": "mass", "level": "finding", "split": "test", "subgroup": None, "value": None,
+    {"name": "froc_sens@1", "metric": "froc_sens@1", "series": "model", "baseline": None,
+     "target": "mass", "level": "finding", "split": "test", "subgroup": None, "value": None,
      "reason": "no positive patient", "ci": None, "ci_method": None, "n_patients": 2, "n_units": 2, "n_pos": 0,
      "n_neg": 2, "params": {}},
 ]  # fmt: skip
+CURVES = {
+    "reliability": [
+        {"split": "test", "target": "density", "n": [0, 3], "confidence": [0.1, 0.9], "observed": [0.0, 1.0]}
+    ]
+}
 
 
 def a_run(snapshot: Snapshot, by: User, *, method: str = "dcse_resnet50", **more: Any) -> Run:
@@ -41,7 +48,7 @@ def finish(run: Run, *, metrics: list[dict[str, Any]] = METRICS, predictions: An
     (folder / "model").mkdir(exist_ok=True)
     (folder / "model" / "weights.safetensors").write_bytes(str(run.pk).encode())
     (folder / "model" / "spec.json").write_text("{}")
-    (folder / "metrics.json").write_text(json.dumps({"metrics": metrics, "curves": {"loss": [1, 0.5]}, "worst": []}))
+    (folder / "metrics.json").write_text(json.dumps({"metrics": metrics, "curves": CURVES, "worst": []}))
     (folder / "environment.json").write_text(json.dumps({"code_version": "abc123"}))
     (folder / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in predictions))
     files = [folder / name for name in ("model", "metrics.json", "predictions.jsonl")]

@@ -193,7 +193,9 @@ def test_who_may_see_and_do_what(density_version, drawn, snapshot, member, api):
 
 def test_predictions_are_served_to_an_administrator_as_they_were_stored(density_version, drawn, admin, api):
     exam = drawn.items.first().exam_id
-    rows = [{"exam_id": str(exam), "x0": 1.0000000001, "split": "pool"}]
+    about = {"level": "image", "kind": "box", "patient_id": "p", "exam_id": str(exam), "image_id": str(exam)}
+    about |= {"laterality": "R", "target": "mass", "member": -1, "split": "pool", "model_version": "m"}
+    rows = [{**about, "score": 0.5, "x0": 1.0000000001, "y0": 0.0, "x1": 9.5, "y1": 9.0, "entropy": 0.6}]
     Prediction.objects.create(version=density_version, exam_id=exam, unit=str(exam), split="pool", rows=rows)
     [found] = api(admin).get(f"/api/v1/models/{density_version.pk}/predictions/", {"exam": str(exam)}).json()
     assert found["rows"] == rows

@@ -81,7 +81,7 @@ def order_run(snapshot, admin, steps=4):
 
 
 def test_a_run_learns_its_version_ranks_what_is_unread_and_all_goes_with_the_project(
-    snapshot, admin, django_capture_on_commit_callbacks
+    snapshot, admin, api, django_capture_on_commit_callbacks
 ):
     project = snapshot.project
     run = order_run(snapshot, admin)
@@ -118,6 +118,11 @@ def test_a_run_learns_its_version_ranks_what_is_unread_and_all_goes_with_the_pro
         "learning.train": "Trained model 1.", "learning.score": "Stored 3 scores.",
         "learning.rank": "Ranked 3 exams as round 1.",
     }  # fmt: skip
+    # What a real learner wrote is what the schema promises: `api` holds each answer against it.
+    exam = Prediction.objects.filter(version=version).first().exam_id
+    pages = [f"runs/{run.pk}/", f"runs/{run.pk}/events/", f"models/{version.pk}/", f"rounds/{drawn.pk}/"]
+    for page in [*pages, f"models/{version.pk}/predictions/?exam={exam}", f"scores/?model={version.pk}"]:
+        assert api(admin).get(f"/api/v1/{page}").status_code == 200
 
     folder = queries.run_folder(run.pk)
     assert folder.is_dir()

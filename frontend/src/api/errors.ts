@@ -1,3 +1,5 @@
+import type { Problem } from "./types";
+
 /** What the server says when it refuses: RFC 9457 problem details with our stable code. */
 export class ApiError extends Error {
   constructor(
@@ -35,7 +37,7 @@ export async function errorOf(response: Response): Promise<ApiError> {
   if (body === null || typeof body !== "object") {
     return new ApiError("http", response.status, null, requestId, `The server answered ${response.status}`);
   }
-  const problem = body as Record<string, unknown>;
+  const problem: Partial<Problem> = body; // perhaps of a proxy: nothing of it is certain
   const code = text(problem.code) ?? "http";
   const sentence = text(problem.detail) ?? text(problem.title) ?? `The server answered ${response.status}`;
   const id = text(problem.request_id) ?? requestId;

@@ -1,26 +1,22 @@
+import type { Address, Answer, Asking, Body, Method } from "./addresses";
 import { errorOf, NetworkError } from "./errors";
 
-export const API = "/api/v1/";
+const API = "/api/v1/";
 
 export type Query = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
-export type RequestOptions = {
-  method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+interface Options {
   /** Sent as JSON. */
-  json?: unknown;
-  /** Sent as it is: a file, a form. */
-  body?: BodyInit;
-  query?: Query;
-  headers?: Readonly<Record<string, string>>;
-  signal?: AbortSignal;
-  /** Let the request outlive the page: for what is sent while leaving. */
-  keepalive?: boolean;
-};
+  readonly json?: unknown;
+  readonly query?: Query;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
 
-export type Answer<T> = { data: T; etag: string | null; status: number };
+/** What an address came back with; `data` is null where the answer has no JSON. */
+export type Reply<T> = { data: T; etag: string | null; status: number };
 
-/** An address of the API, with the query's empty values left out. `next` links of a list are given as they came. */
-export function apiAddress(path: string, query: Query = {}): string {
+function addressOf(path: string, query: Query = {}): string {
   const pairs = Object.entries(query).filter(
     ([, value]) => value !== null && value !== undefined && value !== "",
   );
@@ -30,6 +26,12 @@ export function apiAddress(path: string, query: Query = {}): string {
   return `${address}${address.includes("?") ? "&" : "?"}${search}`;
 }
 
+/** An address of the API as the browser calls it, with the query's empty values left out. */
+export const apiAddress = <A extends Address<"get"> | Address<"put">>(
+  path: A,
+  query?: Asking<"get", A> | Asking<"put", A>,
+): string => addressOf(path, query as Query);
+
 function cookie(name: string): string | null {
   for (const pair of document.cookie.split("; ")) {
     if (pair.startsWith(`${name}=`)) return decodeURIComponent(pair.slice(name.length + 1));
@@ -37,11 +39,11 @@ function cookie(name: string): string | null {
   return null;
 }
 
-function headersOf(options: RequestOptions): Headers {
+function headersOf(method: Method, options: Options): Headers {
   const headers = new Headers({ Accept: "application/json", ...options.headers });
   if (options.json !== undefined) headers.set("Content-Type", "application/json");
   const token = cookie("csrftoken");
-  if (token && options.method && options.method !== "GET") headers.set("X-CSRFToken", token);
+  if (token && method !== "get") headers.set("X-CSRFToken", token);
   return headers;
 }
 
@@ -50,18 +52,17 @@ function headersOf(options: RequestOptions): Headers {
  *
  * @throws ApiError when the server refuses, NetworkError when it cannot be reached.
  */
-export async function request<T>(path: string, options: RequestOptions = {}): Promise<Answer<T>> {
+async function send<T>(method: Method, path: string, options: Options): Promise<Reply<T>> {
   const init: RequestInit = {
-    method: options.method ?? "GET",
-    headers: headersOf(options),
-    body: options.json === undefined ? options.body : JSON.stringify(options.json),
+    method: method.toUpperCase(),
+    headers: headersOf(method, options),
+    body: options.json === undefined ? undefined : JSON.stringify(options.json),
     credentials: "same-origin",
     signal: options.signal,
-    keepalive: options.keepalive,
   };
   let response: Response;
   try {
-    response = await fetch(apiAddress(path, options.query), init);
+    response = await fetch(addressOf(path, options.query), init);
   } catch (cause) {
     if (options.signal?.aborted) throw cause;
     throw new NetworkError(cause);
@@ -72,15 +73,37 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
   return { data, etag: response.headers.get("ETag"), status: response.status };
 }
 
-export const get = async <T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> =>
-  (await request<T>(path, { query, signal })).data;
+/** Ask an address of the schema, where the headers or the status matter; throws what `send` throws. */
+export const request = <M extends Method, A extends Address<M>>(
+  method: M,
+  path: A,
+  options: Options & { readonly json?: Body<M, A> } = {},
+): Promise<Reply<Answer<M, A>>> => send(method, path, options);
 
-export const post = async <T>(path: string, json: unknown = {}, query?: Query): Promise<T> =>
-  (await request<T>(path, { method: "POST", json, query })).data;
+export const get = async <A extends Address<"get">>(
+  path: A,
+  query?: Asking<"get", A>,
+  signal?: AbortSignal,
+): Promise<Answer<"get", A>> =>
+  (await send<Answer<"get", A>>("get", path, { query: query as Query, signal })).data;
 
-export const patch = async <T>(path: string, json: unknown): Promise<T> =>
-  (await request<T>(path, { method: "PATCH", json })).data;
+/** Go on with a list: its `next` is given as it came. `A` is the address that the list was asked from. */
+export const getMore = async <A extends Address<"get">>(next: string): Promise<Answer<"get", A>> =>
+  (await send<Answer<"get", A>>("get", next, {})).data;
 
-export const remove = async (path: string): Promise<void> => {
-  await request<null>(path, { method: "DELETE" });
+/** Nothing is sent where the schema has no body. */
+type Given<M extends Method, A extends string> = [Body<M, A>] extends [never] ? [] : [json: Body<M, A>];
+
+export const post = async <A extends Address<"post">>(
+  path: A,
+  ...[json]: Given<"post", A>
+): Promise<Answer<"post", A>> => (await send<Answer<"post", A>>("post", path, { json: json ?? {} })).data;
+
+export const patch = async <A extends Address<"patch">>(
+  path: A,
+  ...[json]: Given<"patch", A>
+): Promise<Answer<"patch", A>> => (await send<Answer<"patch", A>>("patch", path, { json })).data;
+
+export const remove = async (path: Address<"delete">): Promise<void> => {
+  await send<null>("delete", path, {});
 };

@@ -17,7 +17,7 @@ function settle(next: Session): void {
 /** Ask the server who is signed in; it sets the CSRF cookie in any case. Other errors rise. */
 export async function loadSession(): Promise<Session> {
   try {
-    settle(await get<Me>("me/"));
+    settle(await get("me/"));
   } catch (error) {
     if (!(error instanceof ApiError && error.isSignedOut)) throw error;
     settle(null);
@@ -27,7 +27,7 @@ export async function loadSession(): Promise<Session> {
 
 export async function signIn(username: string, password: string): Promise<Me> {
   if (!document.cookie.includes("csrftoken=")) await loadSession();
-  const me = await post<Me>("session/", { username, password });
+  const me = await post("session/", { username, password });
   settle(me);
   return me;
 }

@@ -1,69 +1,31 @@
-/** Answers of the server that more than one room of the page reads. Times are ISO 8601 in UTC, ids are UUIDs. */
+/**
+ * Answers of the server by the names that the page has for them. Each is a line onto the schema: what is in it is said
+ * in `schema.d.ts` and nowhere else. Times are ISO 8601 in UTC, ids are UUIDs.
+ */
 
-export type Page<T> = { next: string | null; previous: string | null; results: T[] };
+import type { components } from "./schema";
 
-export type Role = "admin" | "reader" | "adjudicator" | "researcher";
-export type ProjectRef = { id: string; name: string; slug: string; kind: "study" | "demo" };
-export type Membership = { project: ProjectRef; role: Role };
-export type Me = { id: string; username: string; is_site_admin: boolean; memberships: Membership[] };
+type Schemas = components["schemas"];
 
-export type Laterality = "R" | "L" | "";
-export type Split = "train" | "val" | "test" | "audit";
+export type Problem = Schemas["Problem"];
 
-export type WindowChoice = { center: number; width: number; explanation: string };
+export type Me = Schemas["MeOut"];
+export type ProjectRef = Schemas["MemberProject"];
+export type Membership = Schemas["MembershipOfMe"];
+export type Role = Membership["role"];
 
-/** One image of an exam with all that the viewer needs. `spacing_mm` is [row, column]. */
-export type ExamImage = {
-  id: string;
-  sop_uid: string;
-  series_uid: string;
-  study_uid: string;
-  laterality: Laterality;
-  view: string;
-  rows: number;
-  cols: number;
-  spacing_mm: [number, number] | null;
-  spacing_source: string;
-  patient_orientation: string[] | string;
-  presentation: string;
-  photometric: string;
-  windows: WindowChoice[];
-  voi_function: string;
-  flags: string[];
-  metadata: Record<string, unknown>;
-  frame_url: string;
-  display_url: string;
-  thumbnail_url: string;
-};
+export type ExamDetail = Schemas["ExamOut"];
+export type ExamImage = Schemas["ImageOut"];
+export type WindowChoice = Schemas["WindowOut"];
+export type Laterality = ExamImage["laterality"];
+export type Split = ExamDetail["split"];
 
-export type ExamDetail = {
-  id: string;
-  label: string;
-  date: string | null;
-  age_years: number | null;
-  split: Split;
-  state: string;
-  images: ExamImage[];
-};
-
-export type ReadingState = "leased" | "open" | "released" | "complete" | "amending";
-
-export type ReadingAnswer<Document = unknown> = {
-  id: string;
-  project: string;
-  exam: string;
-  reader: string | null;
-  purpose: string;
-  source: string;
-  state: ReadingState;
-  revision: number;
-  document: Document;
-  lease_until: string | null;
-  receipt: Receipt;
-};
+export type Reading = Schemas["ReadingOut"];
+export type ReadingDocument = Schemas["ReadingDocument"];
+export type Worklist = Schemas["WorklistOut"];
 
 /** What the server stored: its own count and hash, so that "saved" is a fact. */
-export type Receipt = { findings: number; marks: number; sha256: string };
-export type EditAnswer = { revision: number; receipt: Receipt; saved_at: string };
+export type EditAnswer = Schemas["SavedOut"];
+export type Receipt = Schemas["ReceiptOut"];
 
-export type WorklistState = { left: number; mine_held: number; done: number };
+export type Job = Schemas["JobOut"];

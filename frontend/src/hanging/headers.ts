@@ -1,25 +1,18 @@
+import type { ExamImage } from "../api/types";
 import type { Mirror } from "../geometry/view";
 
+/** What mirrors a picture: which breast it shows, and where (0020,0020) says that its rows and columns lead, `P\L`. */
+export type Oriented = Pick<ExamImage, "laterality" | "patient_orientation">;
+
 /** What a hanging needs to know of an image: its headers, never its pixels. */
-export type HungImage = {
-  id: string;
-  laterality: string;
-  view: string;
-  /** (0020,0020): where the rows and the columns lead, `["P", "L"]` or `P\L`. */
-  patient_orientation: string[] | string | null;
-  /** (0008,0068): FOR PRESENTATION or FOR PROCESSING. */
-  presentation: string;
-};
+export type HungImage = Oriented & Pick<ExamImage, "id" | "view" | "presentation">;
 
 /** `R-CC`, `L-MLO`; for a view that no one knows its own name. */
-export const viewName = (image: HungImage): string =>
+export const viewName = (image: Pick<HungImage, "laterality" | "view">): string =>
   [image.laterality, image.view].filter(Boolean).join("-") || "image";
 
-const orientation = (image: HungImage): string[] => {
-  const given = image.patient_orientation;
-  if (!given) return [];
-  return (Array.isArray(given) ? given : given.split("\\")).map((part) => part.trim().toUpperCase());
-};
+const orientation = (image: Oriented): string[] =>
+  image.patient_orientation.split("\\").map((part) => part.trim().toUpperCase());
 
 /**
  * How an image is mirrored for display, from its Patient Orientation (0020,0020).
@@ -29,7 +22,7 @@ const orientation = (image: HungImage): string[] => {
  * feet (F), or in a CC view towards the middle: to the left of the patient in a right breast. Where the header says
  * nothing, nothing is mirrored: a guess could swap the sides. Source: DICOM PS3.3 C.7.6.1.1.1, IHE mammography image.
  */
-export function mirrorOf(image: HungImage): Mirror {
+export function mirrorOf(image: Oriented): Mirror {
   const [row = "", column = ""] = orientation(image);
   if (image.laterality !== "R" && image.laterality !== "L") return { x: false, y: column.startsWith("H") };
   const isRight = image.laterality === "R";
@@ -44,7 +37,7 @@ export function mirrorOf(image: HungImage): Mirror {
 export const chestWall = (image: HungImage): "left" | "right" | "middle" =>
   image.laterality === "R" ? "right" : image.laterality === "L" ? "left" : "middle";
 
-const isProcessing = (image: HungImage): boolean => image.presentation.toUpperCase().includes("PROCESSING");
+const isProcessing = (image: HungImage): boolean => image.presentation === "for_processing";
 
 /** The images to hang: one made for processing only where its view has none made for presentation. */
 export function hangable<T extends HungImage>(images: readonly T[]): T[] {

@@ -1,31 +1,18 @@
+import type { components } from "../api/schema";
 import { lengthPx, type Shape } from "../geometry/shapes";
 
-/** A reading's document, `mammoloop.reading/1.0`: maps by ids that the page makes, never lists. */
-export type Density = "a" | "b" | "c" | "d";
-export type Birads = "0" | "1" | "2" | "3" | "4" | "4A" | "4B" | "4C" | "5" | "6";
-export type Side = "R" | "L";
-export type FindingType = "mass" | "calcification" | "asymmetry" | "architectural_distortion";
-export type Provenance = "human" | "imported" | "model_accepted" | "model_edited";
+type Schemas = components["schemas"];
 
-export type Breast = { density: Density | null; birads: Birads | null; density_source?: string };
-export type Mark = { image_id: string; frame: number; provenance: Provenance } & Shape;
-export type Finding = {
-  type: FindingType;
-  birads: Birads | null;
-  laterality: Side | null;
-  order: number;
-  marks: Readonly<Record<string, Mark>>;
-  subtype?: string | null;
-  pathology?: "benign" | "malignant" | null;
-  difficulty?: "ignore" | null;
-  source_label?: string | null;
-};
-export type ReadingDocument = {
-  schema: "mammoloop.reading/1.0";
-  breasts: { R: Breast; L: Breast };
-  findings: Readonly<Record<string, Finding>>;
-  comment: string;
-};
+/** A reading's document, `mammoloop.reading/1.0`: maps by ids that the page makes, never lists. */
+export type ReadingDocument = Schemas["ReadingDocument"];
+export type Breast = Schemas["ReadingBreast"];
+export type Finding = Schemas["ReadingFinding"];
+export type Mark = Schemas["ReadingMark"];
+export type Density = NonNullable<Breast["density"]>;
+export type Birads = NonNullable<Breast["birads"]>;
+export type Side = keyof ReadingDocument["breasts"];
+export type FindingType = Finding["type"];
+export type Provenance = Mark["provenance"];
 
 export const SIDES: readonly Side[] = ["R", "L"];
 export const DENSITIES: readonly Density[] = ["a", "b", "c", "d"];

@@ -48,10 +48,10 @@ export function ImagePane(props: Props) {
   const { image, marks, tool, viewName, onCommands } = props;
   const element = useRef<HTMLDivElement>(null);
   const surface = useRef<HTMLDivElement>(null);
-  const { laterality, view: imageView, patient_orientation, presentation, id } = image;
+  const { laterality, patient_orientation } = image;
   const mirror = useMemo(
-    () => mirrorOf({ id, laterality, view: imageView, patient_orientation, presentation }),
-    [id, laterality, imageView, patient_orientation, presentation],
+    () => mirrorOf({ laterality, patient_orientation }),
+    [laterality, patient_orientation],
   );
   const picture = usePicture(element, { ...props, mirror });
   const { view, shading, setView, setShading } = picture;
@@ -201,7 +201,7 @@ export function ImagePane(props: Props) {
       </div>
       <header className={props.edge === "left" ? "pane-name pane-right" : "pane-name"}>
         {viewName.replace("-", " ")}
-        {image.presentation.toUpperCase().includes("PROCESSING") && <small> for processing</small>}
+        {image.presentation === "for_processing" && <small> for processing</small>}
         {(mirror.x || mirror.y) && <small> mirrored for display</small>}
       </header>
       <PaneFacts

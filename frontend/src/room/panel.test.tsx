@@ -8,7 +8,7 @@ import { drawnMark } from "./deeds";
 import { markLabel, Overlay } from "./overlay";
 import { Panel } from "./panel";
 
-const image = { id: "i1", laterality: "R", view: "MLO", spacing_mm: [0.1, 0.1] } as ExamImage;
+const image = { id: "i1", laterality: "R", view: "MLO", spacing_mm: [0.1, 0.1] as const } as ExamImage;
 const deal = drawnMark(
   emptyDocument(),
   null,

@@ -1,30 +1,27 @@
 import { get, post, request } from "../api/fetch";
-import type { EditAnswer, ExamDetail, ReadingAnswer, WorklistState } from "../api/types";
-import type { ReadingDocument } from "../reading/document";
+import type { ExamDetail, Reading, Worklist } from "../api/types";
 import { IndexedDbOutbox } from "../reading/indexeddb";
 import { MemoryOutbox, type OutboxStore } from "../reading/outbox";
 import type { Version } from "../reading/rebase";
 import { ReadingSession, type Transport } from "../reading/session";
 
-export type Reading = ReadingAnswer<ReadingDocument> & { reader_name?: string | null };
-export type Work = WorklistState & { last_completed: string | null };
+export type { Reading };
 
 /** All that the room needs to open one reading. */
-export type Opened = { reading: Reading; exam: ExamDetail; work: Work; session: ReadingSession };
+export type Opened = { reading: Reading; exam: ExamDetail; work: Worklist; session: ReadingSession };
 
 const ifMatch = (revision: number): Record<string, string> => ({ "If-Match": `"${revision}"` });
 
 const transportFor = (readingId: string): Transport => ({
   send: async (edit, revision) =>
     (
-      await request<EditAnswer>(`readings/${readingId}/`, {
-        method: "PATCH",
+      await request("patch", `readings/${readingId}/`, {
         json: { edit_id: edit.id, patch: edit.patch },
         headers: ifMatch(revision),
       })
     ).data,
   load: async (): Promise<Version> => {
-    const { revision, document } = await get<Reading>(`readings/${readingId}/`);
+    const { revision, document } = await get(`readings/${readingId}/`);
     return { revision, document };
   },
 });
@@ -35,38 +32,26 @@ function outbox(): OutboxStore {
 }
 
 export async function openReading(id: string): Promise<Opened> {
-  const reading = await get<Reading>(`readings/${id}/`);
+  const reading = await get(`readings/${id}/`);
   const [exam, work] = await Promise.all([
-    get<ExamDetail>(`exams/${reading.exam}/`, { project: reading.project }),
-    get<Work>("worklist/", { project: reading.project }),
+    get(`exams/${reading.exam}/`, { project: reading.project }),
+    get("worklist/", { project: reading.project }),
   ]);
   const session = await ReadingSession.open(id, reading, transportFor(id), outbox());
   return { reading, exam, work, session };
 }
 
-export const renewLease = (id: string): Promise<Reading> => post<Reading>(`readings/${id}/lease/`);
+export const renewLease = (id: string): Promise<Reading> => post(`readings/${id}/lease/`);
 
 export const completeReading = async (id: string, revision: number): Promise<Reading> =>
-  (
-    await request<Reading>(`readings/${id}/complete/`, {
-      method: "POST",
-      json: {},
-      headers: ifMatch(revision),
-    })
-  ).data;
+  (await request("post", `readings/${id}/complete/`, { headers: ifMatch(revision) })).data;
 
-export const amendReading = (id: string): Promise<Reading> => post<Reading>(`readings/${id}/amend/`);
-export const discardAmendment = (id: string): Promise<Reading> => post<Reading>(`readings/${id}/discard/`);
+export const amendReading = (id: string): Promise<Reading> => post(`readings/${id}/amend/`);
+export const discardAmendment = (id: string): Promise<Reading> => post(`readings/${id}/discard/`);
 export const skipReading = (id: string, reason: string): Promise<Reading> =>
-  post<Reading>(`readings/${id}/skip/`, { reason });
+  post(`readings/${id}/skip/`, { reason });
 export const flagReading = (id: string, reason: string): Promise<Reading> =>
-  post<Reading>(`readings/${id}/flag/`, { reason });
+  post(`readings/${id}/flag/`, { reason });
 
 /** The next exam for this reader; null when nothing waits. */
-export async function leaseNext(project: string): Promise<Reading | null> {
-  const { data, status } = await request<Reading | null>("worklist/next/", {
-    method: "POST",
-    json: { project },
-  });
-  return status === 204 ? null : data;
-}
+export const leaseNext = (project: string): Promise<Reading | null> => post("worklist/next/", { project });

@@ -1,8 +1,8 @@
 import { useCallback, useEffect, useRef, useState } from "react";
+import type { Address, Answer, Asking } from "../api/addresses";
 import { ApiError } from "../api/errors";
-import { get, type Query } from "../api/fetch";
+import { get, getMore } from "../api/fetch";
 import { loadSession } from "../api/session";
-import type { Page } from "../api/types";
 
 export interface Loaded<T> {
   readonly data: T | undefined;
@@ -20,12 +20,12 @@ export function settledError(cause: unknown): Error {
  * What an address answers; `null` asks nothing. With `everySeconds` it is asked again as long as the page is looked
  * at. The last answer stays while a new one is fetched, and when one fails.
  */
-export function useAnswer<T>(
-  path: string | null,
-  query: Query = {},
+export function useAnswer<A extends Address<"get">>(
+  path: A | null,
+  query: Asking<"get", A> | null = null,
   everySeconds: number | null = null,
-): Loaded<T> {
-  const [state, setState] = useState<{ key: string | null; data?: T; error: Error | null }>({
+): Loaded<Answer<"get", A>> {
+  const [state, setState] = useState<{ key: string | null; data?: Answer<"get", A>; error: Error | null }>({
     key: null,
     error: null,
   });
@@ -38,7 +38,7 @@ export function useAnswer<T>(
   useEffect(() => {
     if (path === null) return;
     const left = new AbortController();
-    get<T>(path, JSON.parse(words) as Query, left.signal)
+    get(path, (JSON.parse(words) ?? undefined) as Asking<"get", A>, left.signal)
       .then((data) => setState({ key, data, error: null }))
       .catch((cause) => {
         if (left.signal.aborted) return;
@@ -76,32 +76,43 @@ export function pageSize(): string {
   return PAGE_SIZES.find((size) => size === kept) ?? "50";
 }
 
+/** What a list with cursors answers. */
+interface Page<T> {
+  readonly next: string | null;
+  readonly results: readonly T[];
+}
+type RowOf<A extends string> = Answer<"get", A> extends Page<infer T> ? T : never;
+
 /** The rows of a list with cursors: the first page (asked again in between), and more on demand. */
-export function useList<T>(
-  path: string | null,
-  query: Query = {},
+export function useList<A extends Address<"get">>(
+  path: A | null,
+  query: Asking<"get", A> | null = null,
   everySeconds: number | null = null,
-): List<T> {
-  const first = useAnswer<Page<T>>(path, { page_size: pageSize(), ...query }, everySeconds);
+): List<RowOf<A>> {
+  type T = RowOf<A>;
+  const asked = { page_size: pageSize(), ...query } as Asking<"get", A>;
+  const first = useAnswer(path, asked, everySeconds);
+  const page = first.data as Page<T> | undefined;
   const [rest, setRest] = useState<{ of: string; rows: T[]; next: string | null }>();
   const [failed, setFailed] = useState<Error | null>(null);
   const of = `${path} ${JSON.stringify(query)}`;
   const mine = rest?.of === of ? rest : undefined;
-  const next = mine ? mine.next : (first.data?.next ?? null);
+  const next = mine ? mine.next : (page?.next ?? null);
   const more = useCallback(() => {
     if (!next) return;
-    get<Page<T>>(next)
-      .then((page) => {
+    getMore<A>(next)
+      .then((answer) => {
+        const added = answer as unknown as Page<T>; // what `RowOf` says of a list, the compiler cannot follow
         setRest((was) => ({
           of,
-          rows: [...(was?.of === of ? was.rows : []), ...page.results],
-          next: page.next,
+          rows: [...(was?.of === of ? was.rows : []), ...added.results],
+          next: added.next,
         }));
         setFailed(null);
       })
       .catch((cause) => setFailed(settledError(cause)));
   }, [next, of]);
-  const rows = first.data && [...first.data.results, ...(mine?.rows ?? [])];
+  const rows = page && [...page.results, ...(mine?.rows ?? [])];
   return { rows, error: first.error ?? failed, more: next ? more : null, reload: first.reload };
 }
 

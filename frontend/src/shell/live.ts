@@ -1,5 +1,6 @@
 import { useEffect, useState } from "react";
 import { apiAddress, get } from "../api/fetch";
+import type { Job } from "../api/types";
 
 interface Watch<T> {
   /** Where the server sends what changed, as Server-Sent Events. */
@@ -46,17 +47,17 @@ export function follow<T>({ stream, ask, everySeconds }: Watch<T>, onData: (data
 const POLL_SECONDS = 3;
 
 /** The rows that a stream of jobs sends: a list of those that run, or one job by its id. */
-export function useLiveJobs<J>(query: { project?: string; id?: string } | null): readonly J[] | undefined {
-  const [jobs, setJobs] = useState<readonly J[]>();
+export function useLiveJobs(query: { project?: string; id?: string } | null): readonly Job[] | undefined {
+  const [jobs, setJobs] = useState<readonly Job[]>();
   const project = query?.project;
   const id = query?.id;
   useEffect(() => {
     if (!project && !id) return;
     setJobs(undefined);
-    const ask = async (): Promise<readonly J[]> => {
-      if (id) return [await get<J>(`jobs/${id}/`)];
+    const ask = async (): Promise<readonly Job[]> => {
+      if (id) return [await get(`jobs/${id}/`)];
       const [running, queued] = await Promise.all(
-        ["running", "queued"].map((state) => get<{ results: J[] }>("jobs/", { project, state })),
+        ["running", "queued"].map((state) => get("jobs/", { project, state })),
       );
       return [...(running?.results ?? []), ...(queued?.results ?? [])];
     };

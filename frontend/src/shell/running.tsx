@@ -11,7 +11,7 @@ const Context = createContext<readonly Job[]>([]);
 /** One stream for the whole page: the bar and the home page look at the same rows. */
 export function RunningJobs({ children }: { children: ReactNode }) {
   const { project } = useHere();
-  const jobs = useLiveJobs<Job>({ project: project.id });
+  const jobs = useLiveJobs({ project: project.id });
   return <Context value={jobs ?? []}>{children}</Context>;
 }
 

@@ -14,13 +14,16 @@ from rest_framework.response import Response
 from accounts.asking import asker
 from accounts.permissions import SignedIn
 from archive import columns, derive, queries, streaming
-from archive.api.serializers import ExamOut, ExamRow, ImageOut
+from archive.api.serializers import ExamFilter, ExamOut, ExamRow, ImageOut
 from archive.errors import NotDerived
 from archive.models import Admission, Image, Split
 from core.api import ApiView, ApiViewSet
 from core.errors import BadRequest, Missing
 
 _PROJECT = OpenApiParameter("project", OpenApiTypes.UUID, description="the project whose exams are meant; default: all")
+
+#: Keys are tags, `00080060`.
+_HEADER = {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/DicomElement"}}
 
 
 def project_of(request: Request) -> str:
@@ -50,14 +53,7 @@ class Exams(ApiViewSet):
             rows = rows.filter(exam__label__istartswith=asked["label"])
         return columns.narrowed(rows, asked, user)
 
-    @extend_schema(
-        parameters=[
-            _PROJECT,
-            OpenApiParameter("split", str, enum=Split.values),
-            OpenApiParameter("label", str, description="how the exam's short name begins"),
-        ],
-        responses=ExamRow(many=True),
-    )
+    @extend_schema(parameters=[ExamFilter], responses=ExamRow(many=True))
     def list(self, request: Request) -> Response:
         page = self.paginate_queryset(self.get_queryset())
         return self.get_paginated_response(ExamRow(page, many=True, context=self._context(page or [])).data)
@@ -129,6 +125,6 @@ class Header(ApiView):
 
     permission_classes = [SignedIn]
 
-    @extend_schema(responses={(200, "application/json"): OpenApiTypes.OBJECT})
+    @extend_schema(responses={(200, "application/json"): _HEADER})
     def get(self, request: Request, pk: UUID) -> HttpResponseBase:
         return send_derived(request, image_or_missing(request, pk), derive.METADATA, "application/json")

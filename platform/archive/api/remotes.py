@@ -13,7 +13,17 @@ from accounts.asking import asker
 from accounts.models import Project
 from accounts.permissions import SiteAdmin
 from archive import services
-from archive.api.serializers import ArchiveIn, ArchiveOut, EchoOut, JobRef, PullIn, PullOut, SearchIn, SearchOut
+from archive.api.serializers import (
+    ArchiveChange,
+    ArchiveIn,
+    ArchiveOut,
+    EchoOut,
+    JobRef,
+    PullIn,
+    PullOut,
+    SearchIn,
+    SearchOut,
+)
 from archive.models import Archive
 from archive.pacs import client
 from core.api import ApiView, ApiViewSet
@@ -39,11 +49,11 @@ class Archives(mixins.ListModelMixin, ApiViewSet):
         archive = services.create_archive(by=asker(request), **given.validated_data)
         return Response(ArchiveOut(archive).data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(request=ArchiveIn(partial=True), responses=ArchiveOut)
+    @extend_schema(request=ArchiveChange, responses=ArchiveOut)
     def partial_update(self, request: Request, pk: UUID) -> Response:
         """Change what is given; a new address forgets the password unless it is given again."""
         archive = get_object_or_404(Archive, pk=pk)
-        given = ArchiveIn(data=request.data, partial=True)
+        given = ArchiveChange(data=request.data)
         given.is_valid(raise_exception=True)
         return Response(ArchiveOut(services.change_archive(archive, by=asker(request), **given.validated_data)).data)
 

@@ -3,12 +3,14 @@
 import json
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from archive import derive, queries
+from archive import columns, derive, queries
 from archive.models import Admission, Archive, Image, Ingest, IngestItem, Split
 from archive.rules import frame_address, meaning_of
+from core.answers import Numbers, RowOut, Shaped, texts
 from jobs.models import Job
 
 API = "/api/v1"
@@ -20,7 +22,12 @@ class WindowOut(serializers.Serializer[Any]):
     explanation = serializers.CharField()
 
 
-class ImageBrief(serializers.ModelSerializer[Image]):
+LATERALITIES = ["R", "L", ""]
+PRESENTATIONS = ["for_presentation", "for_processing", "film", "unknown", ""]
+
+
+class ImageBrief(RowOut[Image]):
+    laterality = serializers.ChoiceField(choices=LATERALITIES, help_text="empty where it is not known")
     thumbnail_url = serializers.SerializerMethodField()
 
     class Meta:
@@ -40,12 +47,23 @@ class DisplayOut(serializers.Serializer[Any]):
     factor = serializers.IntegerField()
 
 
+class DicomElement(serializers.Serializer[Any]):
+    """One element of a header in the DICOM JSON model. Source: PS3.18 annex F.2."""
+
+    vr = serializers.CharField()
+    Value = serializers.ListField(required=False, help_text="of a sequence: headers again")
+    InlineBinary = serializers.CharField(required=False)
+    BulkDataURI = serializers.CharField(required=False)
+
+
 class ImageOut(ImageBrief):
     """One image with all that a viewer needs; `metadata` is its header as DICOM JSON."""
 
     study_uid = serializers.CharField(source="exam.study_uid")
     spacing_mm = serializers.SerializerMethodField(help_text="row, column; null where nobody knows")
-    windows = WindowOut(many=True)
+    presentation = serializers.ChoiceField(choices=PRESENTATIONS, help_text="empty where it is not known")
+    windows = Shaped(WindowOut(many=True))
+    flags = Shaped(texts())
     metadata = serializers.SerializerMethodField()
     frame_url = serializers.SerializerMethodField()
     display_url = serializers.SerializerMethodField()
@@ -61,12 +79,13 @@ class ImageOut(ImageBrief):
             "display_url", "display", "thumbnail_url",
         ]  # fmt: skip
 
+    @extend_schema_field(Numbers(2, allow_null=True))
     def get_spacing_mm(self, image: Image) -> list[float] | None:
         if image.spacing_row_mm is None or image.spacing_col_mm is None:
             return None
         return [image.spacing_row_mm, image.spacing_col_mm]
 
-    @extend_schema_field(serializers.DictField())
+    @extend_schema_field(serializers.DictField(child=DicomElement()))
     def get_metadata(self, image: Image) -> dict[str, Any]:
         if image.derived_at is None:
             return {}
@@ -87,7 +106,7 @@ class ImageOut(ImageBrief):
         return image.derived_at is not None
 
 
-class ExamRow(serializers.ModelSerializer[Admission]):
+class ExamRow(RowOut[Admission]):
     """An exam in a project. Floors that know readings add columns of their own."""
 
     id = serializers.UUIDField(source="exam_id")
@@ -108,6 +127,7 @@ class ExamRow(serializers.ModelSerializer[Admission]):
     def hung(self, admission: Admission) -> list[Image]:
         return queries.hung_images(admission.exam)
 
+    @extend_schema_field(serializers.ChoiceField(choices=["preparing", "ready"]))
     def get_state(self, admission: Admission) -> str:
         """`preparing` until every image can be shown, then `ready`, or what the floor of readings says."""
         return "ready" if all(image.derived_at for image in self.hung(admission)) else "preparing"
@@ -121,6 +141,36 @@ class ExamRow(serializers.ModelSerializer[Admission]):
         return row | self.context.get("columns", {}).get(admission.pk, {})
 
 
+class ExamRowSchema(OpenApiSerializerExtension):
+    """Tells the schema of the columns that higher floors add; a state of theirs takes the place of one of ours."""
+
+    target_class = ExamRow
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> Any:
+        schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        properties = schema["properties"]
+        for name, field in columns.shapes().items():
+            shape = auto_schema._map_serializer_field(field, direction)
+            ours = properties.get(name, {})
+            if "enum" in ours:
+                shape = {**ours, "enum": [*ours["enum"], *shape["enum"]]}
+            properties[name] = shape
+            schema["required"] = sorted({*schema["required"], name})
+        return schema
+
+
+class ExamFilter(serializers.Serializer[Any]):
+    """How a list of exams may be narrowed: by what the archive knows, and by what higher floors do."""
+
+    project = serializers.UUIDField(required=False, help_text="the project whose exams are meant; default: all")
+    split = serializers.ChoiceField(choices=Split.choices, required=False)
+    label: Any = serializers.CharField(required=False, help_text="how the exam's short name begins")
+
+    def get_fields(self) -> dict[str, Any]:
+        return {**super().get_fields(), **columns.asked()}
+
+
 class ExamOut(ExamRow):
     """An exam with its images in full."""
 
@@ -129,13 +179,13 @@ class ExamOut(ExamRow):
         return ImageOut(self.hung(admission), many=True).data
 
 
-class JobRef(serializers.ModelSerializer[Job]):
+class JobRef(RowOut[Job]):
     class Meta:
         model = Job
         fields = ["id", "kind", "state", "done", "total", "message"]
 
 
-class CountsOut(serializers.Serializer[Any]):
+class IngestCounts(serializers.Serializer[Any]):
     waiting = serializers.IntegerField()
     accepted = serializers.IntegerField()
     duplicate = serializers.IntegerField()
@@ -144,14 +194,16 @@ class CountsOut(serializers.Serializer[Any]):
     used = serializers.IntegerField()
 
 
-class ReasonOut(serializers.Serializer[Any]):
+class RejectionOut(serializers.Serializer[Any]):
+    """Why files were rejected, and how many of them."""
+
     code = serializers.CharField()
     sentence = serializers.CharField()
     cure = serializers.CharField()
     count = serializers.IntegerField()
 
 
-class IngestOut(serializers.ModelSerializer[Ingest]):
+class IngestOut(RowOut[Ingest]):
     counts = serializers.SerializerMethodField()
     reasons = serializers.SerializerMethodField()
     job = JobRef(read_only=True, allow_null=True)
@@ -164,11 +216,11 @@ class IngestOut(serializers.ModelSerializer[Ingest]):
             "created_by", "closed_at",
         ]  # fmt: skip
 
-    @extend_schema_field(CountsOut)
+    @extend_schema_field(IngestCounts)
     def get_counts(self, ingest: Ingest) -> dict[str, int]:
         return queries.counts_of(ingest)
 
-    @extend_schema_field(ReasonOut(many=True))
+    @extend_schema_field(RejectionOut(many=True))
     def get_reasons(self, ingest: Ingest) -> list[dict[str, Any]]:
         return [
             {"code": code, **meaning_of(code), "count": count} for code, count in queries.reasons_of(ingest).items()
@@ -180,7 +232,8 @@ class IngestIn(serializers.Serializer[Any]):
     dataset = serializers.CharField(default="auto", max_length=32)
 
 
-class IngestItemOut(serializers.ModelSerializer[IngestItem]):
+class IngestItemOut(RowOut[IngestItem]):
+    detail = Shaped(serializers.DictField())
     sentence = serializers.SerializerMethodField()
     cure = serializers.SerializerMethodField()
 
@@ -207,8 +260,9 @@ class ClosedOut(serializers.Serializer[Any]):
     job = JobRef()
 
 
-class ArchiveOut(serializers.ModelSerializer[Archive]):
+class ArchiveOut(RowOut[Archive]):
     has_password = serializers.SerializerMethodField()
+    networks = Shaped(texts())
 
     class Meta:
         model = Archive
@@ -227,6 +281,16 @@ class ArchiveIn(serializers.Serializer[Any]):
     )
     networks = serializers.ListField(child=serializers.CharField(max_length=64), required=False, max_length=50)
     timeout_seconds = serializers.IntegerField(required=False, min_value=1, max_value=600)
+
+
+class ArchiveChange(ArchiveIn):
+    """What is to be other than it was."""
+
+    def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()
+        for field in fields.values():
+            field.required = False
+        return fields
 
 
 class EchoOut(serializers.Serializer[Any]):

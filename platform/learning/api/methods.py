@@ -11,10 +11,12 @@ from rest_framework.response import Response
 
 from accounts.asking import asker
 from accounts.permissions import SignedIn
+from core.answers import counts, texts
 from core.api import ApiView
 from exchange.asking import uuid_of
 from exchange.queries import visible_to
 from learning import queries
+from learning.api.shapes import MethodInputs, MethodNeed, MethodTask
 
 
 class MethodOut(serializers.Serializer[Any]):
@@ -22,12 +24,12 @@ class MethodOut(serializers.Serializer[Any]):
     seed_row = serializers.IntegerField(allow_null=True)
     task = serializers.CharField()
     fidelity = serializers.CharField()
-    serves = serializers.JSONField()
-    findings = serializers.ListField(child=serializers.CharField())
-    needs = serializers.JSONField()
-    sizes = serializers.ListField(child=serializers.CharField())
-    parameters = serializers.DictField(child=serializers.IntegerField())
-    inputs = serializers.JSONField()
+    serves = MethodTask(many=True)
+    findings = texts()
+    needs = MethodNeed(many=True)
+    sizes = texts()
+    parameters = counts(help_text="weights by size")
+    inputs = MethodInputs()
     reference = serializers.CharField()
     allowed = serializers.BooleanField()
     refusal = serializers.CharField(allow_null=True)

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -14,19 +14,22 @@ from rest_framework.response import Response
 
 from accounts.asking import asker
 from accounts.permissions import SignedIn
+from core.answers import RowOut, Shaped, figures, texts
 from core.api import ApiViewSet, CursorPaging
 from exchange.asking import project_of, uuid_of
 from exchange.queries import ROLES
 from learning import queries
 from learning.api.common import PROJECT
+from learning.api.shapes import Curves, Metric, PredictionRow, Worst
 from learning.models import ModelVersion, Prediction, Promotion, Score
 from learning.services import versions
 
 
-class VersionOut(serializers.ModelSerializer[ModelVersion]):
+class VersionOut(RowOut[ModelVersion]):
     snapshot_number = serializers.IntegerField(source="snapshot.number", read_only=True)
     run_number = serializers.IntegerField(source="run.number", read_only=True)
-    findings = serializers.JSONField(source="run.findings", read_only=True)
+    findings = Shaped(texts(), source="run.findings")
+    headline = Shaped(figures(), help_text="the figures to show first, by name; null where one has no value")
 
     class Meta:
         model = ModelVersion
@@ -37,8 +40,8 @@ class VersionOut(serializers.ModelSerializer[ModelVersion]):
         ]  # fmt: skip
 
 
-class PromotionOut(serializers.ModelSerializer[Promotion]):
-    by = serializers.CharField(source="created_by.username", default=None, read_only=True)
+class PromotionOut(RowOut[Promotion]):
+    by = serializers.CharField(source="created_by.username", default=None, read_only=True, allow_null=True)
 
     class Meta:
         model = Promotion
@@ -46,14 +49,15 @@ class PromotionOut(serializers.ModelSerializer[Promotion]):
 
 
 class VersionDetail(VersionOut):
-    metrics = serializers.JSONField(read_only=True)
-    curves = serializers.JSONField(read_only=True)
+    metrics = Shaped(Metric(many=True))
+    curves = Shaped(Curves)
     worst = serializers.SerializerMethodField()
     history = PromotionOut(source="promotions", many=True, read_only=True)
 
     class Meta(VersionOut.Meta):
         fields = [*VersionOut.Meta.fields, "metrics", "curves", "worst", "history"]
 
+    @extend_schema_field(Worst(many=True))
     def get_worst(self, version: ModelVersion) -> list[dict[str, Any]]:
         return queries.worst_with_images(version.worst)
 
@@ -63,13 +67,17 @@ class Promoted(serializers.Serializer[Any]):
     job = serializers.UUIDField(help_text="the job that scores the unread exams; its result names the ranking's")
 
 
-class PredictionOut(serializers.ModelSerializer[Prediction]):
+class PredictionOut(RowOut[Prediction]):
+    rows = Shaped(PredictionRow(many=True))
+
     class Meta:
         model = Prediction
         fields = ["exam_id", "unit", "split", "rows"]
 
 
-class ScoreOut(serializers.ModelSerializer[Score]):
+class ScoreOut(RowOut[Score]):
+    images = Shaped(figures())
+
     class Meta:
         model = Score
         fields = ["version", "exam_id", "part", "value", "kind", "images", "at"]
@@ -113,7 +121,7 @@ class Models(ApiViewSet):
     @extend_schema(
         parameters=[OpenApiParameter("exam", OpenApiTypes.UUID, required=True)], responses=PredictionOut(many=True)
     )
-    @action(detail=True, methods=["get"])
+    @action(detail=True, methods=["get"], pagination_class=None)
     def predictions(self, request: Request, pk: UUID) -> Response:
         """What the version predicts of an exam and its images; for administrators alone, so that readers read blind."""
         version = get_object_or_404(queries.versions_administered_by(asker(request)), pk=pk)

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,6 +14,8 @@ from rest_framework.response import Response
 from accounts.asking import asker
 from accounts.models import Role
 from accounts.permissions import SignedIn
+from annotations.api.serializers import RankReason
+from core.answers import RowOut, Shaped
 from core.api import ApiViewSet
 from exchange.asking import project_of
 from learning import queries
@@ -34,8 +36,17 @@ class RoundOrdered(serializers.Serializer[Any]):
     jobs = serializers.ListField(child=serializers.UUIDField())
 
 
-class RoundOut(serializers.ModelSerializer[Round]):
-    versions = serializers.JSONField(source="input.versions", read_only=True)
+class RoundVersion(serializers.Serializer[Any]):
+    """A promoted version that ranked."""
+
+    id = serializers.UUIDField()
+    number = serializers.IntegerField()
+    task = serializers.CharField()
+    model_sha256 = serializers.CharField()
+
+
+class RoundOut(RowOut[Round]):
+    versions = Shaped(RoundVersion(many=True), source="input.versions")
     exams = serializers.SerializerMethodField()
     read = serializers.SerializerMethodField()
 
@@ -53,8 +64,9 @@ class RoundOut(serializers.ModelSerializer[Round]):
         return queries.read_of(row)[0]
 
 
-class RoundItemOut(serializers.ModelSerializer[RoundItem]):
+class RoundItemOut(RowOut[RoundItem]):
     label: Any = serializers.SerializerMethodField(help_text="the exam's short name; empty where the exam is gone")
+    reason = Shaped(RankReason)
 
     class Meta:
         model = RoundItem
@@ -66,13 +78,14 @@ class RoundItemOut(serializers.ModelSerializer[RoundItem]):
 
 
 class RoundDetail(RoundOut):
-    weights = serializers.JSONField(source="input.weights", read_only=True)
-    seed = serializers.JSONField(source="input.seed", read_only=True)
+    weights = Shaped(serializers.DictField(child=serializers.FloatField()), source="input.weights")
+    seed = serializers.IntegerField(source="input.seed", read_only=True)
     items = serializers.SerializerMethodField()
 
     class Meta(RoundOut.Meta):
         fields = [*RoundOut.Meta.fields, "weights", "seed", "items"]
 
+    @extend_schema_field(RoundItemOut(many=True))
     def get_items(self, row: Round) -> list[dict[str, Any]]:
         after = int(self.context.get("after") or 0)
         rows = list(row.items.filter(position__gt=after).order_by("position")[:MOST_ITEMS])

@@ -12,7 +12,7 @@ from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.renderers import JSONRenderer
@@ -23,14 +23,17 @@ from accounts.asking import asker
 from accounts.models import Role
 from accounts.permissions import SignedIn
 from accounts.queries import require_role
+from core.answers import RowOut, Shaped, figures, texts
 from core.api import ApiViewSet
 from core.streams import MEDIA_TYPE, EventStream, event_stream
 from exchange.asking import project_of
 from exchange.queries import ROLES, visible_to
+from jobs.api import JobError
 from jobs.models import JobState
 from jobs.services import request_cancel, retry
 from learning import folder, queries
 from learning.api.common import PROJECT
+from learning.api.shapes import Curves, RunEventOut
 from learning.errors import NoRunFolder
 from learning.models import ModelVersion, Run, RunEvent
 from learning.services import runs
@@ -54,24 +57,26 @@ class RunIn(serializers.Serializer[Any]):
 
 class RunJob(serializers.Serializer[Any]):
     id = serializers.UUIDField()
-    state = serializers.CharField()
+    state = serializers.ChoiceField(choices=JobState.choices)
     done = serializers.IntegerField()
     total = serializers.IntegerField(allow_null=True)
     message = serializers.CharField()
-    error = serializers.JSONField(allow_null=True)
+    error = Shaped(JobError, allow_null=True)
     attempts = serializers.IntegerField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
 
 
-class RunOut(serializers.ModelSerializer[Run]):
-    state = serializers.CharField(read_only=True)
+class RunOut(RowOut[Run]):
+    state = serializers.ChoiceField(choices=JobState.choices, read_only=True)
+    findings = Shaped(texts())
+    config = Shaped(serializers.DictField())
     job = RunJob(read_only=True, allow_null=True)
     version = serializers.SerializerMethodField()
     snapshot_number = serializers.IntegerField(source="snapshot.number", read_only=True)
     init_version = serializers.UUIDField(source="init_id", read_only=True, allow_null=True)
     headline = serializers.SerializerMethodField()
-    created_by = serializers.CharField(source="created_by.username", default=None, read_only=True)
+    created_by = serializers.CharField(source="created_by.username", default=None, read_only=True, allow_null=True)
 
     class Meta:
         model = Run
@@ -84,6 +89,7 @@ class RunOut(serializers.ModelSerializer[Run]):
         version = _version(run)
         return version.pk if version else None
 
+    @extend_schema_field(figures())
     def get_headline(self, run: Run) -> dict[str, Any]:
         version = _version(run)
         return version.headline if version else {}
@@ -91,7 +97,7 @@ class RunOut(serializers.ModelSerializer[Run]):
 
 class RunDetail(RunOut):
     command = serializers.SerializerMethodField(help_text="what to type on a machine that has the run's folder")
-    request = serializers.JSONField(read_only=True)
+    request = Shaped(serializers.DictField(), help_text="request.json as it was written")
     curves = serializers.SerializerMethodField()
 
     class Meta(RunOut.Meta):
@@ -100,16 +106,10 @@ class RunDetail(RunOut):
     def get_command(self, run: Run) -> str:
         return " ".join(command_line("train", queries.run_folder(run.pk)))
 
+    @extend_schema_field(Curves)
     def get_curves(self, run: Run) -> dict[str, Any]:
         version = _version(run)
         return version.curves if version else {}
-
-
-class EventOut(serializers.Serializer[Any]):
-    attempt = serializers.IntegerField()
-    seq = serializers.IntegerField()
-    type = serializers.CharField()
-    t = serializers.CharField()
 
 
 def _version(run: Run) -> ModelVersion | None:
@@ -174,9 +174,9 @@ class Runs(ApiViewSet):
 
     @extend_schema(
         parameters=[OpenApiParameter("after", OpenApiTypes.INT, description="events with a larger seq")],
-        responses=EventOut(many=True),
+        responses={(200, "application/json"): RunEventOut(many=True), (200, MEDIA_TYPE): OpenApiTypes.STR},
     )
-    @action(detail=True, methods=["get"], renderer_classes=[JSONRenderer, EventStream])
+    @action(detail=True, methods=["get"], renderer_classes=[JSONRenderer, EventStream], pagination_class=None)
     def events(self, request: Request, pk: UUID) -> HttpResponseBase:
         """What the training said, oldest first: JSON, or Server-Sent Events with `Accept: text/event-stream`."""
         run = self._run(pk)

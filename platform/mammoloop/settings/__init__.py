@@ -159,16 +159,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "COMPONENT_SPLIT_PATCH": False,  # what a PATCH must hold is for its serializer to say: an edit is no partial one
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "ENUM_NAME_OVERRIDES": {
-        "JobState": "jobs.models.JobState",
-        "IngestState": "archive.models.IngestState",
-        "ItemState": "archive.models.ItemState",
-        "ReadingState": "annotations.models.ReadingState",
-        "SnapshotState": "exchange.models.Snapshot.State",
-        "ModelVersionState": "learning.models.ModelVersion.State",
-        "RoundState": "learning.models.Round.State",
-    },
+    # Choices stay where they are used. As components they would be named by guess, and a new one would rename others.
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enum_id_removal",
+        "mammoloop.schema.tell_of_problems",
+    ],
 }
 
 LOGGING = logging_config(ENV["LOG_LEVEL"])

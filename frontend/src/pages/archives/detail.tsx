@@ -13,7 +13,7 @@ import { Search } from "./search";
 
 /** One archive: try it, search it, pull from it, change it. */
 export default function ArchivePage({ params }: PageProps) {
-  const { data, error, reload } = useAnswer<Archive>(`archives/${params.id}/`);
+  const { data, error, reload } = useAnswer(`archives/${params.id}/`);
   const [changing, setChanging] = useState(false);
   return (
     <main className="page">

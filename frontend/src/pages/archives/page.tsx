@@ -21,7 +21,7 @@ const columns: readonly Column<Archive>[] = [
 export default function ArchivesPage() {
   const { me } = useHere();
   const [adding, setAdding] = useState(false);
-  const list = useList<Archive>(me.is_site_admin ? "archives/" : null);
+  const list = useList(me.is_site_admin ? "archives/" : null);
   if (!me.is_site_admin) {
     return (
       <main className="page">

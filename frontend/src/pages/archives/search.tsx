@@ -21,7 +21,7 @@ export function Search({ archive }: { archive: Archive }) {
   const [found, setFound] = useState<readonly Study[] | null>(null);
   const search = useDeed(async () => {
     const query = { PatientID: patient, PatientName: person, StudyDate: dateRange(from, to) };
-    setFound((await post<{ results: Study[] }>(`archives/${archive.id}/search/`, query)).results);
+    setFound((await post(`archives/${archive.id}/search/`, query)).results);
   });
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -49,7 +49,7 @@ function Found({ archive, studies }: { archive: Archive; studies: readonly Study
   const { project, role } = useHere();
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const pull = useDeed(async () => {
-    const { job } = await post<{ job: { id: string } }>(`archives/${archive.id}/pull/`, {
+    const { job } = await post(`archives/${archive.id}/pull/`, {
       project: project.id,
       studies: [...chosen],
     });

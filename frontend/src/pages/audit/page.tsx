@@ -5,13 +5,13 @@ import { Ago } from "../../ui/ago";
 import { shortHash } from "../../ui/format";
 import { Empty, PageHead } from "../../ui/panel";
 import { type Column, Table } from "../../ui/table/table";
-import type { Account, AuditEvent } from "../contract";
+import type { AuditEvent } from "../contract";
 
 /** What was done in this project, by whom; nothing here can be changed. */
 export default function AuditPage() {
   const { project } = useHere();
-  const events = useList<AuditEvent>("audit/", { project: project.id });
-  const users = useList<Account>("users/", {});
+  const events = useList("audit/", { project: project.id });
+  const users = useList("users/", {});
   const names = new Map(users.rows?.map((user) => [user.id, user.username]));
   const columns: readonly Column<AuditEvent>[] = [
     { key: "at", label: "When", value: (row) => row.at, cell: (row) => <Ago at={row.at} /> },

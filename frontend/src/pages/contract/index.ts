@@ -1,6 +1,6 @@
-/** What the server answers, as far as the pages read it; a file a noun of the loop. */
+/** What the server answers, by the names that the pages have for it; a file a noun of the loop. */
 
-export type { Me, Page, ProjectRef, Role, Split } from "../../api/types";
+export type { Me, ProjectRef, Role, Split } from "../../api/types";
 export type * from "./archive";
 export type * from "./exchange";
 export type * from "./jobs";

@@ -12,12 +12,10 @@ import { Picture } from "./picture";
 import { Predictions } from "./predictions";
 import { Readings } from "./readings";
 
-type Exam = ExamDetail & { readonly patient_label?: string; readonly source?: string };
-
 /** One exam: its images, what their headers say, who has read it. */
 export default function ExamPage({ params }: PageProps) {
   const { project } = useHere();
-  const { data, error, reload } = useAnswer<Exam>(`exams/${params.id}/`, { project: project.id });
+  const { data, error, reload } = useAnswer(`exams/${params.id}/`, { project: project.id });
   return (
     <main className="page">
       <Problem error={error} onRetry={reload} />
@@ -26,7 +24,7 @@ export default function ExamPage({ params }: PageProps) {
   );
 }
 
-function Detail({ exam }: { exam: Exam }) {
+function Detail({ exam }: { exam: ExamDetail }) {
   const { project, role } = useHere();
   const { query, change } = useAddress();
   const images = inHangingOrder(exam.images);
@@ -40,7 +38,7 @@ function Detail({ exam }: { exam: Exam }) {
             {[exam.date && day(exam.date), exam.age_years ? `${exam.age_years} years` : null]
               .filter(Boolean)
               .join(" · ")}{" "}
-            {exam.state && <State of={exam.state} />}
+            <State of={exam.state} />
           </>
         }
       />
@@ -96,7 +94,7 @@ function ImagePanel({ image }: { image: ExamImage }) {
               : "not known: lengths are in pixels",
           ],
           ["kind", [image.presentation.replaceAll("_", " "), image.photometric].filter(Boolean).join(", ")],
-          ["orientation", [image.patient_orientation].flat().join(" \\ ")],
+          ["orientation", image.patient_orientation.replace("\\", " \\ ")],
           [
             "windows",
             image.windows.map((w) => `${w.explanation || "window"} ${w.center}/${w.width}`).join(", ") ||

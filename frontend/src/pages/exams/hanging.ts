@@ -21,15 +21,6 @@ export function inHangingOrder<V extends View>(images: readonly V[]): V[] {
   return [...images].sort((a, b) => place(a) - place(b));
 }
 
-/** How many findings a row speaks of, whether it counts them or lists them. */
-export function findingCount(findings: unknown): number | null {
-  if (typeof findings === "number") return findings;
-  if (Array.isArray(findings)) return findings.length;
-  if (findings && typeof findings === "object") {
-    const values = Object.values(findings);
-    return values.every((n) => typeof n === "number")
-      ? values.reduce((sum: number, n) => sum + (n as number), 0)
-      : values.length;
-  }
-  return null;
-}
+/** All findings of a row, whatever their type. */
+export const findingCount = (findings: Readonly<Record<string, number>>): number =>
+  Object.values(findings).reduce((sum, n) => sum + n, 0);

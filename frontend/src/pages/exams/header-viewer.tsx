@@ -3,7 +3,7 @@ import { useAnswer } from "../../shell/data";
 import { Problem } from "../../shell/problem";
 import { TextField } from "../../ui/field";
 import { Panel } from "../../ui/panel";
-import { type Header, headerRows, matching } from "./header";
+import { headerRows, matching } from "./header";
 
 /** What the stored file's header says, after de-identification. */
 export function HeaderViewer({ image }: { image: string }) {
@@ -20,11 +20,8 @@ export function HeaderViewer({ image }: { image: string }) {
 
 function Elements({ image }: { image: string }) {
   const [word, setWord] = useState("");
-  const { data, error, reload } = useAnswer<Header | Header[]>(`images/${image}/header/`);
-  const rows = useMemo(() => {
-    const header = Array.isArray(data) ? data[0] : data;
-    return header ? headerRows(header) : [];
-  }, [data]);
+  const { data, error, reload } = useAnswer(`images/${image}/header/`);
+  const rows = useMemo(() => (data ? headerRows(data) : []), [data]);
   return (
     <>
       <Problem error={error} onRetry={reload} />

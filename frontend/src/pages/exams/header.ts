@@ -1,5 +1,6 @@
 /** A DICOM header (JSON model, PS3.18 annex F) as rows of text. Pure. */
 
+import type { HeaderElement } from "../contract";
 import { NAMES } from "./tag-names";
 
 export interface HeaderRow {
@@ -10,21 +11,14 @@ export interface HeaderRow {
   readonly depth: number;
 }
 
-interface Element {
-  readonly vr?: string;
-  readonly Value?: readonly unknown[];
-  readonly InlineBinary?: string;
-  readonly BulkDataURI?: string;
-}
-
-export type Header = Readonly<Record<string, Element>>;
+export type Header = Readonly<Record<string, HeaderElement>>;
 
 /** `(0008,0060)` of `00080060`. */
 export function tagText(key: string): string {
   return `(${key.slice(0, 4)},${key.slice(4)})`.toLowerCase();
 }
 
-function valueText(element: Element): string {
+function valueText(element: HeaderElement): string {
   if (element.InlineBinary !== undefined) return "binary";
   if (element.BulkDataURI !== undefined) return "held elsewhere";
   return (element.Value ?? []).map(oneText).join(" \\ ");
@@ -43,7 +37,7 @@ export function headerRows(header: Header, depth = 0): HeaderRow[] {
     .filter(([key]) => /^[0-9A-Fa-f]{8}$/.test(key))
     .sort(([a], [b]) => a.localeCompare(b))
     .flatMap(([key, element]) => {
-      const about = { tag: tagText(key), name: NAMES[key.toUpperCase()] ?? "", vr: element.vr ?? "", depth };
+      const about = { tag: tagText(key), name: NAMES[key.toUpperCase()] ?? "", vr: element.vr, depth };
       if (element.vr !== "SQ") return [{ ...about, value: valueText(element) }];
       const items = (element.Value ?? []) as readonly Header[];
       const own = { ...about, value: `${items.length} item${items.length === 1 ? "" : "s"}` };

@@ -50,7 +50,7 @@ export default function ExamsPage() {
   const { query } = useAddress();
   const asked = Object.fromEntries(FILTERS.map(({ word }) => [word, query.get(word)]));
   const filtered = FILTERS.some(({ word }) => query.get(word));
-  const list = useList<ExamRow>("exams/", { project: project.id, ...asked }, 15);
+  const list = useList("exams/", { project: project.id, ...asked }, 15);
   return (
     <main className="page">
       <PageHead title="Exams" about="dates are moved by a secret number of days per patient">

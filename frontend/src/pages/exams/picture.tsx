@@ -12,11 +12,7 @@ interface Props {
 
 /** The small picture of an image as it hangs: the file is never mirrored, the picture is where the header says so. */
 export function Picture({ image, className = "", named = true }: Props) {
-  const mirror = mirrorOf({
-    ...image,
-    patient_orientation: image.patient_orientation ?? null,
-    presentation: "",
-  });
+  const mirror = mirrorOf(image);
   const turned = [className, mirror.x && "mirror-x", mirror.y && "mirror-y"].filter(Boolean).join(" ");
   const name = viewName(image);
   return (

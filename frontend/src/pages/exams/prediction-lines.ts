@@ -13,7 +13,7 @@ export interface PredictionLine {
 
 /** Density probabilities of the exam (the mean over its images where only they were asked), then the surest boxes. */
 export function predictionLines(units: readonly PredictionUnit[]): PredictionLine[] {
-  const rows = units.flatMap((unit) => unit.rows).filter((row) => (row.member ?? -1) === -1);
+  const rows = units.flatMap((unit) => unit.rows).filter((row) => row.member === -1);
   const whole = rows.filter((row) => row.kind === "prob" && row.target === "density" && row.level === "exam");
   const density = whole.length
     ? whole

@@ -4,13 +4,13 @@ import { Problem } from "../../shell/problem";
 import { useHere } from "../../shell/project";
 import { figure, words } from "../../ui/format";
 import { Panel } from "../../ui/panel";
-import type { Model, PredictionUnit } from "../contract";
+import type { Model } from "../contract";
 import { predictionLines } from "./prediction-lines";
 
 /** What the promoted models say of an exam; to administrators alone, and never in the reading room. */
 export function Predictions({ exam }: { exam: string }) {
   const { project } = useHere();
-  const models = useList<Model>("models/", { project: project.id });
+  const models = useList("models/", { project: project.id });
   const promoted = models.rows?.filter((model) => model.state === "promoted") ?? [];
   if (promoted.length === 0) return null;
   return (
@@ -24,7 +24,7 @@ export function Predictions({ exam }: { exam: string }) {
 }
 
 function OfModel({ model, exam }: { model: Model; exam: string }) {
-  const { data, error } = useAnswer<PredictionUnit[]>(`models/${model.id}/predictions/`, { exam });
+  const { data, error } = useAnswer(`models/${model.id}/predictions/`, { exam });
   const lines = predictionLines(data ?? []);
   return (
     <>

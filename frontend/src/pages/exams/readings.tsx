@@ -1,3 +1,4 @@
+import { SIDES } from "../../reading/document";
 import { Link } from "../../router";
 import { useList } from "../../shell/data";
 import { Problem } from "../../shell/problem";
@@ -10,21 +11,16 @@ import type { Reading } from "../contract";
 
 /** `R c, BI-RADS 2 · L c, BI-RADS 2`. Pure. */
 export function breastsText(document: Reading["document"]): string {
-  return ["R", "L"]
-    .flatMap((side) => {
-      const breast = document.breasts?.[side];
-      const said = [
-        breast?.density && `density ${breast.density}`,
-        breast?.birads && `BI-RADS ${breast.birads}`,
-      ];
-      return said.some(Boolean) ? [`${side} ${said.filter(Boolean).join(", ")}`] : [];
-    })
-    .join(" · ");
+  return SIDES.flatMap((side) => {
+    const breast = document.breasts[side];
+    const said = [breast.density && `density ${breast.density}`, breast.birads && `BI-RADS ${breast.birads}`];
+    return said.some(Boolean) ? [`${side} ${said.filter(Boolean).join(", ")}`] : [];
+  }).join(" · ");
 }
 
 /** `mass R, BI-RADS 4; calcification L`. Pure. */
 export function findingsText(document: Reading["document"]): string {
-  return Object.values(document.findings ?? {})
+  return Object.values(document.findings)
     .map((f) =>
       [[words(f.type), f.laterality].filter(Boolean).join(" "), f.birads && `BI-RADS ${f.birads}`]
         .filter(Boolean)
@@ -36,7 +32,7 @@ export function findingsText(document: Reading["document"]): string {
 /** What readers said of an exam, as far as one may see it. */
 export function Readings({ exam }: { exam: string }) {
   const { me, project } = useHere();
-  const list = useList<Reading>("readings/", { project: project.id, exam });
+  const list = useList("readings/", { project: project.id, exam });
   const columns: readonly Column<Reading>[] = [
     {
       key: "who",

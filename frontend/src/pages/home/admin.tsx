@@ -7,7 +7,7 @@ import { count, figure } from "../../ui/format";
 import { Panel } from "../../ui/panel";
 import { Progress, progressText } from "../../ui/progress";
 import { type Column, Table } from "../../ui/table/table";
-import type { Loop, Worklist, WorklistEntry } from "../contract";
+import type { Loop, WorklistEntry } from "../contract";
 import { entryText } from "../reasons";
 import { Bought } from "./bought";
 import "./home.css";
@@ -20,11 +20,7 @@ export function AdminHome() {
   const { project } = useHere();
   const running = useRunning();
   // While jobs run the strip changes under them; else now and then.
-  const { data, error, reload } = useAnswer<Loop>(
-    `projects/${project.id}/loop/`,
-    {},
-    running.length ? 5 : 30,
-  );
+  const { data, error, reload } = useAnswer(`projects/${project.id}/loop/`, {}, running.length ? 5 : 30);
   return (
     <main className="page">
       <h1 className="visually-hidden">{project.name}</h1>
@@ -103,7 +99,7 @@ const columns: readonly Column<WorklistEntry>[] = [
 
 function NextExams() {
   const { project } = useHere();
-  const { data } = useAnswer<Worklist>("worklist/", { project: project.id, page_size: SHOWN }, 30);
+  const { data } = useAnswer("worklist/", { project: project.id, page_size: SHOWN }, 30);
   return (
     <Panel title="Next exams" aside={<Link href="/worklist">the whole order</Link>}>
       <Table

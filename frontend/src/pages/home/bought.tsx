@@ -2,14 +2,13 @@ import { useList } from "../../shell/data";
 import { useHere } from "../../shell/project";
 import { Lines, STYLES } from "../../ui/charts/lines";
 import { Panel } from "../../ui/panel";
-import type { Model, Snapshot } from "../contract";
 import { boughtSeries } from "./learning-curve";
 
 /** What each model was worth, against how many exams had been read for it. */
 export function Bought() {
   const { project } = useHere();
-  const models = useList<Model>("models/", { project: project.id });
-  const snapshots = useList<Snapshot>("snapshots/", { project: project.id });
+  const models = useList("models/", { project: project.id });
+  const snapshots = useList("snapshots/", { project: project.id });
   const series = boughtSeries(models.rows ?? [], snapshots.rows ?? []);
   const low = Math.min(0, ...series.flatMap((s) => s.points.map((p) => p.y)));
   const most = Math.max(1, ...series.flatMap((s) => s.points.map((p) => p.x)));

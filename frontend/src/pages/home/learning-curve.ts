@@ -2,7 +2,7 @@
 
 import type { Point } from "../../ui/charts/scale";
 import { words } from "../../ui/format";
-import type { Model, Snapshot } from "../contract";
+import type { Counts, Model } from "../contract";
 import { mainFigure } from "../models/headline";
 
 export interface NamedPoints {
@@ -13,9 +13,9 @@ export interface NamedPoints {
 /** One series for each task, by the figure that it is judged by, in order of exams; of several models of one snapshot the newest counts. */
 export function boughtSeries(
   models: readonly Pick<Model, "task" | "number" | "snapshot" | "headline">[],
-  snapshots: readonly Pick<Snapshot, "id" | "counts">[],
+  snapshots: readonly { id: string; counts: Pick<Counts, "exams"> | null }[],
 ): NamedPoints[] {
-  const exams = new Map(snapshots.map((snapshot) => [snapshot.id, snapshot.counts.exams]));
+  const exams = new Map(snapshots.map((snapshot) => [snapshot.id, snapshot.counts?.exams]));
   const found = new Map<string, Map<number, number>>();
   for (const model of [...models].sort((a, b) => a.number - b.number)) {
     const x = exams.get(model.snapshot);

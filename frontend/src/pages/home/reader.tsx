@@ -10,7 +10,7 @@ import type { Worklist } from "../contract";
 /** How many exams wait, and one large key. */
 export function ReaderHome() {
   const { project } = useHere();
-  const { data, error, reload } = useAnswer<Worklist>("worklist/", { project: project.id }, 60);
+  const { data, error, reload } = useAnswer("worklist/", { project: project.id }, 60);
   return (
     <main className="page">
       <PageHead title={project.name} />

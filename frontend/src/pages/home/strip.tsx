@@ -102,7 +102,7 @@ function run(of: Loop["run"]): Station {
 }
 
 function model(of: Loop["model"]): Station {
-  const [first] = [...of.promoted].sort((a, b) => b.promoted_at.localeCompare(a.promoted_at));
+  const [first] = [...of.promoted].sort((a, b) => (b.promoted_at ?? "").localeCompare(a.promoted_at ?? ""));
   return {
     what: "model",
     name: "Model",

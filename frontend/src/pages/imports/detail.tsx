@@ -9,14 +9,14 @@ import { Facts, PageHead, Panel, State } from "../../ui/panel";
 import { Progress, progressText } from "../../ui/progress";
 import { Filters } from "../../ui/table/filters";
 import { type Column, Table } from "../../ui/table/table";
-import type { Ingest, IngestItem, Job } from "../contract";
+import type { Ingest, IngestItem } from "../contract";
 import { sentNames } from "./names";
 
 const POLL_SECONDS = 2;
 
 /** What came of one import: what was taken, what was not and why. */
 export default function ImportResultPage({ params }: PageProps) {
-  const { data, error, reload } = useAnswer<Ingest>(`ingests/${params.id}/`, {}, POLL_SECONDS);
+  const { data, error, reload } = useAnswer(`ingests/${params.id}/`, {}, POLL_SECONDS);
   useBelongsTo(data?.project);
   return (
     <main className="page">
@@ -71,7 +71,7 @@ function Detail({ ingest }: { ingest: Ingest }) {
 }
 
 function Standing({ ingest }: { ingest: Ingest }) {
-  const { data } = useAnswer<Job>(ingest.job ? `jobs/${ingest.job.id}/` : null, {}, POLL_SECONDS);
+  const { data } = useAnswer(ingest.job ? `jobs/${ingest.job.id}/` : null, {}, POLL_SECONDS);
   if (ingest.state === "receiving") return <p>Files are still being sent.</p>;
   if (!data) return null;
   return (
@@ -120,11 +120,7 @@ const columns = (names: ReadonlyMap<number, string>): readonly Column<IngestItem
 function Items({ ingest }: { ingest: Ingest }) {
   const { query } = useAddress();
   const asked = { state: query.get("state"), code: query.get("code") };
-  const list = useList<IngestItem>(
-    `ingests/${ingest.id}/items/`,
-    asked,
-    ingest.state === "closed" ? null : 3,
-  );
+  const list = useList(`ingests/${ingest.id}/items/`, asked, ingest.state === "closed" ? null : 3);
   const filters = [
     { word: "state", label: "State", options: options(Object.keys(ingest.counts)) },
     {

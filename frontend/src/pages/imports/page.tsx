@@ -45,7 +45,7 @@ const columns: readonly Column<Ingest>[] = [
 /** Bring images in, and see what came of earlier imports. */
 export default function ImportPage() {
   const { me, project, role } = useHere();
-  const list = useList<Ingest>("ingests/", { project: project.id }, 5);
+  const list = useList("ingests/", { project: project.id }, 5);
   return (
     <main className="page">
       <PageHead title="Import" about={`into ${project.name}`} />

@@ -8,7 +8,6 @@ import { Action } from "../../ui/action";
 import { bytes, count, counted } from "../../ui/format";
 import { Panel } from "../../ui/panel";
 import { Progress } from "../../ui/progress";
-import type { Ingest } from "../contract";
 import { bytesOf, type Chosen, fromDrop, fromInput, meant } from "./choose";
 import { DatasetChoice } from "./dataset-choice";
 import { keepNames } from "./names";
@@ -27,7 +26,7 @@ export function Upload() {
   const upload = useDeed(async () => {
     stop.current = new AbortController();
     setSent(NOTHING);
-    const ingest = await post<Ingest>("ingests/", { project: project.id, dataset });
+    const ingest = await post("ingests/", { project: project.id, dataset });
     const end = await send(ingest.id, chosen, stop.current.signal, setSent);
     if (end.files === 0) throw new Error(`No file arrived: ${end.failed[0]?.why ?? "nothing was sent"}`);
     keepNames(ingest.id, end.names);

@@ -9,13 +9,13 @@ import { CopyButton } from "../../ui/copy";
 import { count, duration, secondsBetween, words } from "../../ui/format";
 import { Facts, PageHead, Panel, State } from "../../ui/panel";
 import { Progress, progressText } from "../../ui/progress";
-import type { Job } from "../contract";
+import type { Job, JobDetail } from "../contract";
 
 const POLL_SECONDS = 2;
 
 /** One job: how far, what it says, what came of it. It may be left: it goes on by itself. */
 export default function JobPage({ params }: PageProps) {
-  const { data, error, reload } = useAnswer<Job>(`jobs/${params.id}/`, {}, POLL_SECONDS);
+  const { data, error, reload } = useAnswer(`jobs/${params.id}/`, {}, POLL_SECONDS);
   useBelongsTo(data?.project ?? undefined);
   return (
     <main className="page">
@@ -27,7 +27,7 @@ export default function JobPage({ params }: PageProps) {
 
 const isLive = (job: Job) => job.state === "queued" || job.state === "running";
 
-function Detail({ job, onChanged }: { job: Job; onChanged: () => void }) {
+function Detail({ job, onChanged }: { job: JobDetail; onChanged: () => void }) {
   return (
     <>
       <PageHead title={job.title || words(job.kind)} about={<About job={job} />}>

@@ -52,7 +52,7 @@ function Standing({ job }: { job: Job }) {
 export default function JobsPage() {
   const { project } = useHere();
   const { query } = useAddress();
-  const list = useList<Job>("jobs/", { project: project.id, state: query.get("state") }, 3);
+  const list = useList("jobs/", { project: project.id, state: query.get("state") }, 3);
   return (
     <main className="page">
       <PageHead title="Jobs" about="work that goes on when the page is closed" />

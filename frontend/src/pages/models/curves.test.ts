@@ -1,22 +1,34 @@
 import { expect, it } from "vitest";
+import type { Metric } from "../contract";
 import { confusionOf, cut, frocSeries, reliabilitySeries, targetsOf } from "./curves";
 
-const froc = (series: string, fp_on: string) => ({
+const froc = (series: string, fp_on: "normal" | "complete") => ({
   split: "test",
   target: "any",
   series,
   fp_on,
   fp_per_image: [0, 0.5, 2],
   sensitivity: [0, 0.4, 0.8],
+  threshold: [null, 0.6, 0.2],
+  criterion: "iou>=0.2",
 });
-const ci = {
+const ci: Metric = {
+  metric: "froc_sens@1",
+  series: "model",
+  baseline: null,
+  ci_method: "bootstrap",
+  n_patients: 9,
+  n_units: 9,
+  n_pos: 5,
+  n_neg: 4,
+  params: {},
   name: "froc_sens@1",
   target: "any",
   level: "finding",
   split: "test",
   subgroup: null,
   value: 0.4,
-  ci: [0.2, 0.6] as const,
+  ci: [0.2, 0.6],
 };
 
 it("draws the model with its interval and each baseline, false positives on normal images", () => {
@@ -46,7 +58,7 @@ it("finds no confusion matrix where there is none", () => {
   expect(confusionOf({}, "test")).toBeNull();
   expect(
     confusionOf({ confusion: [{ split: "test", target: "density", labels: ["A"], matrix: [[3]] }] }, "test"),
-  ).toEqual({
+  ).toMatchObject({
     labels: ["A"],
     matrix: [[3]],
   });

@@ -2,34 +2,20 @@
 
 import { BASE_STYLES, type Series } from "../../ui/charts/lines";
 import type { Point } from "../../ui/charts/scale";
-import type { Metric } from "../contract";
+import type { Curves, Metric } from "../contract";
 
-interface Curve {
-  readonly split: string;
-  readonly target: string;
-  readonly [name: string]: unknown;
-}
+/** Those of a split, of the kind that is given. */
+const ofSplit = <C extends { readonly split: string }>(
+  curves: readonly C[] | undefined,
+  split: string,
+): C[] => (curves ?? []).filter((curve) => curve.split === split);
 
-export type Curves = Readonly<Record<string, unknown>>;
-
-/** The curves of a kind that belong to a split (and a target). */
-export function curvesOfKind(curves: Curves, kind: string, split: string, target?: string): Curve[] {
-  const found = curves[kind];
-  if (!Array.isArray(found)) return [];
-  return (found as Curve[]).filter((c) => c.split === split && (target === undefined || c.target === target));
-}
-
-const numbers = (value: unknown): number[] =>
-  Array.isArray(value) ? value.filter((n): n is number => typeof n === "number") : [];
-
-function points(xs: unknown, ys: unknown) {
-  const y = numbers(ys);
-  return numbers(xs).flatMap((x, i) => (y[i] === undefined ? [] : [{ x, y: y[i] }]));
-}
+const points = (xs: readonly number[], ys: readonly number[]): Point[] =>
+  xs.flatMap((x, i) => (ys[i] === undefined ? [] : [{ x, y: ys[i] }]));
 
 /** What a FROC has been drawn for: `any`, then each finding. */
 export function targetsOf(curves: Curves, split: string): string[] {
-  return [...new Set(curvesOfKind(curves, "froc", split).map((c) => c.target))];
+  return [...new Set(ofSplit(curves.froc, split).map((c) => c.target))];
 }
 
 const RATES = [0.25, 0.5, 1, 2];
@@ -41,7 +27,7 @@ export function frocSeries(
   split: string,
   target: string,
 ): Series[] {
-  const all = curvesOfKind(curves, "froc", split, target);
+  const all = ofSplit(curves.froc, split).filter((c) => c.target === target);
   const on = all.some((c) => c.fp_on === "normal") ? "normal" : "complete";
   const drawn = all.filter((c) => c.fp_on === on);
   const baselines = drawn.filter((c) => c.series !== "model").map((c) => c.series);
@@ -50,7 +36,7 @@ export function frocSeries(
     return {
       name: model
         ? "this model, 95 % interval over patients"
-        : String(c.series).replace("baseline:", "").replaceAll("_", " "),
+        : c.series.replace("baseline:", "").replaceAll("_", " "),
       points: points(c.fp_per_image, c.sensitivity),
       stepped: true,
       style: model
@@ -79,28 +65,37 @@ export function cut(points: readonly Point[], end: number): Point[] {
   return last && kept.length < points.length ? [...kept, { x: end, y: last.y }] : kept;
 }
 
-/** The ROC curves of a split. */
+type Roc = NonNullable<Curves["roc"]>[number];
+
+const isBaseline = ({ series = "model" }: Roc): boolean => series !== "model";
+
+/** `dense against not dense`; what is not the model says so. */
+function rocName(curve: Roc): string {
+  const what = curve.positive === "C+D" ? "dense against not dense" : (curve.positive ?? "this model");
+  const whose = isBaseline(curve) ? (curve.series ?? "").replace("baseline:", "") : "";
+  const fold = curve.fold === undefined ? "" : `fold ${curve.fold}`;
+  return [whose || what, whose && curve.positive, fold].filter(Boolean).join(", ").replaceAll("_", " ");
+}
+
+/** The ROC curves of a split, those of the baselines beside the model's. */
 export function rocSeries(curves: Curves, split: string): Series[] {
-  return curvesOfKind(curves, "roc", split).map((c) => ({
-    name: "dense against not dense",
+  const drawn = ofSplit(curves.roc, split);
+  const baselines = drawn.filter(isBaseline).map((c) => c.series);
+  return drawn.map((c) => ({
+    name: rocName(c),
     points: points(c.fpr, c.tpr),
-    style: "one" as const,
+    style: isBaseline(c) ? (BASE_STYLES[baselines.indexOf(c.series) % BASE_STYLES.length] ?? "base") : "one",
   }));
 }
 
 /** How often it was right against how sure it was, in bins that hold something. */
 export function reliabilitySeries(curves: Curves, split: string): Series[] {
-  return curvesOfKind(curves, "reliability", split).map((c) => {
-    const n = numbers(c.n);
-    const all = points(c.confidence, c.observed);
-    const held = n.length === all.length ? all.filter((_, i) => (n[i] ?? 0) > 0) : all;
-    return { name: "how often right", points: held, style: "one" as const };
-  });
+  return ofSplit(curves.reliability, split).map((c) => ({
+    name: "how often right",
+    points: points(c.confidence, c.observed).filter((_, i) => (c.n[i] ?? 0) > 0),
+    style: "one" as const,
+  }));
 }
 
 /** The confusion matrix of a split, if there is one. */
-export function confusionOf(curves: Curves, split: string): { labels: string[]; matrix: number[][] } | null {
-  const [found] = curvesOfKind(curves, "confusion", split);
-  if (!found || !Array.isArray(found.labels) || !Array.isArray(found.matrix)) return null;
-  return { labels: found.labels.map(String), matrix: found.matrix.map(numbers) };
-}
+export const confusionOf = (curves: Curves, split: string) => ofSplit(curves.confusion, split)[0] ?? null;

@@ -7,7 +7,7 @@ import { Ago } from "../../ui/ago";
 import { Snippet } from "../../ui/copy";
 import { shortHash, words } from "../../ui/format";
 import { Facts, PageHead, Panel, State } from "../../ui/panel";
-import type { Model } from "../contract";
+import type { Model, ModelDetail } from "../contract";
 import { Figures } from "./figures";
 import { ModelPlots } from "./plots";
 import { Steps } from "./promotion";
@@ -17,7 +17,7 @@ import "./models.css";
 
 /** The report of one model version. */
 export default function ModelPage({ params }: PageProps) {
-  const { data, error, reload } = useAnswer<Model>(`models/${params.id}/`);
+  const { data, error, reload } = useAnswer(`models/${params.id}/`);
   useBelongsTo(data?.project);
   return (
     <main className="page">
@@ -34,8 +34,8 @@ const SPLITS: Readonly<Record<string, string>> = {
   train: "training patients",
 };
 
-function Detail({ model, onChanged }: { model: Model; onChanged: () => void }) {
-  const metrics = model.metrics ?? [];
+function Detail({ model, onChanged }: { model: ModelDetail; onChanged: () => void }) {
+  const { metrics } = model;
   const splits = splitsOf(metrics);
   const [chosen, setChosen] = useState<string | null>(null);
   const split = chosen ?? splits[0] ?? "test";
@@ -70,7 +70,7 @@ function Detail({ model, onChanged }: { model: Model; onChanged: () => void }) {
           <History model={model} />
         </div>
       </div>
-      <WorstCases rows={(model.worst ?? []).filter((row) => row.split === split)} />
+      <WorstCases rows={model.worst.filter((row) => row.split === split)} />
     </>
   );
 }
@@ -110,8 +110,8 @@ function Origin({ model }: { model: Model }) {
   );
 }
 
-function History({ model }: { model: Model }) {
-  const history = model.history ?? [];
+function History({ model }: { model: ModelDetail }) {
+  const { history } = model;
   if (history.length === 0) return null;
   return (
     <Panel title="History">

@@ -100,7 +100,7 @@ export function Figures({ metrics, split }: { metrics: readonly Metric[]; split:
         rowKey={(line) => line.key}
         empty={<p className="quiet">No patient of this kind has been read, so nothing can be measured.</p>}
       />
-      {told.some((line) => line.model.params?.wide) && (
+      {told.some((line) => line.model.params.wide) && (
         <p className="warn">
           Fewer than ten patients with a positive: the intervals are wide, and evidence is weak.
         </p>

@@ -1,27 +1,37 @@
-import type { Geometry } from "../contract";
+import type { Shape } from "../contract";
 
 /** A mark in stored pixels as an SVG shape; `size` is the image's height, for the size of a point. */
-export function MarkShape({ kind, geometry, size }: { kind: string; geometry: Geometry; size: number }) {
-  const [a = 0, b = 0, c = 0, d = 0, deg = 0] = geometry.filter((n): n is number => typeof n === "number");
-  switch (kind) {
-    case "box":
-      return <rect className="marked" x={a} y={b} width={c - a} height={d - b} />;
-    case "circle":
-      return <circle className="marked" cx={a} cy={b} r={c} />;
-    case "ellipse":
+export function MarkShape({ mark, size }: { mark: Shape; size: number }) {
+  switch (mark.kind) {
+    case "box": {
+      const [x0, y0, x1, y1] = mark.geometry;
+      return <rect className="marked" x={x0} y={y0} width={x1 - x0} height={y1 - y0} />;
+    }
+    case "circle": {
+      const [cx, cy, r] = mark.geometry;
+      return <circle className="marked" cx={cx} cy={cy} r={r} />;
+    }
+    case "ellipse": {
+      const [cx, cy, rx, ry, deg] = mark.geometry;
       return (
-        <ellipse className="marked" cx={a} cy={b} rx={c} ry={d} transform={`rotate(${deg} ${a} ${b})`} />
+        <ellipse
+          className="marked"
+          cx={cx}
+          cy={cy}
+          rx={rx}
+          ry={ry}
+          transform={`rotate(${deg} ${cx} ${cy})`}
+        />
       );
+    }
     case "polygon":
-      return <path className="marked" fillRule="evenodd" d={ringsPath(geometry)} />;
-    default:
-      return <circle className="marked" cx={a} cy={b} r={size / 100} />;
+      return <path className="marked" fillRule="evenodd" d={ringsPath(mark.geometry)} />;
+    case "point": {
+      const [x, y] = mark.geometry;
+      return <circle className="marked" cx={x} cy={y} r={size / 100} />;
+    }
   }
 }
 
-function ringsPath(geometry: Geometry): string {
-  return geometry
-    .filter((ring): ring is readonly (readonly number[])[] => Array.isArray(ring))
-    .map((ring) => `M${ring.map(([x, y]) => `${x},${y}`).join("L")}Z`)
-    .join("");
-}
+const ringsPath = (rings: Extract<Shape, { kind: "polygon" }>["geometry"]): string =>
+  rings.map((ring) => `M${ring.map(([x, y]) => `${x},${y}`).join("L")}Z`).join("");

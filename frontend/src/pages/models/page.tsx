@@ -38,7 +38,7 @@ const columns: readonly Column<Model>[] = [
 /** What the runs made, and which of it ranks. */
 export default function ModelsPage() {
   const { project } = useHere();
-  const list = useList<Model>("models/", { project: project.id }, 15);
+  const list = useList("models/", { project: project.id }, 15);
   return (
     <main className="page">
       <PageHead

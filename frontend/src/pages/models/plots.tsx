@@ -4,12 +4,12 @@ import { Lines } from "../../ui/charts/lines";
 import { SelectField } from "../../ui/field";
 import { words } from "../../ui/format";
 import { Panel } from "../../ui/panel";
-import type { Model } from "../contract";
+import type { ModelDetail } from "../contract";
 import { confusionOf, cut, frocSeries, reliabilitySeries, rocSeries, targetsOf } from "./curves";
 
 /** The curves of the report, whichever it has. */
-export function ModelPlots({ model, split }: { model: Model; split: string }) {
-  const curves = model.curves ?? {};
+export function ModelPlots({ model, split }: { model: ModelDetail; split: string }) {
+  const { curves } = model;
   const roc = rocSeries(curves, split);
   const reliability = reliabilitySeries(curves, split);
   const confusion = confusionOf(curves, split);
@@ -23,7 +23,7 @@ export function ModelPlots({ model, split }: { model: Model; split: string }) {
           </Panel>
         )}
         {roc.length > 0 && (
-          <Panel title="ROC: dense against not dense">
+          <Panel title="ROC">
             <Lines
               title="ROC"
               series={roc}
@@ -57,12 +57,12 @@ export function ModelPlots({ model, split }: { model: Model; split: string }) {
 const MOST_RATE = 4;
 const RATES = [0.25, 0.5, 1, 2, 4];
 
-function Froc({ model, split }: { model: Model; split: string }) {
-  const targets = targetsOf(model.curves ?? {}, split);
+function Froc({ model, split }: { model: ModelDetail; split: string }) {
+  const targets = targetsOf(model.curves, split);
   const [chosen, setChosen] = useState<string | null>(null);
   const target = targets.includes(chosen ?? "") ? (chosen ?? "") : targets[0];
   if (target === undefined) return null;
-  const series = frocSeries(model.curves ?? {}, model.metrics ?? [], split, target).map((s) => ({
+  const series = frocSeries(model.curves, model.metrics, split, target).map((s) => ({
     ...s,
     points: cut(s.points, MOST_RATE),
   }));

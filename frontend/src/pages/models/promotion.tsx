@@ -7,7 +7,7 @@ import { useHere } from "../../shell/project";
 import { Action } from "../../ui/action";
 import { Dialog } from "../../ui/dialog";
 import { counted, words } from "../../ui/format";
-import type { Loop, Model } from "../contract";
+import type { Model } from "../contract";
 
 type Step = "promote" | "retire";
 
@@ -40,14 +40,15 @@ interface DialogProps {
 
 function StepDialog({ model, step, onClose, onChanged }: DialogProps) {
   const { project } = useHere();
-  const loop = useAnswer<Loop>(`projects/${project.id}/loop/`);
-  const models = useList<Model>("models/", { project: project.id });
+  const loop = useAnswer(`projects/${project.id}/loop/`);
+  const models = useList("models/", { project: project.id });
   const before = models.rows?.find((row) => row.state === "promoted" && row.task === model.task);
   const take = useDeed(async () => {
-    const answer = await post<{ job?: string }>(`models/${model.id}/${step}/`);
+    const job = step === "promote" ? (await post(`models/${model.id}/promote/`)).job : null;
+    if (step === "retire") await post(`models/${model.id}/retire/`);
     onClose();
     onChanged();
-    if (answer.job) navigate(`/jobs/${answer.job}`);
+    if (job) navigate(`/jobs/${job}`);
   });
   const waiting = loop.data ? counted(loop.data.read.waiting, "exam") : "the exams";
   return (

@@ -5,6 +5,13 @@ import { figureLines, figureName, reasonOfNull, splitsOf, spoken, verdict } from
 function row(name: string, fields: Partial<Metric> = {}): Metric {
   return {
     name,
+    metric: name,
+    ci_method: "bootstrap",
+    n_patients: 11,
+    n_units: 11,
+    n_pos: 7,
+    n_neg: 4,
+    params: {},
     series: "model",
     baseline: null,
     target: "density",

@@ -19,8 +19,7 @@ export interface FigureLine {
 const HEADLINES = ["qwk", "accuracy", "macro_f1", "auc_dense", "cpm"];
 const isHeadline = (name: string) => HEADLINES.includes(name) || /^froc_sens@[\d.]+$/.test(name);
 
-const place = (row: Metric) =>
-  [row.split, row.target, row.level, JSON.stringify(row.subgroup ?? null)].join("|");
+const place = (row: Metric) => [row.split, row.target, row.level, JSON.stringify(row.subgroup)].join("|");
 
 /** One line for each figure of the model, in the order of the report. */
 export function figureLines(metrics: readonly Metric[]): FigureLine[] {
@@ -31,7 +30,7 @@ export function figureLines(metrics: readonly Metric[]): FigureLine[] {
     ...new Set(metrics.flatMap((row) => (row.series === "baseline" && row.baseline ? [row.baseline] : []))),
   ];
   return metrics
-    .filter((row) => (row.series ?? "model") === "model")
+    .filter((row) => row.series === "model")
     .map((model) => ({
       key: `${place(model)}|${model.name}`,
       model,
@@ -113,14 +112,13 @@ export function spoken(lines: readonly FigureLine[]): {
   told: FigureLine[];
   silent: { target: string; reason: string }[];
 } {
-  const targets = [...new Set(lines.map((line) => line.model.target ?? ""))];
+  const targets = [...new Set(lines.map((line) => line.model.target))];
   const silent = targets.filter((target) =>
-    lines.every((l) => (l.model.target ?? "") !== target || l.model.value === null),
+    lines.every((l) => l.model.target !== target || l.model.value === null),
   );
-  const reasonOf = (target: string) =>
-    lines.find((line) => (line.model.target ?? "") === target)?.model.reason;
+  const reasonOf = (target: string) => lines.find((line) => line.model.target === target)?.model.reason;
   return {
-    told: lines.filter((line) => !silent.includes(line.model.target ?? "")),
+    told: lines.filter((line) => !silent.includes(line.model.target)),
     silent: silent.map((target) => ({ target, reason: reasonOfNull(reasonOf(target)) })),
   };
 }

@@ -26,11 +26,11 @@ export function WorstCases({ rows }: { rows: readonly Worst[] }) {
 }
 
 function WorstCard({ row }: { row: Worst }) {
-  const size = useAnswer<ImageSize>(`images/${row.image_id}/`);
+  const size = useAnswer(`images/${row.image_id}/`);
   return (
     <Link className="worst" href={`/exams/${row.exam_id}?image=${row.image_id}`}>
       <span className="worst-picture">
-        <img src={row.thumbnail_url ?? `/api/v1/images/${row.image_id}/thumbnail/`} alt="" loading="lazy" />
+        <img src={row.thumbnail_url} alt="" loading="lazy" />
         {size.data && <Overlay row={row} size={size.data} />}
       </span>
       <span>{row.what}</span>
@@ -42,8 +42,8 @@ function WorstCard({ row }: { row: Worst }) {
 function Overlay({ row, size }: { row: Worst; size: ImageSize }) {
   return (
     <svg className="worst-marks" viewBox={`0 0 ${size.cols} ${size.rows}`} aria-hidden="true">
-      {row.mark && <MarkShape kind={row.mark.kind} geometry={row.mark.geometry} size={size.rows} />}
-      {(row.candidates ?? []).slice(0, 3).map(({ box: [x0 = 0, y0 = 0, x1 = 0, y1 = 0], score }) => (
+      {row.mark && <MarkShape mark={row.mark} size={size.rows} />}
+      {(row.candidates ?? []).slice(0, 3).map(({ box: [x0, y0, x1, y1], score }) => (
         <g key={`${x0} ${y0} ${x1} ${y1} ${score}`} className="proposed">
           <rect x={x0} y={y0} width={x1 - x0} height={y1 - y0} />
           <text x={x0} y={y0 - size.rows / 120} fontSize={size.rows / 28}>

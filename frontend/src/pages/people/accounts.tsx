@@ -13,7 +13,7 @@ import type { Account } from "../contract";
 /** All accounts of the installation; nobody registers alone. */
 export function Accounts() {
   const { me } = useHere();
-  const accounts = useList<Account>("users/", {});
+  const accounts = useList("users/", {});
   const change = useDeed(async (id: string, is_active: boolean) => {
     await patch(`users/${id}/`, { is_active });
     accounts.reload();

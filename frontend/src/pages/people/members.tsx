@@ -8,7 +8,7 @@ import { Action } from "../../ui/action";
 import { SelectField } from "../../ui/field";
 import { Panel } from "../../ui/panel";
 import { type Column, Table } from "../../ui/table/table";
-import type { Account, Member } from "../contract";
+import type { Member } from "../contract";
 
 const ROLES: readonly { value: Role; label: string }[] = [
   { value: "admin", label: "admin: runs the project" },
@@ -17,15 +17,17 @@ const ROLES: readonly { value: Role; label: string }[] = [
   { value: "researcher", label: "researcher: snapshots, exports, models" },
 ];
 
+const roleOf = (chosen: string): Role => ROLES.find(({ value }) => value === chosen)?.value ?? "reader";
+
 /** The members of this project with their roles. */
 export function Members() {
   const { project } = useHere();
-  const members = useList<Member>("memberships/", { project: project.id });
+  const members = useList("memberships/", { project: project.id });
   const change = useDeed(async (deed: () => Promise<unknown>) => {
     await deed();
     members.reload();
   });
-  const setRole = (user: string, role: string) =>
+  const setRole = (user: string, role: Role) =>
     change.run(() => post("memberships/", { project: project.id, user, role }));
   const columns: readonly Column<Member>[] = [
     { key: "name", label: "Member", value: (row) => row.username },
@@ -65,13 +67,13 @@ export function Members() {
   );
 }
 
-function RoleSelect({ member, onChange }: { member: Member; onChange: (role: string) => void }) {
+function RoleSelect({ member, onChange }: { member: Member; onChange: (role: Role) => void }) {
   return (
     <select
       className="inline-select"
       aria-label={`Role of ${member.username}`}
       value={member.role}
-      onChange={(event) => onChange(event.target.value)}
+      onChange={(event) => onChange(roleOf(event.target.value))}
     >
       {ROLES.map(({ value }) => (
         <option key={value}>{value}</option>
@@ -85,14 +87,14 @@ function AddMember({
   onAdd,
 }: {
   known: readonly Member[];
-  onAdd: (user: string, role: string) => void;
+  onAdd: (user: string, role: Role) => void;
 }) {
-  const users = useList<Account>("users/", {});
+  const users = useList("users/", {});
   const others = (users.rows ?? []).filter(
     (user) => user.is_active && !known.some((m) => m.user === user.id),
   );
   const [chosen, setChosen] = useState("");
-  const [role, setRole] = useState<string>("reader");
+  const [role, setRole] = useState<Role>("reader");
   const user = others.some((o) => o.id === chosen) ? chosen : (others[0]?.id ?? "");
   return (
     <div className="form-row">
@@ -102,7 +104,7 @@ function AddMember({
         onChange={setChosen}
         options={others.map((o) => ({ value: o.id, label: o.username }))}
       />
-      <SelectField label="Role" value={role} onChange={setRole} options={ROLES} />
+      <SelectField label="Role" value={role} onChange={(chosen) => setRole(roleOf(chosen))} options={ROLES} />
       <Action refused={user ? null : "Every account is a member."} onClick={() => onAdd(user, role)}>
         Add member
       </Action>

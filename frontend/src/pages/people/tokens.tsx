@@ -14,7 +14,7 @@ import type { TokenRow } from "../contract";
 /** Bearer tokens for programs; a secret is shown once. */
 export function Tokens() {
   const { me } = useHere();
-  const tokens = useList<TokenRow>("tokens/", {});
+  const tokens = useList("tokens/", {});
   const end = useDeed(async (id: string) => {
     await remove(`tokens/${id}/`);
     tokens.reload();
@@ -68,12 +68,12 @@ export function Tokens() {
 
 function NewToken({ onMade }: { onMade: () => void }) {
   const [name, setName] = useState("");
-  const [scope, setScope] = useState("write");
+  const [scope, setScope] = useState<TokenRow["scope"]>("write");
   const [days, setDays] = useState("30");
   const [secret, setSecret] = useState<string | null>(null);
   const daysError = Number(days) > 0 && Number(days) <= 3650 ? null : "Between 1 and 3650.";
   const make = useDeed(async () => {
-    const made = await post<TokenRow & { secret: string }>("tokens/", { name, scope, days: Number(days) });
+    const made = await post("tokens/", { name, scope, days: Number(days) });
     setSecret(made.secret);
     setName("");
     onMade();
@@ -85,7 +85,7 @@ function NewToken({ onMade }: { onMade: () => void }) {
         <SelectField
           label="May"
           value={scope}
-          onChange={setScope}
+          onChange={(chosen) => setScope(chosen === "read" ? "read" : "write")}
           options={[
             { value: "write", label: "read and write" },
             { value: "read", label: "only read" },

@@ -9,14 +9,12 @@ import { Bars } from "../../ui/charts/bars";
 import { count, figure, shortHash, words } from "../../ui/format";
 import { Facts, PageHead, Panel, State } from "../../ui/panel";
 import { type Column, Table } from "../../ui/table/table";
-import type { Round } from "../contract";
+import type { RoundDetail, RoundItem } from "../contract";
 import { partsOf, partText, reasonText } from "../reasons";
-
-type Item = NonNullable<Round["items"]>[number];
 
 /** What one round asked, in order, and why. */
 export default function RoundPage({ params }: PageProps) {
-  const { data, error, reload } = useAnswer<Round>(`rounds/${params.id}/`);
+  const { data, error, reload } = useAnswer(`rounds/${params.id}/`);
   useBelongsTo(data?.project);
   return (
     <main className="page">
@@ -26,7 +24,7 @@ export default function RoundPage({ params }: PageProps) {
   );
 }
 
-function Detail({ round }: { round: Round }) {
+function Detail({ round }: { round: RoundDetail }) {
   return (
     <>
       <PageHead
@@ -60,14 +58,11 @@ function Detail({ round }: { round: Round }) {
           </Panel>
           <Panel title="Weights of the parts">
             <Facts
-              rows={Object.entries(round.weights ?? {}).map(([part, weight]) => [
-                words(part),
-                String(weight),
-              ])}
+              rows={Object.entries(round.weights).map(([part, weight]) => [words(part), String(weight)])}
             />
           </Panel>
           <Panel title="What led, among the first hundred">
-            <Bars title="Leading parts" rows={leading(round.items ?? [])} />
+            <Bars title="Leading parts" rows={leading(round.items)} />
           </Panel>
         </div>
       </div>
@@ -75,7 +70,7 @@ function Detail({ round }: { round: Round }) {
   );
 }
 
-function Versions({ round }: { round: Round }) {
+function Versions({ round }: { round: RoundDetail }) {
   if (round.versions.length === 0) return <>none: drawn order</>;
   return (
     <>
@@ -88,7 +83,7 @@ function Versions({ round }: { round: Round }) {
   );
 }
 
-function leading(items: readonly Item[]): [string, number][] {
+function leading(items: readonly RoundItem[]): [string, number][] {
   const counted = new Map<string, number>();
   for (const item of items.slice(0, 100)) {
     const first = partsOf(item.reason)[0]?.part ?? "no score";
@@ -97,7 +92,7 @@ function leading(items: readonly Item[]): [string, number][] {
   return [...counted].sort((a, b) => b[1] - a[1]);
 }
 
-const columns: readonly Column<Item>[] = [
+const columns: readonly Column<RoundItem>[] = [
   { key: "exam", label: "Exam", value: (row) => row.label || "gone" },
   { key: "position", label: "Rank", number: true, value: (row) => row.position },
   { key: "score", label: "Score", number: true, value: (row) => row.score, cell: (row) => figure(row.score) },
@@ -118,14 +113,14 @@ const columns: readonly Column<Item>[] = [
   },
 ];
 
-function Items({ round }: { round: Round }) {
-  const [rows, setRows] = useState<readonly Item[]>(round.items ?? []);
+function Items({ round }: { round: RoundDetail }) {
+  const [rows, setRows] = useState<readonly RoundItem[]>(round.items);
   const [failed, setFailed] = useState<Error | null>(null);
   const last = rows.at(-1)?.position ?? 0;
   const more = async () => {
     try {
-      const next = await get<Round>(`rounds/${round.id}/`, { after: last });
-      setRows([...rows, ...(next.items ?? [])]);
+      const next = await get(`rounds/${round.id}/`, { after: last });
+      setRows([...rows, ...next.items]);
     } catch (cause) {
       setFailed(settledError(cause));
     }

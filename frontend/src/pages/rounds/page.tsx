@@ -10,7 +10,7 @@ import { Dialog } from "../../ui/dialog";
 import { count, counted, words } from "../../ui/format";
 import { Empty, PageHead, State } from "../../ui/panel";
 import { type Column, Table } from "../../ui/table/table";
-import type { Loop, Round } from "../contract";
+import type { Round } from "../contract";
 
 const columns: readonly Column<Round>[] = [
   { key: "number", label: "Round", value: (row) => row.number, cell: (row) => `Round ${row.number}` },
@@ -46,7 +46,7 @@ const columns: readonly Column<Round>[] = [
 /** What was asked in each turn of the loop, and the button for the next. */
 export default function RoundsPage() {
   const { project } = useHere();
-  const list = useList<Round>("rounds/", { project: project.id }, 10);
+  const list = useList("rounds/", { project: project.id }, 10);
   return (
     <main className="page">
       <PageHead title="Rounds" about="each ranks what nobody has read, by the models promoted then">
@@ -76,10 +76,10 @@ export default function RoundsPage() {
 function NextRound() {
   const { project } = useHere();
   const [asking, setAsking] = useState(false);
-  const loop = useAnswer<Loop>(`projects/${project.id}/loop/`);
+  const loop = useAnswer(`projects/${project.id}/loop/`);
   const promoted = loop.data?.model.promoted ?? [];
   const draw = useDeed(async () => {
-    const { job } = await post<{ job: string }>("rounds/", { project: project.id });
+    const { job } = await post("rounds/", { project: project.id });
     navigate(`/jobs/${job}`);
   });
   const refused = loop.data && promoted.length === 0 ? "No model is promoted, so nothing can rank." : null;

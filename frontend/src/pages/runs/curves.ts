@@ -28,7 +28,7 @@ export function curvesOf(events: readonly RunEvent[]): Curves {
     series.set(name, (series.get(name) ?? new Map()).set(at, value));
   };
   for (const event of events) {
-    if (event.step === undefined || !tellsOfTraining(event)) continue;
+    if (typeof event.step !== "number" || !tellsOfTraining(event)) continue;
     const at = (start.get(event.stage ?? "") ?? 0) + event.step;
     step = Math.max(step, at);
     if (event.type === "progress") put("progress", at, event.loss);

@@ -9,7 +9,7 @@ import { useNow } from "../../ui/ago";
 import { duration, percent, secondsBetween, share, timeLeft } from "../../ui/format";
 import { PageHead, State } from "../../ui/panel";
 import { Progress } from "../../ui/progress";
-import type { Run, RunEvent } from "../contract";
+import type { Run, RunDetail, RunEvent } from "../contract";
 import { curvesOf, lastOf } from "./curves";
 import { useRunEvents } from "./events";
 import { LossPlot, ValidationPlot } from "./plots";
@@ -19,7 +19,7 @@ import { isLive } from "./state";
 /** One training: its curves as they come, where it stands, how to do it again. */
 export default function RunPage({ params }: PageProps) {
   const id = params.id ?? "";
-  const { data, error, reload } = useAnswer<Run>(`runs/${id}/`, {}, 3);
+  const { data, error, reload } = useAnswer(`runs/${id}/`, {}, 3);
   useBelongsTo(data?.project);
   return (
     <main className="page">
@@ -29,7 +29,7 @@ export default function RunPage({ params }: PageProps) {
   );
 }
 
-function Detail({ run, onChanged }: { run: Run; onChanged: () => void }) {
+function Detail({ run, onChanged }: { run: RunDetail; onChanged: () => void }) {
   const events = useRunEvents(run.id, isLive(run));
   const curves = useMemo(() => curvesOf(events), [events]);
   return (

@@ -8,7 +8,7 @@ const POLL_SECONDS = 2;
 async function eventsAfter(run: string, after: number): Promise<RunEvent[]> {
   const all: RunEvent[] = [];
   for (;;) {
-    const some = await get<RunEvent[]>(`runs/${run}/events/`, { after: (all.at(-1)?.seq ?? after) || null });
+    const some = await get(`runs/${run}/events/`, { after: (all.at(-1)?.seq ?? after) || null });
     all.push(...some);
     if (some.length < PAGE) return all;
   }

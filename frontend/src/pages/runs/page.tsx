@@ -55,7 +55,7 @@ export default function RunsPage() {
   const { query } = useAddress();
   const asked = query.get("retrain");
   const [open, setOpen] = useState(asked !== null);
-  const list = useList<Run>("runs/", { project: project.id }, 5);
+  const list = useList("runs/", { project: project.id }, 5);
   const drawn = new Set(list.rows?.slice(0, SPARKLINES).map((row) => row.id));
   return (
     <main className="page">

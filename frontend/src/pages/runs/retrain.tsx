@@ -7,7 +7,7 @@ import { useHere } from "../../shell/project";
 import { Action } from "../../ui/action";
 import { SelectField, TextField } from "../../ui/field";
 import { Empty, Panel } from "../../ui/panel";
-import type { Method, Model, Run, Snapshot } from "../contract";
+import type { Snapshot } from "../contract";
 import { MethodChoice } from "./method-choice";
 
 const SIZES: Readonly<Record<string, string>> = {
@@ -19,7 +19,7 @@ const SIZES: Readonly<Record<string, string>> = {
 /** Choose snapshot, method, size and where to start from; refused options stay, with their reason. */
 export function Retrain({ wanted, onClose }: { wanted: string | null; onClose: () => void }) {
   const { project } = useHere();
-  const list = useList<Snapshot>("snapshots/", { project: project.id }, 5);
+  const list = useList("snapshots/", { project: project.id }, 5);
   const frozen = list.rows?.filter((row) => row.state === "frozen") ?? [];
   const [chosen, setChosen] = useState<string | null>(wanted);
   const snapshot = frozen.find((row) => row.id === chosen) ?? frozen[0];
@@ -40,7 +40,7 @@ export function Retrain({ wanted, onClose }: { wanted: string | null; onClose: (
             onChange={setChosen}
             options={frozen.map((row) => ({
               value: row.id,
-              label: `v${row.number}, ${row.counts.exams ?? 0} exams`,
+              label: `v${row.number}, ${row.counts?.exams ?? 0} exams`,
             }))}
           />
           <Options key={snapshot.id} snapshot={snapshot} onClose={onClose} />
@@ -52,8 +52,8 @@ export function Retrain({ wanted, onClose }: { wanted: string | null; onClose: (
 
 function Options({ snapshot, onClose }: { snapshot: Snapshot; onClose: () => void }) {
   const { project } = useHere();
-  const methods = useAnswer<Method[]>("methods/", { snapshot: snapshot.id });
-  const models = useList<Model>("models/", { project: project.id });
+  const methods = useAnswer("methods/", { snapshot: snapshot.id });
+  const models = useList("models/", { project: project.id });
   const [name, setName] = useState<string | null>(null);
   const [size, setSize] = useState("tiny");
   const [init, setInit] = useState("");
@@ -63,9 +63,10 @@ function Options({ snapshot, onClose }: { snapshot: Snapshot; onClose: () => voi
   const from = versions.some((m) => m.id === init) ? init : "";
   const seedError = /^\d{1,9}$/.test(seed) ? null : "A whole number from 0.";
   const start = useDeed(async () => {
-    const run = await post<Run>("runs/", {
+    if (!method) return;
+    const run = await post("runs/", {
       snapshot: snapshot.id,
-      method: method?.name,
+      method: method.name,
       size,
       seed: Number(seed),
       ...(from ? { init: { version: from } } : {}),

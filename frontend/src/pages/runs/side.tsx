@@ -3,7 +3,7 @@ import { Ago } from "../../ui/ago";
 import { Snippet } from "../../ui/copy";
 import { clockTime, compact, count, words } from "../../ui/format";
 import { type Fact, Facts, Panel } from "../../ui/panel";
-import type { Run, RunEvent } from "../contract";
+import type { Run, RunDetail, RunEvent } from "../contract";
 import { type Curves, eventText, lastOf } from "./curves";
 
 /** What went wrong, and what to do about it. */
@@ -24,7 +24,15 @@ export function Failure({ run }: { run: Run }) {
 }
 
 /** Where it stands, on what data, how to do it again, what it said. */
-export function RunSide({ run, events, curves }: { run: Run; events: readonly RunEvent[]; curves: Curves }) {
+export function RunSide({
+  run,
+  events,
+  curves,
+}: {
+  run: RunDetail;
+  events: readonly RunEvent[];
+  curves: Curves;
+}) {
   return (
     <>
       <Panel title="Now">
@@ -49,10 +57,10 @@ export function RunSide({ run, events, curves }: { run: Run; events: readonly Ru
             ["folder", <a key="f" href={`/api/v1/runs/${run.id}/folder/`}>{`run-${run.number}.zip`}</a>],
           ]}
         />
-        {run.command && <Snippet label="The command" text={run.command} />}
+        <Snippet label="The command" text={run.command} />
         <details>
           <summary>request.json</summary>
-          <pre className="log">{JSON.stringify(run.request ?? {}, null, 2)}</pre>
+          <pre className="log">{JSON.stringify(run.request, null, 2)}</pre>
         </details>
       </Panel>
       <EventLog events={events} />
@@ -68,7 +76,7 @@ function images(started: RunEvent | undefined): string {
 }
 
 /** `main, 1 of 2`; preparing images and predicting are no stages of the training, and have no number. */
-function stageText(name: string | undefined, index: number, of: number): string {
+function stageText(name: string | null | undefined, index: number, of: number): string {
   if (!name) return "—";
   return index < 0 ? name : `${name}, ${index + 1} of ${of}`;
 }

@@ -2,7 +2,7 @@ import { useMemo } from "react";
 import { useAnswer } from "../../shell/data";
 import { Sparkline } from "../../ui/charts/sparkline";
 import { figure } from "../../ui/format";
-import type { Run, RunEvent } from "../contract";
+import type { Run } from "../contract";
 import { curvesOf } from "./curves";
 import { isLive } from "./state";
 
@@ -13,7 +13,7 @@ const POLL_SECONDS = 5;
  * take all connections of the browser. The first thousand events are enough for a line of a hundred pixels.
  */
 export function RunSparkline({ run }: { run: Run }) {
-  const { data } = useAnswer<RunEvent[]>(`runs/${run.id}/events/`, {}, isLive(run) ? POLL_SECONDS : null);
+  const { data } = useAnswer(`runs/${run.id}/events/`, {}, isLive(run) ? POLL_SECONDS : null);
   const points = useMemo(() => curvesOf(data ?? []).trainLoss, [data]);
   const last = points.at(-1);
   return <Sparkline points={points} label={last ? `loss, last ${figure(last.y)}` : "no loss yet"} />;

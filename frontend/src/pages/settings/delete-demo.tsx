@@ -9,7 +9,7 @@ import { Dialog } from "../../ui/dialog";
 import { TextField } from "../../ui/field";
 import { counted } from "../../ui/format";
 import { Panel } from "../../ui/panel";
-import type { Loop, Project } from "../contract";
+import type { Project } from "../contract";
 
 /** One button that takes the demo away; a study stays, and the button says why. */
 export function DeleteDemo({ project }: { project: Project }) {
@@ -34,7 +34,7 @@ export function DeleteDemo({ project }: { project: Project }) {
 
 function Confirm({ project, onClose }: { project: Project; onClose: () => void }) {
   const [typed, setTyped] = useState("");
-  const loop = useAnswer<Loop>(`projects/${project.id}/loop/`);
+  const loop = useAnswer(`projects/${project.id}/loop/`);
   const end = useDeed(async () => {
     await remove(`projects/${project.id}/`);
     await loadSession();

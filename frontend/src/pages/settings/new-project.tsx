@@ -7,7 +7,6 @@ import { Problem } from "../../shell/problem";
 import { Action } from "../../ui/action";
 import { TextField } from "../../ui/field";
 import { Panel } from "../../ui/panel";
-import type { Project } from "../contract";
 
 /** Make another reading study. */
 export function NewProject() {
@@ -15,7 +14,7 @@ export function NewProject() {
   const [readings, setReadings] = useState("1");
   const readingsError = /^([1-9]|10)$/.test(readings) ? null : "From 1 to 10.";
   const make = useDeed(async () => {
-    const made = await post<Project>("projects/", { name, readings_per_exam: Number(readings) });
+    const made = await post("projects/", { name, readings_per_exam: Number(readings) });
     await loadSession();
     navigate(`/?project=${encodeURIComponent(made.slug)}`);
   });

@@ -2,7 +2,6 @@ import { useAnswer } from "../../shell/data";
 import { Problem } from "../../shell/problem";
 import { useHere } from "../../shell/project";
 import { Empty, PageHead } from "../../ui/panel";
-import type { Project } from "../contract";
 import { DeleteDemo } from "./delete-demo";
 import { NewProject } from "./new-project";
 import { Rules } from "./rules";
@@ -10,7 +9,7 @@ import { Rules } from "./rules";
 /** What a project is called, how it ranks, and how the demo goes away. */
 export default function SettingsPage() {
   const { me, project, role } = useHere();
-  const { data, error, reload } = useAnswer<Project>(`projects/${project.id}/`);
+  const { data, error, reload } = useAnswer(`projects/${project.id}/`);
   return (
     <main className="page">
       <PageHead title="Project settings" about={project.name} />

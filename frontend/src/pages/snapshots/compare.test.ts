@@ -2,10 +2,20 @@ import { expect, it } from "vitest";
 import { change, comparison, findingsIn } from "./compare";
 import { numberOf } from "./find";
 
+const NOTHING = {
+  exams: 0,
+  patients: 0,
+  images: 0,
+  normal_exams: 0,
+  findings: {},
+  density: {},
+  splits: {},
+};
+
 it("lists what changed since the last snapshot, also what is new or gone", () => {
   const lines = comparison(
-    { exams: 10, findings: { mass: 4 }, density: { a: 2 } },
-    { exams: 12, findings: { mass: 4, calcification: 1 }, density: {} },
+    { ...NOTHING, exams: 10, findings: { mass: 4 }, density: { a: 2 } },
+    { ...NOTHING, exams: 12, findings: { mass: 4, calcification: 1 } },
   );
   const line = (name: string) => lines.find((l) => l.name === name);
   expect(line("exams")).toEqual({ name: "exams", before: 10, after: 12 });
@@ -15,13 +25,13 @@ it("lists what changed since the last snapshot, also what is new or gone", () =>
 });
 
 it("compares with nothing where there is no earlier snapshot", () => {
-  expect(comparison(null, { exams: 3 })[0]).toEqual({ name: "exams", before: null, after: 3 });
+  expect(comparison(null, { ...NOTHING, exams: 3 })[0]).toEqual({ name: "exams", before: null, after: 3 });
   expect(change({ name: "exams", before: null, after: 3 })).toBe("");
 });
 
 it("adds up findings of all types", () => {
   expect(findingsIn({ findings: { mass: 4, asymmetry: 2 } })).toBe(6);
-  expect(findingsIn({})).toBe(0);
+  expect(findingsIn(NOTHING)).toBe(0);
 });
 
 it("reads v4 and 4 as a number, and leaves ids alone", () => {

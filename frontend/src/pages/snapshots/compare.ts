@@ -1,15 +1,13 @@
 /** Counts of two snapshots side by side. Pure. */
 
 import { words } from "../../ui/format";
-import type { Counts } from "../contract";
+import type { Counts, SplitCounts } from "../contract";
 
 export interface Line {
   readonly name: string;
   readonly before: number | null;
   readonly after: number;
 }
-
-type Some = Partial<Counts>;
 
 const WHOLE = [
   ["exams", "exams"],
@@ -23,19 +21,21 @@ const PARTS = [
   ["splits", "exams for"],
 ] as const;
 
+type Compared = Pick<Counts, (typeof WHOLE)[number][0] | (typeof PARTS)[number][0]>;
+
 /** One line a count, in one order; `before` is null where there is no earlier snapshot. */
-export function comparison(before: Some | null, after: Some): Line[] {
+export function comparison(before: Compared | null, after: Compared): Line[] {
   const whole = WHOLE.map(([key, name]) => ({
     name,
-    before: before ? (before[key] ?? 0) : null,
-    after: after[key] ?? 0,
+    before: before ? before[key] : null,
+    after: after[key],
   }));
   const parts = PARTS.flatMap(([key, name]) => {
-    const names = [...new Set([...Object.keys(after[key] ?? {}), ...Object.keys(before?.[key] ?? {})])];
+    const names = [...new Set([...Object.keys(after[key]), ...Object.keys(before?.[key] ?? {})])];
     return names.map((part) => ({
       name: `${name}: ${words(part)}`,
-      before: before ? (before[key]?.[part] ?? 0) : null,
-      after: after[key]?.[part] ?? 0,
+      before: before ? (before[key][part] ?? 0) : null,
+      after: after[key][part] ?? 0,
     }));
   });
   return [...whole, ...parts];
@@ -49,6 +49,6 @@ export function change(line: Line): string {
 }
 
 /** All findings of a snapshot together. */
-export function findingsIn(counts: Some): number {
-  return Object.values(counts.findings ?? {}).reduce((sum, n) => sum + n, 0);
+export function findingsIn(counts: Pick<SplitCounts, "findings">): number {
+  return Object.values(counts.findings).reduce((sum, n) => sum + n, 0);
 }

@@ -6,9 +6,9 @@ import { Ago } from "../../ui/ago";
 import { Bars } from "../../ui/charts/bars";
 import { CopyButton } from "../../ui/copy";
 import { count, counted, words } from "../../ui/format";
-import { Empty, Facts, PageHead, Panel, State } from "../../ui/panel";
+import { Empty, type Fact, Facts, PageHead, Panel, State } from "../../ui/panel";
 import { type Column, Table } from "../../ui/table/table";
-import type { Counts, Snapshot } from "../contract";
+import type { Counts, Snapshot, SplitCounts } from "../contract";
 import { findingsIn } from "./compare";
 import { Exports } from "./exports";
 import { useSnapshot } from "./find";
@@ -34,7 +34,6 @@ export default function SnapshotPage({ params }: PageProps) {
 
 function Detail({ snapshot }: { snapshot: Snapshot }) {
   const { role } = useHere();
-  const counts = snapshot.counts;
   return (
     <>
       <PageHead
@@ -68,28 +67,26 @@ function Detail({ snapshot }: { snapshot: Snapshot }) {
           <Datasheet snapshot={snapshot} />
           <Sources snapshot={snapshot} />
         </div>
-        <div>
-          <Panel title="Findings">
-            <Bars
-              title="Findings by type"
-              rows={Object.entries(counts.findings ?? {})}
-              of={findingsIn(counts)}
-            />
-          </Panel>
-          <Panel title="Density, exams">
-            <Bars
-              title="Exams by density"
-              rows={Object.entries(counts.density ?? {})}
-              of={counts.exams ?? 0}
-            />
-          </Panel>
-          <Panel title="By split">
-            <BySplit counts={counts} />
-          </Panel>
-        </div>
+        {snapshot.counts && <Content counts={snapshot.counts} />}
       </div>
       <Exports snapshot={snapshot} />
     </>
+  );
+}
+
+function Content({ counts }: { counts: Counts }) {
+  return (
+    <div>
+      <Panel title="Findings">
+        <Bars title="Findings by type" rows={Object.entries(counts.findings)} of={findingsIn(counts)} />
+      </Panel>
+      <Panel title="Density, exams">
+        <Bars title="Exams by density" rows={Object.entries(counts.density)} of={counts.exams} />
+      </Panel>
+      <Panel title="By split">
+        <BySplit counts={counts} />
+      </Panel>
+    </div>
   );
 }
 
@@ -103,12 +100,7 @@ function Datasheet({ snapshot }: { snapshot: Snapshot }) {
             "what",
             "expert readings of mammograms: density and BI-RADS per breast, findings with their marks",
           ],
-          [
-            "exams",
-            `${count(counts.exams)} of ${count(counts.patients)} patients, ${count(counts.images)} images`,
-          ],
-          ["without a finding", counted(counts.normal_exams ?? 0, "exam")],
-          ["without a mark", counted(counts.unmarked_findings ?? 0, "finding")],
+          ...(counts ? sizes(counts) : []),
           [
             "which readings",
             snapshot.policy.references ? "of experts; else what came with the data set" : "of experts",
@@ -131,9 +123,15 @@ function Datasheet({ snapshot }: { snapshot: Snapshot }) {
   );
 }
 
+const sizes = (counts: Counts): Fact[] => [
+  ["exams", `${count(counts.exams)} of ${count(counts.patients)} patients, ${count(counts.images)} images`],
+  ["without a finding", counted(counts.normal_exams, "exam")],
+  ["without a mark", counted(counts.unmarked_findings, "finding")],
+];
+
 interface SplitRow {
   readonly split: string;
-  readonly counts: Partial<Counts>;
+  readonly counts: SplitCounts;
 }
 
 const splitColumns: readonly Column<SplitRow>[] = [
@@ -145,8 +143,8 @@ const splitColumns: readonly Column<SplitRow>[] = [
   { key: "normal", label: "Without finding", number: true, value: (row) => row.counts.normal_exams },
 ];
 
-function BySplit({ counts }: { counts: Partial<Counts> }) {
-  const rows = Object.entries(counts.by_split ?? {}).map(([split, of]) => ({ split, counts: of }));
+function BySplit({ counts }: { counts: Counts }) {
+  const rows = Object.entries(counts.by_split).map(([split, of]) => ({ split, counts: of }));
   return (
     <Table
       name="Counts by split"

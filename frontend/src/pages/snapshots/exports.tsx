@@ -55,7 +55,7 @@ function ExportState({ row }: { row: Export }) {
 /** The files made of the project's snapshots, or of one of them. */
 export function ExportTable({ of }: { of?: string }) {
   const { project } = useHere();
-  const list = useList<Export>("exports/", { project: project.id }, 5);
+  const list = useList("exports/", { project: project.id }, 5);
   const rows = list.rows?.filter((row) => !of || row.snapshot === of);
   return (
     <>
@@ -77,7 +77,7 @@ export function ExportTable({ of }: { of?: string }) {
 
 /** Make a file of a snapshot: here, or by a program. */
 export function Exports({ snapshot }: { snapshot: Snapshot }) {
-  const make = useDeed((format: string) => post<Export>("exports/", { snapshot: snapshot.id, format }));
+  const make = useDeed((format: Export["format"]) => post("exports/", { snapshot: snapshot.id, format }));
   const refused = snapshot.state === "frozen" ? null : "Wait until it is frozen.";
   return (
     <Panel title="Exports">

@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useState } from "react";
-import { get, post } from "../../api/fetch";
+import { get, getMore, post } from "../../api/fetch";
 import { type Loaded, settledError } from "../../shell/data";
-import type { Counts, Page, Snapshot } from "../contract";
+import type { DryRun, Snapshot } from "../contract";
 
 /** The number in an address: `v4` and `4` are 4; anything else is an id. Pure. */
 export function numberOf(name: string): number | null {
@@ -11,12 +11,12 @@ export function numberOf(name: string): number | null {
 
 async function findSnapshot(project: string, name: string): Promise<Snapshot | null> {
   const number = numberOf(name);
-  if (number === null) return get<Snapshot>(`snapshots/${encodeURIComponent(name)}/`);
-  let page = await get<Page<Snapshot>>("snapshots/", { project, page_size: 200 });
+  if (number === null) return get(`snapshots/${encodeURIComponent(name)}/`);
+  let page = await get("snapshots/", { project, page_size: 200 });
   for (;;) {
     const found = page.results.find((row) => row.number === number);
     if (found || !page.next) return found ?? null;
-    page = await get<Page<Snapshot>>(page.next);
+    page = await getMore<"snapshots/">(page.next);
   }
 }
 
@@ -44,11 +44,6 @@ export function useSnapshot(project: string, name: string): Loaded<Snapshot | nu
   return { data: state.data, error: state.error, reload };
 }
 
-export interface DryRun {
-  readonly counts: Counts;
-  readonly without_consensus: readonly string[];
-}
-
 /** What a snapshot taken now would hold; asked as a POST, but it writes nothing. */
 export function useDryRun(project: string, references: boolean): Loaded<DryRun> {
   const [state, setState] = useState<{ key: string; data?: DryRun; error: Error | null }>({
@@ -60,7 +55,7 @@ export function useDryRun(project: string, references: boolean): Loaded<DryRun> 
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new turn asks again
   useEffect(() => {
     let left = false;
-    post<DryRun>("snapshots/dry-run/", { project, policy: { references } })
+    post("snapshots/dry-run/", { project, policy: { references } })
       .then((data) => !left && setState({ key, data, error: null }))
       .catch((cause) => !left && setState({ key, error: settledError(cause) }));
     return () => {

@@ -9,9 +9,9 @@ import { Dialog } from "../../ui/dialog";
 import { Field } from "../../ui/field";
 import { count, counted } from "../../ui/format";
 import { Panel } from "../../ui/panel";
-import type { Snapshot } from "../contract";
+import type { DryRun, Snapshot } from "../contract";
 import { change, comparison, findingsIn } from "./compare";
-import { type DryRun, useDryRun } from "./find";
+import { useDryRun } from "./find";
 
 /** Why nothing can be frozen now; null where it can. */
 function refusal(dry: DryRun | undefined): string | null {
@@ -28,7 +28,7 @@ export function Freeze() {
   const { project } = useHere();
   const [references, setReferences] = useState(false);
   const [asking, setAsking] = useState(false);
-  const snapshots = useList<Snapshot>("snapshots/", { project: project.id });
+  const snapshots = useList("snapshots/", { project: project.id });
   const dry = useDryRun(project.id, references);
   const last = snapshots.rows?.find((row) => row.state === "frozen") ?? null;
   const next = (snapshots.rows?.[0]?.number ?? 0) + 1;
@@ -102,14 +102,14 @@ function FreezeDialog({ dry, number, references, onClose }: DialogProps) {
   const { project } = useHere();
   const [note, setNote] = useState("");
   const freeze = useDeed(async () => {
-    const made = await post<Snapshot>("snapshots/", { project: project.id, policy: { references }, note });
+    const made = await post("snapshots/", { project: project.id, policy: { references }, note });
     onClose();
     navigate(`/snapshots/v${made.number}`);
   });
   return (
     <Dialog title={`Freeze snapshot v${number}?`} onClose={onClose}>
       <p>
-        This copies the labels of {counted(dry.counts.exams ?? 0, "exam")} with{" "}
+        This copies the labels of {counted(dry.counts.exams, "exam")} with{" "}
         {counted(findingsIn(dry.counts), "finding")} as they are now. A frozen snapshot can never be changed
         or taken back; later corrections go into the next one. Readers go on undisturbed.
       </p>

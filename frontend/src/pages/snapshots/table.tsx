@@ -21,17 +21,17 @@ const columns: readonly Column<Snapshot>[] = [
     key: "exams",
     label: "Exams",
     number: true,
-    value: (row) => row.counts.exams,
-    cell: (row) => count(row.counts.exams),
+    value: (row) => row.counts?.exams,
+    cell: (row) => count(row.counts?.exams),
   },
   {
     key: "images",
     label: "Images",
     number: true,
-    value: (row) => row.counts.images,
-    cell: (row) => count(row.counts.images),
+    value: (row) => row.counts?.images,
+    cell: (row) => count(row.counts?.images),
   },
-  { key: "findings", label: "Findings", number: true, value: (row) => findingsIn(row.counts) },
+  { key: "findings", label: "Findings", number: true, value: (row) => row.counts && findingsIn(row.counts) },
   {
     key: "source",
     label: "Sources",
@@ -43,7 +43,7 @@ const columns: readonly Column<Snapshot>[] = [
 /** The snapshots of the project, newest first. */
 export function SnapshotTable() {
   const { project, role } = useHere();
-  const list = useList<Snapshot>("snapshots/", { project: project.id }, 15);
+  const list = useList("snapshots/", { project: project.id }, 15);
   return (
     <>
       <Problem error={list.error} onRetry={list.reload} />

@@ -1,11 +1,10 @@
 import { useEffect, useRef, useState } from "react";
-import { request } from "../../api/fetch";
+import { post } from "../../api/fetch";
 import { navigate } from "../../router";
 import { useDeed } from "../../shell/data";
 import { Problem } from "../../shell/problem";
 import { useHere } from "../../shell/project";
 import { Empty } from "../../ui/panel";
-import type { Reading } from "../contract";
 
 /** Takes the next exam and opens the reading room on it. */
 export default function StartPage() {
@@ -13,12 +12,9 @@ export default function StartPage() {
   const [nothing, setNothing] = useState(false);
   const asked = useRef(false);
   const next = useDeed(async () => {
-    const { data, status } = await request<Reading>("worklist/next/", {
-      method: "POST",
-      json: { project: project.id },
-    });
-    if (status === 204) setNothing(true);
-    else navigate(`/read/${data.id}`, { replace: true });
+    const reading = await post("worklist/next/", { project: project.id });
+    if (reading === null) setNothing(true);
+    else navigate(`/read/${reading.id}`, { replace: true });
   });
   const { run } = next;
   useEffect(() => {

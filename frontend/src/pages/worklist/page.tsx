@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { get } from "../../api/fetch";
+import { getMore } from "../../api/fetch";
 import { Link } from "../../router";
 import { settledError, useAnswer } from "../../shell/data";
 import { Problem } from "../../shell/problem";
@@ -14,11 +14,7 @@ import { entryText, partsOf, partText } from "../reasons";
 /** What waits: to a reader how many, to an administrator the whole order with its reasons. */
 export default function WorklistPage() {
   const { project, role } = useHere();
-  const { data, error, reload } = useAnswer<Worklist>(
-    "worklist/",
-    { project: project.id, page_size: 100 },
-    30,
-  );
+  const { data, error, reload } = useAnswer("worklist/", { project: project.id, page_size: 100 }, 30);
   return (
     <main className="page">
       <PageHead
@@ -63,7 +59,7 @@ function Order({ work }: { work: Worklist }) {
   const rows = [...(work.entries ?? []), ...(rest?.rows ?? [])];
   const more = async () => {
     try {
-      const page = await get<Worklist>(next ?? "");
+      const page = await getMore<"worklist/">(next ?? "");
       setRest({ rows: [...(rest?.rows ?? []), ...(page.entries ?? [])], next: page.next ?? null });
     } catch (cause) {
       setFailed(settledError(cause));

@@ -1,4 +1,4 @@
-"""`manage.py write_docs`: write the generated pages of docs/ again."""
+"""`manage.py write_docs`: write again what is generated: pages of docs/, frontend/openapi.json."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from mammoloop import documents
 
 
 class Command(BaseCommand):
-    help = "Write the generated pages of docs/ again."
+    help = "Write again what is generated: pages of docs/, and frontend/openapi.json."
     requires_migrations_checks = False
 
     def handle(self, *args: Any, **options: Any) -> None:

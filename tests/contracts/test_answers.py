@@ -1,0 +1,161 @@
+"""What the pages ask is answered as the schema says: a real answer for each address that the front end asks."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archive import services as archive
+from exchange import services as exchange
+from exchange.models import Snapshot
+from jobs.models import Job
+from learning.models import ModelVersion, Prediction
+from learning.services import rounds, runs
+from tests.archive.factories import a_mammogram, delivered
+from tests.archive.test_api import bytes_of
+from tests.learning import factories
+from tests.learning.conftest import (  # noqa: F401 - fixtures are found by name
+    admin,
+    density_version,
+    pool,
+    read_project,
+    reader,
+    snapshot,
+)
+from tests.support.answers import NotAsTheSchemaSays, check_answer, check_body, schema, template_of
+
+SOURCES = Path(__file__).resolve().parents[2] / "frontend" / "src"
+#: `runs/${id}/`, `jobs/`: a string or a template that begins with a name of ours and ends with a slash.
+ADDRESS = re.compile(r"[\"`]((?:[a-z]+/)(?:[^\"`\s]*/)?)[\"`]")
+
+
+def addresses_of_the_pages() -> set[str]:
+    """The addresses of the schema that the front end's sources name and that can be got as JSON."""
+    found = set()
+    for file in SOURCES.rglob("*.ts*"):
+        if ".test." in file.name or file.name.startswith("schema."):
+            continue
+        for named in ADDRESS.findall(file.read_text()):
+            template = template_of("/api/v1/" + re.sub(r"\$\{[^}]*\}", "x", named))
+            answer = schema()["paths"].get(template, {}).get("get", {}).get("responses", {}).get("200", {})
+            if template and "application/json" in answer.get("content", {}):
+                found.add(template)
+    return found
+
+
+@pytest.fixture
+def world(snapshot: Snapshot, density_version: ModelVersion, pool: Any, admin: Any, reader: Any) -> dict[str, Any]:  # noqa: F811
+    """A project that has been through one turn of the loop, and one of everything else that a page shows."""
+    project = snapshot.project
+    ingest = delivered(project, [a_mammogram(), b"junk"])
+    exam = ingest.items.exclude(image=None).get().image.exam
+    runs.store_events(density_version.run_id, [{"type": "started", "seq": 1, "t": "now"}], attempt=1)
+    exchange.order_export(snapshot, format_name="coco", by=admin)
+    job = Job.objects.create(kind="learning.rank", queue="cpu", project=project, created_by=admin, params={})
+    factories.scored(density_version, dict.fromkeys(pool, 0.5))
+    drawn = rounds.draw_round(project, job=job)
+    Prediction.objects.create(
+        version=density_version, exam_id=exam.pk, unit=str(exam.pk), split="pool", rows=_rows(exam.pk)
+    )
+    other = archive.create_archive(by=admin, name="PACS", url="https://pacs.example/dicom-web")
+    readings = project.readings.order_by("pk")
+    return {
+        "project": project.pk, "exam": exam.pk, "image": exam.images.get().pk, "ingest": ingest.pk,
+        "archive": other.pk, "snapshot": snapshot.pk, "run": density_version.run_id, "model": density_version.pk,
+        "round": drawn.pk, "job": job.pk, "reading": readings[0].pk, "user": reader.pk,
+    }  # fmt: skip
+
+
+def _rows(exam_id: Any) -> list[dict[str, Any]]:
+    """What the learner says of an exam: one row a class."""
+    about = {"level": "exam", "kind": "prob", "patient_id": "p", "exam_id": str(exam_id), "image_id": None}
+    about |= {"laterality": None, "target": "density", "member": -1, "split": "pool", "model_version": "m"}
+    unsure = {"entropy": 1.4, "mutual_information": None, "variance": None}
+    return [{**about, **unsure, "class_index": n, "label": label, "prob": 0.25} for n, label in enumerate("abcd")]
+
+
+ASKED = [
+    "me/",
+    "projects/",
+    "projects/{project}/",
+    "projects/{project}/loop/",
+    "memberships/?project={project}",
+    "users/",
+    "users/{user}/",
+    "tokens/",
+    "audit/",
+    "audit/?project={project}",
+    "jobs/?project={project}",
+    "jobs/{job}/",
+    "exams/?project={project}",
+    "exams/{exam}/?project={project}",
+    "images/{image}/",
+    "images/{image}/header/",
+    "ingests/?project={project}",
+    "ingests/{ingest}/",
+    "ingests/{ingest}/items/",
+    "archives/",
+    "archives/{archive}/",
+    "worklist/?project={project}",
+    "readings/?project={project}",
+    "readings/{reading}/",
+    "snapshots/?project={project}",
+    "snapshots/{snapshot}/",
+    "exports/?project={project}",
+    "methods/?snapshot={snapshot}",
+    "runs/?project={project}",
+    "runs/{run}/",
+    "runs/{run}/events/",
+    "models/?project={project}",
+    "models/{model}/",
+    "models/{model}/predictions/?exam={exam}",
+    "rounds/?project={project}",
+    "rounds/{round}/",
+]
+
+
+def test_every_page_is_answered_as_the_schema_says(world: dict[str, Any], admin: Any, api: Callable[..., Any]) -> None:  # noqa: F811
+    client = api(admin)  # holds each answer against the schema
+    client.post("/api/v1/tokens/", {"name": "a program"})
+    for asked in ASKED:
+        address = "/api/v1/" + asked.format(**world)
+        answer = client.get(address)
+        content = bytes_of(answer)
+        assert answer.status_code == 200, (asked, content)
+        check_answer("GET", address, 200, "application/json", content)  # a file that is streamed the client let pass
+        held = json.loads(content)
+        assert held.get("results", True) if isinstance(held, dict) else held, f"{asked}: an empty list shows nothing"
+    answered = {template_of("/api/v1/" + asked.format(**world)) for asked in ASKED}
+    missing = addresses_of_the_pages() - answered
+    assert not missing, (
+        f"pages ask these, and no answer of theirs is held against the schema: add them to ASKED {missing}"
+    )
+
+
+def test_a_reader_s_worklist_is_answered_as_the_schema_says(world: Any, reader: Any, api: Callable[..., Any]) -> None:  # noqa: F811
+    told = api(reader).get(f"/api/v1/worklist/?project={world['project']}").json()
+    assert told["left"] and "entries" not in told
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [({"nmae": "x"}, "Additional"), ({"name": 3}, r"\$\.name"), ({"role": "owner"}, r"\$\.role")],
+)
+def test_an_answer_that_the_schema_does_not_tell_is_an_error(
+    change: dict[str, Any], place: str, api: Callable[..., Any], project: Any, site_admin: Any
+) -> None:
+    address = f"/api/v1/projects/{project.pk}/"
+    true = api(site_admin).get(address).json()
+    with pytest.raises(NotAsTheSchemaSays, match=place):
+        check_answer("GET", address, 200, "application/json", json.dumps({**true, **change}).encode())
+    lacking = {name: value for name, value in true.items() if name != "name"}
+    with pytest.raises(NotAsTheSchemaSays, match="required"):
+        check_answer("GET", address, 200, "application/json", json.dumps(lacking).encode())
+
+
+def test_a_body_that_the_schema_does_not_tell_is_an_error() -> None:
+    with pytest.raises(NotAsTheSchemaSays, match="snapshot"):
+        check_body("POST", "/api/v1/runs/", {"method": "dcse_resnet50"})
