@@ -20,11 +20,14 @@ from tests.learning import factories
 from tests.learning.conftest import (  # noqa: F401 - fixtures are found by name
     admin,
     density_version,
+    lesion_version,
     pool,
     read_project,
     reader,
     snapshot,
 )
+from tests.ml.evaluation.reports.factories import a_row
+from tests.ml.evaluation.reports.test_lesions import BOX, run, wrong
 from tests.support.answers import NotAsTheSchemaSays, check_answer, check_body, schema, template_of
 
 SOURCES = Path(__file__).resolve().parents[2] / "frontend" / "src"
@@ -133,6 +136,21 @@ def test_every_page_is_answered_as_the_schema_says(world: dict[str, Any], admin:
     assert not missing, (
         f"pages ask these, and no answer of theirs is held against the schema: add them to ASKED {missing}"
     )
+
+
+def test_a_report_of_lesions_is_answered_as_the_schema_says(
+    lesion_version: ModelVersion,  # noqa: F811
+    admin: Any,  # noqa: F811
+    api: Callable[..., Any],
+) -> None:
+    rows = [a_row(n, "train" if n < 10 else "test", findings=[("mass", BOX)] if n % 2 else ()) for n in range(20)]
+    found = run(rows, wrong(rows))
+    lesion_version.metrics, lesion_version.curves, lesion_version.worst = found.metrics, found.curves, found.worst
+    lesion_version.headline = found.headline
+    lesion_version.save()
+    told = api(admin).get(f"/api/v1/models/{lesion_version.pk}/").json()
+    assert {row["kind"] for row in told["worst"]} == {"missed_finding", "false_alarm"}
+    assert told["curves"]["froc"] and told["metrics"]
 
 
 def test_a_reader_s_worklist_is_answered_as_the_schema_says(world: Any, reader: Any, api: Callable[..., Any]) -> None:  # noqa: F811
