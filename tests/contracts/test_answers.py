@@ -61,7 +61,7 @@ def world(snapshot: Snapshot, density_version: ModelVersion, pool: Any, admin: A
     factories.scored(density_version, dict.fromkeys(pool, 0.5))
     drawn = rounds.draw_round(project, job=job)
     Prediction.objects.create(
-        version=density_version, exam_id=exam.pk, unit=str(exam.pk), split="pool", rows=_rows(exam.pk)
+        version=density_version, exam_id=exam.pk, unit=str(exam.pk), split="pool", rows=factories.density_rows(exam.pk)
     )
     other = archive.create_archive(by=admin, name="PACS", url="https://pacs.example/dicom-web")
     readings = project.readings.order_by("pk")
@@ -70,14 +70,6 @@ def world(snapshot: Snapshot, density_version: ModelVersion, pool: Any, admin: A
         "archive": other.pk, "snapshot": snapshot.pk, "run": density_version.run_id, "model": density_version.pk,
         "round": drawn.pk, "job": job.pk, "reading": readings[0].pk, "user": reader.pk,
     }  # fmt: skip
-
-
-def _rows(exam_id: Any) -> list[dict[str, Any]]:
-    """What the learner says of an exam: one row a class."""
-    about = {"level": "exam", "kind": "prob", "patient_id": "p", "exam_id": str(exam_id), "image_id": None}
-    about |= {"laterality": None, "target": "density", "member": -1, "split": "pool", "model_version": "m"}
-    unsure = {"entropy": 1.4, "mutual_information": None, "variance": None}
-    return [{**about, **unsure, "class_index": n, "label": label, "prob": 0.25} for n, label in enumerate("abcd")]
 
 
 ASKED = [

@@ -76,7 +76,7 @@ def _trained(snapshot: Any, admin: User) -> ModelVersion:
     runs.store_events(version.run_id, [{"type": "started", "seq": 1, "attempt": 1, "t": "now"}], attempt=1)
     exam = Exam.objects.order_by("-pk").first()
     assert exam is not None
-    rows = [{"exam_id": str(exam.pk), "split": "pool"}]
+    rows = learning.density_rows(exam.pk)
     Prediction.objects.create(version=version, exam_id=exam.pk, unit=str(exam.pk), split="pool", rows=rows)
     return version
 

@@ -65,6 +65,14 @@ def a_version(snapshot: Snapshot, by: User, *, method: str, **finished: Any) -> 
     return version
 
 
+def density_rows(exam_id: Any) -> list[dict[str, Any]]:
+    """What the learner says of an exam: one row a class."""
+    about = {"level": "exam", "kind": "prob", "patient_id": "p", "exam_id": str(exam_id), "image_id": None}
+    about |= {"laterality": None, "target": "density", "member": -1, "split": "pool", "model_version": "m"}
+    unsure = {"entropy": 1.4, "mutual_information": None, "variance": None}
+    return [{**about, **unsure, "class_index": n, "label": label, "prob": 0.25} for n, label in enumerate("abcd")]
+
+
 def write_scores(folder: Path, rows: list[dict[str, Any]]) -> None:
     """Write what a learner leaves behind when it has scored."""
     (folder / "scores.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
