@@ -186,13 +186,24 @@ def close_density(said: Said, how: Writing) -> None:
         said.rows += class_rows(row, "exam", "density", written(how.aim), mean, samples, how.version)
 
 
+def close_regions(said: Said, how: Writing) -> None:
+    """Rows of images from those of their regions: what the region says that speaks most for the class asked about."""
+    best: dict[str, tuple[Sample, np.ndarray, np.ndarray | None]] = {}
+    for member in (one for members in said.members.values() for one in members if one[0].roi is not None):
+        sample, mean, _ = member
+        if sample.row.image_id not in best or mean[1] > best[sample.row.image_id][1][1]:
+            best[sample.row.image_id] = member
+    for sample, mean, samples in best.values():
+        said.rows += class_rows(sample.row, "image", how.aim.target, written(how.aim), mean, samples, how.version)
+
+
 def nothing_more(said: Said, how: Writing) -> None:
     """Other tasks are combined where they are judged (methods.md 5.1)."""
 
 
 ANSWERS: Mapping[str, tuple[Answer, Callable[[Said, Writing], Any]]] = {
     "density": (classes, close_density),
-    "asymmetry": (classes, nothing_more),
+    "asymmetry": (classes, close_regions),
     "exam_classification": (classes, nothing_more),
     "lesion_classification": (classes, nothing_more),
     "lesion_detection": (lesions, nothing_more),

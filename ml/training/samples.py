@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,11 @@ from ml.training.data import Images, Sample
 
 #: Rows of other kinds than a run asks for are not among its rows.
 ALL_KINDS = ("standard", "low_energy", "subtracted", "synthetic_2d")
+
+#: What a region is called by its own names, for a target that has others; the first that fits a finding counts.
+REGION_CLASSES: Mapping[str, Mapping[str, str]] = {
+    "asymmetry": {"asymmetry": "present", "lesion": "absent", "background": "absent"},
+}
 
 LeftOut = list[tuple[str, str]]
 Warn = Callable[[str, str, str | None], None]
@@ -127,10 +133,12 @@ def _regions(
     if windows:
         found = [roi for row in rows for roi in windows_of(to_dict(row), images.prepared(row), window_mm_of(reads.roi))]
     else:
-        found = rois_of(
-            [to_dict(row) for row in rows], aim.labels, RoiOptions.of(region_options(reads, aim)), seed,
+        own = REGION_CLASSES.get(aim.target, {label: label for label in aim.labels})
+        drawn = rois_of(
+            [to_dict(row) for row in rows], tuple(own), RoiOptions.of(region_options(reads, aim)), seed,
             image=lambda row: images.prepared(by_id[row["image_id"]]), mask_of=_reader(by_id, images),
         )  # fmt: skip
+        found = [replace(roi, label=own[roi.label]) for roi in drawn]
     count: Counter[str] = Counter()
     samples = []
     for roi in found:

@@ -90,7 +90,8 @@ def test_a_method_goes_the_whole_way(name, task, trained):
     probabilities = {}
     for row in rows:
         if row["kind"] == "prob":
-            unit = (row["level"], row["exam_id"], row["image_id"], row["laterality"], row.get("x0"), row.get("y0"))
+            named = ("level", "exam_id", "image_id", "laterality", "finding_id", "x0", "y0")
+            unit = tuple(row.get(name) for name in named)
             probabilities.setdefault(unit, []).append(row["prob"])
     assert all(sum(own) == pytest.approx(1, abs=1e-6) for own in probabilities.values())
     assert json.loads((run / "metrics.json").read_text())["metrics"]
