@@ -8,10 +8,12 @@ from ml.runs.errors import invalid
 NAMES: tuple[str, ...] = (
     "retinanet_mass",
     "aunet",
+    "densenet201_transfer",
     "dcse_resnet50",
     "screening_ensemble",
     "gmic",
     "histogram_density",
+    "convnext_breast",
     "detr_lesion",
 )
 
