@@ -15,6 +15,7 @@ export const routes: readonly Route[] = [
   { path: "/snapshots/:name", load: () => import("./snapshots/detail") },
   { path: "/runs", load: () => import("./runs/page") },
   { path: "/runs/:id", load: () => import("./runs/detail") },
+  { path: "/methods", load: () => import("./methods/page") },
   { path: "/models", load: () => import("./models/page") },
   { path: "/models/:id", load: () => import("./models/detail") },
   { path: "/rounds", load: () => import("./rounds/page") },

@@ -35,5 +35,13 @@ export function predictionLines(units: readonly PredictionUnit[]): PredictionLin
     .sort((a, b) => b.value - a.value)
     .slice(0, MOST_BOXES)
     .map((box, i) => ({ ...box, what: `${i + 1}. ${box.what}` }));
-  return [...byClass, ...boxes];
+  const classes = rows
+    .flatMap((row) =>
+      row.kind === "prob" && row.target !== "density" && row.level !== "finding" && row.class_index === 1
+        ? [{ what: [words(row.target), row.laterality].filter(Boolean).join(", "), value: row.prob ?? 0 }]
+        : [],
+    )
+    .sort((a, b) => b.value - a.value)
+    .slice(0, MOST_BOXES);
+  return [...byClass, ...classes, ...boxes];
 }

@@ -7,6 +7,8 @@ type Headline = Readonly<Record<string, number | null>>;
 const SHOWN: readonly (readonly [key: string, name: string])[] = [
   ["qwk", "kappa"],
   ["accuracy", "accuracy"],
+  ["auc", "AUC"],
+  ["any:dice", "Dice"],
   ["any:froc_sens@1", "sensitivity at 1 FP an image"],
   ["any:cpm", "CPM"],
 ];

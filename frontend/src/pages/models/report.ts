@@ -16,8 +16,22 @@ export interface FigureLine {
   readonly headline: boolean;
 }
 
-const HEADLINES = ["qwk", "accuracy", "macro_f1", "auc_dense", "cpm"];
-const isHeadline = (name: string) => HEADLINES.includes(name) || /^froc_sens@[\d.]+$/.test(name);
+const HEADLINES = [
+  "qwk",
+  "accuracy",
+  "balanced_accuracy",
+  "macro_f1",
+  "auc_dense",
+  "cpm",
+  "auc",
+  "ap",
+  "auc_malignant",
+  "dice",
+  "hd95_mm",
+  "pd_mae",
+  "pd_spearman",
+];
+const isHeadline = (name: string) => HEADLINES.includes(name) || /^(froc_sens|sens@spec)@?[\d.]+$/.test(name);
 
 const place = (row: Metric) => [row.split, row.target, row.level, JSON.stringify(row.subgroup)].join("|");
 
@@ -58,6 +72,17 @@ const NAMES: Readonly<Record<string, string>> = {
   macro_f1: "F1, mean over classes",
   auc_dense: "AUC, dense (c, d) against not",
   auc_image: "AUC of images",
+  auc: "AUC",
+  auc_malignant: "AUC, malignant against benign",
+  ap: "Average precision",
+  pauc: "Partial AUC, false positive rate up to 0.1",
+  dice: "Dice",
+  iou: "Overlap (IoU)",
+  hd95_mm: "95 % surface distance, mm (lower is better)",
+  assd_mm: "Mean surface distance, mm (lower is better)",
+  pd_mae: "Percent density, mean error (lower is better)",
+  pd_bias: "Percent density, bias",
+  pd_spearman: "Percent density, rank correlation",
   brier: "Brier score (lower is better)",
   ece: "Calibration error (lower is better)",
   cpm: "Sensitivity, mean over 1/8 to 8 false positives (CPM)",
@@ -75,6 +100,10 @@ export function figureName(name: string): string {
   const [metric = name, ...variants] = name.split(":");
   const rate = /^froc_sens@([\d.]+)$/.exec(metric)?.[1];
   const iou = /^ap@([\d.]+)$/.exec(metric)?.[1];
+  const specificity = /^sens@spec([\d.]+)$/.exec(metric)?.[1];
+  const sensitivity = /^spec@sens([\d.]+)$/.exec(metric)?.[1];
+  if (specificity) return `Sensitivity at a specificity of ${specificity}`;
+  if (sensitivity) return `Specificity at a sensitivity of ${sensitivity}`;
   const main = rate
     ? `Sensitivity at ${rate} false positive${rate === "1" ? "" : "s"} an image`
     : iou

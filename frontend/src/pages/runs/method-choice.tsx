@@ -1,6 +1,7 @@
 import { useId } from "react";
 import { words } from "../../ui/format";
 import type { Method } from "../contract";
+import { byTask } from "../methods/cards";
 
 interface Props {
   readonly methods: readonly Method[];
@@ -14,24 +15,26 @@ export function MethodChoice({ methods, chosen, onChoose }: Props) {
   return (
     <fieldset className="choices">
       <legend>Method</legend>
-      {methods.map((method) => (
-        <label key={method.name} className={method.allowed ? "choice" : "choice is-refused"}>
-          <input
-            type="radio"
-            name={group}
-            value={method.name}
-            checked={method.name === chosen}
-            disabled={!method.allowed}
-            onChange={() => onChoose(method.name)}
-          />
-          <span>
-            <strong>{method.name}</strong> · {words(method.task)}
-            {method.findings.length > 0 && `: ${method.findings.map(words).join(", ")}`}
-          </span>
-          {method.refusal && <span className="warn">{method.refusal}</span>}
-          <span className="hint">{method.reference}</span>
-        </label>
-      ))}
+      {byTask(methods)
+        .flatMap(([, own]) => own)
+        .map((method) => (
+          <label key={method.name} className={method.allowed ? "choice" : "choice is-refused"}>
+            <input
+              type="radio"
+              name={group}
+              value={method.name}
+              checked={method.name === chosen}
+              disabled={!method.allowed}
+              onChange={() => onChoose(method.name)}
+            />
+            <span>
+              <strong>{method.name}</strong> · {method.serves.map((served) => words(served.task)).join(", ")}
+              {method.findings.length > 0 && `: ${method.findings.map(words).join(", ")}`}
+            </span>
+            {method.refusal && <span className="warn">{method.refusal}</span>}
+            <span className="hint">{method.reference}</span>
+          </label>
+        ))}
     </fieldset>
   );
 }

@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { Link } from "../../router";
 import { useList } from "../../shell/data";
 import { Problem } from "../../shell/problem";
 import { useHere } from "../../shell/project";
@@ -60,6 +61,7 @@ export default function RunsPage() {
   return (
     <main className="page">
       <PageHead title="Runs" about="trainings, newest first">
+        <Link href="/methods">Methods</Link>
         {role === "admin" && !open && (
           <Action kind="primary" onClick={() => setOpen(true)}>
             Retrain…

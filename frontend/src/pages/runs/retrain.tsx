@@ -6,6 +6,7 @@ import { Problem } from "../../shell/problem";
 import { useHere } from "../../shell/project";
 import { Action } from "../../ui/action";
 import { SelectField, TextField } from "../../ui/field";
+import { words } from "../../ui/format";
 import { Empty, Panel } from "../../ui/panel";
 import type { Snapshot } from "../contract";
 import { MethodChoice } from "./method-choice";
@@ -55,11 +56,15 @@ function Options({ snapshot, onClose }: { snapshot: Snapshot; onClose: () => voi
   const methods = useAnswer("methods/", { snapshot: snapshot.id });
   const models = useList("models/", { project: project.id });
   const [name, setName] = useState<string | null>(null);
+  const [wantedTask, setTask] = useState("");
   const [size, setSize] = useState("tiny");
   const [init, setInit] = useState("");
   const [seed, setSeed] = useState("0");
   const method = methods.data?.find((m) => m.name === name) ?? methods.data?.find((m) => m.allowed);
-  const versions = models.rows?.filter((m) => m.method === method?.name && m.size === size) ?? [];
+  const tasks = method?.serves.map((served) => served.task) ?? [];
+  const task = tasks.find((served) => served === wantedTask) ?? method?.task;
+  const versions =
+    models.rows?.filter((m) => m.method === method?.name && m.size === size && m.task === task) ?? [];
   const from = versions.some((m) => m.id === init) ? init : "";
   const seedError = /^\d{1,9}$/.test(seed) ? null : "A whole number from 0.";
   const start = useDeed(async () => {
@@ -67,6 +72,7 @@ function Options({ snapshot, onClose }: { snapshot: Snapshot; onClose: () => voi
     const run = await post("runs/", {
       snapshot: snapshot.id,
       method: method.name,
+      task: task ?? method.task,
       size,
       seed: Number(seed),
       ...(from ? { init: { version: from } } : {}),
@@ -81,6 +87,14 @@ function Options({ snapshot, onClose }: { snapshot: Snapshot; onClose: () => voi
     <div className="form wide">
       <MethodChoice methods={methods.data} chosen={method?.name ?? null} onChoose={setName} />
       <div className="form-row">
+        {tasks.length > 1 && (
+          <SelectField
+            label="Task"
+            value={task ?? ""}
+            onChange={setTask}
+            options={tasks.map((served) => ({ value: served, label: words(served) }))}
+          />
+        )}
         <SelectField
           label="Size"
           value={size}

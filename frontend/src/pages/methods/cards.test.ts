@@ -1,0 +1,29 @@
+import { describe, expect, it } from "vitest";
+import type { Method } from "../contract";
+import { byTask, needText, shortCount, sizeText } from "./cards";
+
+const method = (name: string, task: Method["task"]): Method =>
+  ({
+    name,
+    task,
+    needs: [{ label: "box", min_train: 2, min_classes: 1, min_per_class: 1, views: [] }],
+    inputs: { unit: "breast", views: ["CC", "MLO"], missing: "token" },
+    sizes: ["tiny", "large"],
+    parameters: { tiny: 347_584, large: 36_392_072 },
+  }) as unknown as Method;
+
+describe("cards of methods", () => {
+  it("stand in the order in which an exam is read", () => {
+    const groups = byTask([method("a", "asymmetry"), method("b", "density"), method("c", "density")]);
+    expect(groups.map(([task, own]) => [task, own.length])).toEqual([
+      ["density", 2],
+      ["asymmetry", 1],
+    ]);
+  });
+
+  it("say what a method needs and how large it is", () => {
+    expect(needText(method("a", "asymmetry"))).toBe("2 marked findings; CC, MLO");
+    expect(sizeText(method("a", "asymmetry"))).toBe("tiny 348 k, large 36.4 M");
+    expect(shortCount(195)).toBe("195");
+  });
+});

@@ -1,0 +1,49 @@
+/** Methods in groups, and their figures in words. Pure. */
+
+import { words } from "../../ui/format";
+import type { Method } from "../contract";
+
+const ORDER = [
+  "density",
+  "lesion_detection",
+  "segmentation",
+  "lesion_classification",
+  "exam_classification",
+  "asymmetry",
+];
+
+/** Methods by their main task, in the order in which an exam is read. */
+export function byTask(methods: readonly Method[]): [task: string, own: Method[]][] {
+  const place = (task: string) => (ORDER.includes(task) ? ORDER.indexOf(task) : ORDER.length);
+  const tasks = [...new Set(methods.map((method) => method.task))].sort((a, b) => place(a) - place(b));
+  return tasks.map((task) => [task, methods.filter((method) => method.task === task)]);
+}
+
+const LABELS: Readonly<Record<string, string>> = {
+  density: "exams with a density",
+  box: "marked findings",
+  outline: "outlined findings",
+  pathology: "findings with a pathology",
+  outcome: "breasts with an outcome",
+  asymmetry: "asymmetries",
+};
+
+/** `2 marked findings; R-CC, L-CC`: what a snapshot must hold, and the views that it reads. */
+export function needText(method: Method): string {
+  const labels = method.needs.map((need) => `${need.min_train} ${LABELS[need.label] ?? words(need.label)}`);
+  const views = method.inputs.views ?? [];
+  return [
+    ...(labels.length ? labels : ["no label of its own"]),
+    ...(views.length ? [views.join(", ")] : []),
+  ].join("; ");
+}
+
+/** `tiny 348 k, large 36.4 M`: how many weights each size has. */
+export function sizeText(method: Method): string {
+  return method.sizes.map((size) => `${size} ${shortCount(method.parameters[size] ?? 0)}`).join(", ");
+}
+
+export function shortCount(n: number): string {
+  if (n >= 1e6) return `${(n / 1e6).toFixed(1)} M`;
+  return n >= 1e3 ? `${Math.round(n / 1e3)} k` : String(n);
+}
