@@ -23,7 +23,8 @@ export function App() {
   }
   const Page = pageOf(found.route);
   const page = (
-    <Boundary key={path}>
+    // The room stays when the next exam comes: what it fetched ahead is in its hands. Other pages begin anew.
+    <Boundary key={found.route.bare ? found.route.path : path} path={path}>
       <Suspense fallback={<p className="app-loading">Opening…</p>}>
         <Page params={found.params} />
       </Suspense>
@@ -42,8 +43,12 @@ function Notice({ title, children }: { title: string; children: ReactNode }) {
 }
 
 /** A page that breaks says so, and leaves the rest of the screen alive. */
-class Boundary extends Component<{ children: ReactNode }, { error: Error | null }> {
+class Boundary extends Component<{ children: ReactNode; path: string }, { error: Error | null }> {
   override state: { error: Error | null } = { error: null };
+
+  override componentDidUpdate(before: { path: string }): void {
+    if (before.path !== this.props.path && this.state.error) this.setState({ error: null });
+  }
 
   static getDerivedStateFromError(error: Error): { error: Error } {
     return { error };

@@ -3,6 +3,8 @@
 import hashlib
 from typing import Any
 
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -12,7 +14,7 @@ from core import idempotency
 from core.errors import BadRequest, PreconditionMissing
 from core.paging import CursorPaging
 
-__all__ = ["ApiView", "ApiViewSet", "CursorPaging", "if_match"]
+__all__ = ["AnyAccept", "ApiView", "ApiViewSet", "CursorPaging", "if_match"]
 
 
 def if_match(request: Request) -> int:
@@ -24,6 +26,16 @@ def if_match(request: Request) -> int:
     if not text.isdecimal():
         raise BadRequest("If-Match must be a revision in quotes.", found=header[:40])
     return int(text)
+
+
+class AnyAccept(BaseContentNegotiation):
+    """For views that send files: what a viewer accepts is theirs to look at; errors are JSON whatever it accepts."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        return JSONRenderer(), "application/json"
 
 
 class Replayed(Exception):

@@ -8,7 +8,8 @@ import type { LeaseTrouble } from "./use-lease";
 type Props = {
   project: string;
   exam: ExamDetail;
-  left: number;
+  /** Exams that wait; null while nobody said so. */
+  left: number | null;
   reading: Reading;
   save: SaveState;
   trouble: LeaseTrouble;
@@ -21,7 +22,7 @@ export function Bar({ project, exam, left, reading, save, trouble, username, onK
   const facts = [
     exam.age_years !== null && `${exam.age_years} y`,
     exam.date && dateOf(exam.date),
-    `${left} left`,
+    left !== null && `${left} left`,
   ];
   return (
     <header className="room-bar">

@@ -72,10 +72,11 @@ export function Finish({
           type="button"
           className="room-button finish-normal"
           data-testid="normal"
+          title="Normal, both breasts (N)"
           disabled={isLocked}
           onClick={onNormal}
         >
-          <kbd>N</kbd> normal, both
+          <kbd>N</kbd> normal
         </button>
       </div>
       <button

@@ -10,6 +10,8 @@ export type Deed =
   | `density:${Side}:${Density}`
   | `type:${FindingType}`
   | "invert"
+  | "window-next"
+  | "window-next-all"
   | "one-to-one"
   | "fit"
   | "hang-next"
@@ -44,8 +46,8 @@ export const KEYS: readonly KeyBinding<Deed>[] = [
   key("remove", "backspace", "remove the selected mark or finding", "Marks"),
   key("marks", "m", "hide or show marks", "Marks"),
   key("undo", "ctrl+z", "undo", "Marks"),
-  key("redo", "ctrl+shift+z", "redo", "Marks"),
   key("redo", "ctrl+y", "redo", "Marks"),
+  key("redo", "ctrl+shift+z", "redo", "Marks"),
   key("type:mass", "1", "mass", "Findings"),
   key("type:calcification", "2", "calc.", "Findings"),
   key("type:asymmetry", "3", "asym.", "Findings"),
@@ -54,6 +56,8 @@ export const KEYS: readonly KeyBinding<Deed>[] = [
   key("previous-finding", "k", "previous finding", "Findings"),
   key("deselect", "escape", "select nothing, give up a stroke", "Findings"),
   key("tool:window", "w", "window", "Picture"),
+  key("window-next", "g", "next window of the file", "Picture"),
+  key("window-next-all", "shift+g", "next window, all images", "Picture"),
   key("tool:zoom", "z", "zoom", "Picture"),
   key("tool:pan", "h", "pan", "Picture"),
   key("invert", "i", "invert", "Picture"),

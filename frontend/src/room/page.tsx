@@ -3,6 +3,7 @@ import { ApiError } from "../api/errors";
 import { loadSession, useSession } from "../api/session";
 import { Link, type PageProps } from "../router";
 import { SignIn } from "../shell/sign-in";
+import { clearStage } from "../viewer/stage";
 import { Room } from "./room";
 import { type Opened, openReading } from "./server";
 import "./room.css";
@@ -43,6 +44,8 @@ export default function RoomPage({ params }: PageProps) {
       mine?.session.close();
     };
   }, [id, canOpen, fail]);
+
+  useEffect(() => clearStage, []);
 
   if (opened?.reading.id === id) return <Room key={id} opened={opened} username={me?.username ?? ""} />;
   if (me === null) return <SignIn />;

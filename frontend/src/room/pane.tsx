@@ -6,14 +6,24 @@ import { type Edge, oneToOne, pan, toImage, type View, zoomAt } from "../geometr
 import { mirrorOf } from "../hanging/headers";
 import type { PlacedMark } from "../reading/document";
 import type { Stage } from "../viewer/stage";
-import { dragged, type Shading } from "../viewer/voi";
+import { dragged } from "../viewer/voi";
+import { nextWay } from "../viewer/windows";
 import { begun, continued, type Gesture, markAt, type Press, shapeSoFar } from "./gestures";
 import type { Tool } from "./keymap";
 import { Overlay } from "./overlay";
+import { PaneFacts } from "./pane-facts";
 import { type Shadings, usePicture } from "./use-picture";
 
 /** What keys ask of the pane under the hand. */
-export type PaneCommands = { invert(): void; oneToOne(): void; fit(): void };
+export type PaneCommands = {
+  invert(): void;
+  oneToOne(): void;
+  fit(): void;
+  /** Look at it by the next (or the previous) of the file's windows; the name of that one. */
+  turnWindow(by: 1 | -1): string | null;
+  /** Look at it by the window of this name, if its file has one. */
+  pickWindow(name: string): void;
+};
 
 type Props = {
   stage: Stage;
@@ -54,7 +64,7 @@ export function ImagePane(props: Props) {
     [laterality, patient_orientation],
   );
   const picture = usePicture(element, { ...props, mirror });
-  const { view, shading, setView, setShading } = picture;
+  const { view, shading, ways, setView, setShading } = picture;
   const [gesture, showGesture] = useState<Gesture | null>(null);
   // Several moves may come before the next picture: each builds on the one before, not on what was painted last.
   const hand = useRef<Gesture | null>(null);
@@ -67,6 +77,15 @@ export function ImagePane(props: Props) {
   const size = { cols: image.cols, rows: image.rows };
 
   const fit = picture.fit;
+  const seen = useRef(shading);
+  seen.current = shading;
+  const pickWindow = useCallback(
+    (name: string) => {
+      const way = ways.find((one) => one.name === name);
+      if (way) setShading((old) => ({ ...way, inverted: old.inverted }));
+    },
+    [ways, setShading],
+  );
   useEffect(() => {
     const middle = (pane: View["pane"]): DisplayPoint =>
       at.current ?? displayPoint(pane.width / 2, pane.height / 2);
@@ -74,9 +93,16 @@ export function ImagePane(props: Props) {
       invert: () => setShading((old) => ({ ...old, inverted: !old.inverted })),
       oneToOne: () => setView((old) => oneToOne(old, window.devicePixelRatio, middle(old.pane))),
       fit,
+      turnWindow: (by) => {
+        if (!seen.current || !ways.length) return null;
+        const way = nextWay(ways, seen.current, by);
+        setShading(() => way);
+        return way.name;
+      },
+      pickWindow,
     });
     return () => onCommands(image.id, null);
-  }, [image.id, onCommands, setShading, setView, fit]);
+  }, [image.id, onCommands, setShading, setView, fit, ways, pickWindow]);
 
   useEffect(() => {
     const target = surface.current;
@@ -166,6 +192,7 @@ export function ImagePane(props: Props) {
       data-testid={`pane-${viewName}`}
       data-image={image.id}
       data-state={picture.error ? "error" : view && shading ? "shown" : "loading"}
+      data-resolution={picture.resolution}
       aria-label={viewName.replace("-", " ")}
     >
       <div ref={element} className="pane-picture" />
@@ -206,11 +233,12 @@ export function ImagePane(props: Props) {
       </header>
       <PaneFacts
         view={view}
-        shading={shading}
+        picture={picture}
         pointer={pointer}
         image={image}
         viewName={viewName}
         edge={props.edge}
+        onWindow={pickWindow}
       />
       {picture.error && (
         <div className="pane-error" role="alert">
@@ -223,42 +251,5 @@ export function ImagePane(props: Props) {
         </div>
       )}
     </section>
-  );
-}
-
-type FactsProps = {
-  view: View | null;
-  shading: Shading | null;
-  pointer: ImagePoint | null;
-  image: ExamImage;
-  viewName: string;
-  edge: Edge;
-};
-
-/** Where millimetres come from, for a length is no better than that. */
-function spacingNote({ spacing_mm, spacing_source }: ExamImage): string {
-  if (!spacing_mm) return "spacing unknown: lengths in px";
-  if (spacing_source === "imager") return "mm from detector spacing";
-  return spacing_source === "pixel" ? "mm from pixel spacing" : `mm: ${spacing_source || "from the file"}`;
-}
-
-/** Magnification, window, the source of millimetres and the image pixel under the pointer. */
-function PaneFacts({ view, shading, pointer, image, viewName, edge }: FactsProps) {
-  if (!view || !shading) return null;
-  const ratio = view.scale * window.devicePixelRatio;
-  const zoom = ratio >= 1 ? `${ratio.toFixed(1)}:1` : `1:${(1 / ratio).toFixed(1)}`;
-  return (
-    <footer className={edge === "left" ? "pane-facts pane-right" : "pane-facts"}>
-      {pointer && (
-        <span data-testid={`pointer-${viewName}`}>
-          x {pointer[0].toFixed(1)} y {pointer[1].toFixed(1)}
-        </span>
-      )}
-      <span>
-        {zoom.replace(".0", "")} · W {Math.round(shading.width)} C {Math.round(shading.center)}
-        {shading.inverted && " · inverted"}
-      </span>
-      <span>{spacingNote(image)}</span>
-    </footer>
   );
 }

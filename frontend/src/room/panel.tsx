@@ -21,6 +21,7 @@ import { chordLabel } from "../ui/keyboard";
 import { hintsFor, SIDE_NAMES } from "./checks";
 import type { Selection } from "./deeds";
 import { chordFor } from "./keymap";
+import { mmPerPxOf } from "./spacing";
 
 type PanelProps = {
   document: ReadingDocument;
@@ -70,13 +71,10 @@ function Breasts({ document, edit }: BreastsProps) {
     <section>
       <h2>Breasts</h2>
       <div className="breasts">
-        <span />
         {SIDES.map((side) => (
-          <span key={side} className="breasts-side">
-            {side === "R" ? "Right" : "Left"}
-          </span>
+          <span key={side}>{side === "R" ? "Right" : "Left"}</span>
         ))}
-        <span>density</span>
+        <span className="breasts-what">density</span>
         {SIDES.map((side) => (
           <Choice
             key={side}
@@ -87,7 +85,7 @@ function Breasts({ document, edit }: BreastsProps) {
             onChange={(value: Density | null) => edit(setDensity(document, side, value))}
           />
         ))}
-        <span>BI-RADS</span>
+        <span className="breasts-what">BI-RADS</span>
         {SIDES.map((side) => (
           <BiradsChoice key={side} side={side} document={document} edit={edit} />
         ))}
@@ -232,7 +230,10 @@ function FindingItem({ row, images, isSelected, onSelect, onBirads, onRemove }: 
             <select
               value={finding.birads ?? ""}
               data-testid="finding-birads"
-              onChange={(event) => onBirads((event.target.value || null) as Birads | null)}
+              onChange={(event) => {
+                onBirads((event.target.value || null) as Birads | null);
+                event.target.blur(); // the keys are the room's again
+              }}
             >
               <option value="">none</option>
               {BIRADS.map((option) => (
@@ -257,7 +258,8 @@ function viewsOf({ finding }: FindingRow, images: readonly ExamImage[]): ReactNo
   );
   return relevant.map((image, i) => {
     const mark = marks.find((one) => one.image_id === image.id);
-    const mm = mark && image.spacing_mm ? ` · ${Math.round(lengthPxOf(mark) * image.spacing_mm[0])} mm` : "";
+    const mmPerPx = mmPerPxOf(image);
+    const mm = mark && mmPerPx ? ` · ${Math.round(lengthPxOf(mark) * mmPerPx)} mm` : "";
     return (
       <span key={image.id}>
         {i > 0 && " · "}

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useState, useSyncExternalStore } from "react";
 import { useSession } from "../api/session";
 import { layoutsFor } from "../hanging/layouts";
 import { navigate } from "../router";
@@ -15,6 +15,7 @@ import { Toolbar } from "./toolbar";
 import { useFinish } from "./use-finish";
 import { useLease, useOtherWindow } from "./use-lease";
 import { useRoom } from "./use-room";
+import { useWork } from "./use-work";
 import { Wall } from "./wall";
 
 /** The reading room: the wall of images, the answers, and one large key. */
@@ -34,6 +35,7 @@ export function Room({ opened, username }: { opened: Opened; username: string })
   const isLocked = !isHeld || isLost;
   const room = useRoom({ session, state, layouts, isLocked, onComplete: finish.complete });
   const [stage, hasLostContext] = useStage(opened);
+  const work = useWork(opened, stage);
 
   const tryAgain = useCallback(() => {
     again();
@@ -49,7 +51,7 @@ export function Room({ opened, username }: { opened: Opened; username: string })
       <Bar
         project={projectName(me, reading.project)}
         exam={exam}
-        left={opened.work.left}
+        left={work?.left ?? null}
         reading={reading}
         save={state.save}
         trouble={trouble}
@@ -93,7 +95,7 @@ export function Room({ opened, username }: { opened: Opened; username: string })
             finish={finish}
             isMine={isMine}
             isLocked={isLocked}
-            lastCompleted={opened.work.last_completed}
+            lastCompleted={work?.last_completed ?? null}
             onNormal={() => room.act("normal")}
             onSkip={() => room.show("skip")}
             onFlag={() => room.show("flag")}
@@ -137,7 +139,7 @@ export function Room({ opened, username }: { opened: Opened; username: string })
       {state.save.kind === "conflict" && <ConflictDialog state={state} session={session} />}
       {isSignedOut && <SignInDialog username={username} onSignedIn={tryAgain} />}
       {finish.isAllRead && (
-        <AllRead last={reading.state === "complete" ? reading.id : opened.work.last_completed} />
+        <AllRead last={reading.state === "complete" ? reading.id : (work?.last_completed ?? null)} />
       )}
     </div>
   );
@@ -158,18 +160,14 @@ function AllRead({ last }: { last: string | null }) {
   );
 }
 
-/** The viewer, with this exam's images alone in memory and those not hung yet on their way. */
+/** The viewer, with this exam's images and those fetched ahead of it in memory, no others. */
 function useStage({ exam }: Opened): [Stage | null, boolean] {
   const [stage, setStage] = useState<Stage | null>(null);
   const [hasLostContext, setLost] = useState(false);
-  useEffect(() => {
-    const opened = new Stage(() => setLost(true));
+  useLayoutEffect(() => {
+    const opened = new Stage(exam.images, () => setLost(true));
     setStage(opened);
-    const later = setTimeout(() => opened.prefetch(exam.images), 3000);
-    return () => {
-      clearTimeout(later);
-      opened.close();
-    };
+    return () => opened.close();
   }, [exam]);
   return [stage, hasLostContext];
 }

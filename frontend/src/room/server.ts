@@ -4,11 +4,12 @@ import { IndexedDbOutbox } from "../reading/indexeddb";
 import { MemoryOutbox, type OutboxStore } from "../reading/outbox";
 import type { Version } from "../reading/rebase";
 import { ReadingSession, type Transport } from "../reading/session";
+import { keepGiven, takeExam, takeGiven } from "./ahead";
 
 export type { Reading };
 
 /** All that the room needs to open one reading. */
-export type Opened = { reading: Reading; exam: ExamDetail; work: Worklist; session: ReadingSession };
+export type Opened = { reading: Reading; exam: ExamDetail; session: ReadingSession };
 
 const ifMatch = (revision: number): Record<string, string> => ({ "If-Match": `"${revision}"` });
 
@@ -32,14 +33,16 @@ function outbox(): OutboxStore {
 }
 
 export async function openReading(id: string): Promise<Opened> {
-  const reading = await get(`readings/${id}/`);
-  const [exam, work] = await Promise.all([
-    get(`exams/${reading.exam}/`, { project: reading.project }),
-    get("worklist/", { project: reading.project }),
+  const reading = takeGiven(id) ?? (await get(`readings/${id}/`));
+  const [exam, session] = await Promise.all([
+    takeExam(reading.project, reading.exam),
+    ReadingSession.open(id, reading, transportFor(id), outbox()),
   ]);
-  const session = await ReadingSession.open(id, reading, transportFor(id), outbox());
-  return { reading, exam, work, session };
+  return { reading, exam, session };
 }
+
+/** What waits; its `upcoming` is the exam that is likely to be next, to be fetched ahead. */
+export const workIn = (project: string): Promise<Worklist> => get("worklist/", { project });
 
 export const renewLease = (id: string): Promise<Reading> => post(`readings/${id}/lease/`);
 
@@ -54,4 +57,8 @@ export const flagReading = (id: string, reason: string): Promise<Reading> =>
   post(`readings/${id}/flag/`, { reason });
 
 /** The next exam for this reader; null when nothing waits. */
-export const leaseNext = (project: string): Promise<Reading | null> => post("worklist/next/", { project });
+export async function leaseNext(project: string): Promise<Reading | null> {
+  const reading: Reading | null = await post("worklist/next/", { project });
+  if (reading) keepGiven(reading);
+  return reading;
+}

@@ -50,7 +50,7 @@ export function Toolbar({
         {button("invert", "invert")}
         {button("one-to-one", "1:1")}
         {button("fit", "fit")}
-        {button("marks", areMarksHidden ? "show marks" : "hide marks", { isPressed: areMarksHidden })}
+        {button("marks", "hide marks", { isPressed: areMarksHidden })}
       </div>
       <div className="toolbar-group">
         <span className="room-quiet">hang</span>

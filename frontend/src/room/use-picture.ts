@@ -2,16 +2,22 @@ import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useSta
 import type { ExamImage } from "../api/types";
 import type { DisplaySize } from "../geometry/points";
 import { type Edge, fitScale, type Mirror, placeBox, resized, type View } from "../geometry/view";
-import type { Pane, PictureFacts } from "../viewer/pane";
+import type { Pane, PictureFacts, Progress } from "../viewer/pane";
 import type { Stage } from "../viewer/stage";
 import type { Shading } from "../viewer/voi";
 
 /** How the images of one hanging were left: kept while the exam is open, so that a window survives a new hanging. */
 export type Shadings = Map<string, Shading>;
 
+/** How much of the stored resolution is seen: all, less until it comes, or less for good and why. */
+export type Resolution = "full" | "coming" | "failed" | "reduced";
+
 export type PictureState = {
   view: View | null;
   shading: Shading | null;
+  /** The ways to look that the file offers. */
+  ways: readonly Shading[];
+  resolution: Resolution;
   error: string | null;
   setView: (change: (view: View) => View) => void;
   setShading: (change: (shading: Shading) => Shading) => void;
@@ -38,6 +44,7 @@ export function usePicture(element: RefObject<HTMLDivElement | null>, props: Pro
   const [facts, setFacts] = useState<PictureFacts | null>(null);
   const [view, placeView] = useState<View | null>(null);
   const [shading, shade] = useState<Shading | null>(null);
+  const [resolution, setResolution] = useState<Resolution>("coming");
   const [error, setError] = useState<string | null>(null);
   const [size, setSize] = useState<DisplaySize | null>(null);
   const [isTouched, setTouched] = useState(false);
@@ -57,18 +64,15 @@ export function usePicture(element: RefObject<HTMLDivElement | null>, props: Pro
   useEffect(() => {
     let gone = false;
     setError(null);
+    const picture = stage.pictureOf(image);
+    const onProgress = (progress: Progress) =>
+      !gone && setResolution(resolutionOf(progress, picture.isReduced));
     pane.current
-      ?.show({
-        address: stage.addressFor(image),
-        size: { cols: image.cols, rows: image.rows },
-        photometric: image.photometric,
-        windows: image.windows,
-        voiFunction: image.voi_function,
-      })
+      ?.show(picture, onProgress)
       .then((found) => {
         if (gone) return;
         setFacts(found);
-        shade(shadings.get(image.id) ?? found.opening);
+        shade(shadings.get(image.id) ?? (found.ways[0] as Shading));
       })
       .catch((reason: unknown) => !gone && setError(textOf(reason)));
     return () => {
@@ -119,7 +123,15 @@ export function usePicture(element: RefObject<HTMLDivElement | null>, props: Pro
   );
   const fit = useCallback(() => setTouched(false), []);
   const retry = useCallback(() => setTurn((n) => n + 1), []);
-  return { view, shading, error, setView, setShading, fit, retry };
+  const ways = facts?.ways ?? NONE;
+  return { view, shading, ways, resolution, error, setView, setShading, fit, retry };
+}
+
+const NONE: readonly Shading[] = [];
+
+function resolutionOf(progress: Progress, isReduced: boolean): Resolution {
+  if (progress === "done") return isReduced ? "reduced" : "full";
+  return progress;
 }
 
 function textOf(reason: unknown): string {

@@ -69,6 +69,11 @@ export function useRoom({ session, state, layouts, isLocked, onComplete }: Props
     "hang-next": () => turnHanging(1),
     "hang-previous": () => turnHanging(-1),
     invert: () => underHand()?.invert(),
+    "window-next": () => void underHand()?.turnWindow(1),
+    "window-next-all": () => {
+      const name = underHand()?.turnWindow(1);
+      for (const pane of panes.current.values()) if (name) pane.pickWindow(name);
+    },
     "one-to-one": () => underHand()?.oneToOne(),
     fit: () => {
       for (const pane of panes.current.values()) pane.fit();

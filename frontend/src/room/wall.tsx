@@ -5,6 +5,7 @@ import { marksIn } from "../reading/document";
 import type { SessionState } from "../reading/session";
 import type { Stage } from "../viewer/stage";
 import { ImagePane } from "./pane";
+import { mmPerPxOf } from "./spacing";
 import type { Shadings } from "./use-picture";
 import type { RoomState } from "./use-room";
 
@@ -15,13 +16,6 @@ type Props = {
   state: SessionState;
   room: RoomState;
   isLocked: boolean;
-};
-
-/** Millimetres are claimed only for square pixels of a known size. */
-const mmPerPx = (image: ExamImage): number | null => {
-  if (!image.spacing_mm) return null;
-  const [row, column] = image.spacing_mm;
-  return Math.abs(row - column) < 1e-6 * row ? row : null;
 };
 
 /** The images of one hanging, all at one size of the breast: the largest at which each of them is seen whole. */
@@ -36,7 +30,7 @@ export function Wall({ stage, images, layout, state, room, isLocked }: Props) {
   );
   const cells = layout.rows.flat();
   const hung = cells.flatMap((cell) => byId.get(cell.imageId ?? "") ?? []);
-  const allKnown = hung.every((image) => mmPerPx(image) !== null);
+  const allKnown = hung.every((image) => mmPerPxOf(image) !== null);
   const scales = hung.map((image) => fits[image.id]);
   const common = scales.every((scale) => scale !== undefined) ? Math.min(...(scales as number[])) : null;
   const grid: CSSProperties = {
@@ -73,8 +67,8 @@ export function Wall({ stage, images, layout, state, room, isLocked }: Props) {
             isLocked={isLocked}
             shadings={shadings}
             common={common}
-            unitPerPx={allKnown ? (mmPerPx(image) as number) : 1}
-            mmPerPx={mmPerPx(image)}
+            unitPerPx={allKnown ? (mmPerPxOf(image) as number) : 1}
+            mmPerPx={mmPerPxOf(image)}
             onFit={onFit}
             onActive={room.setActive}
             onCommands={room.onCommands}

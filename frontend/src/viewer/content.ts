@@ -2,6 +2,7 @@ import type { Bounds, ImageSize } from "../geometry/points";
 
 type Pixels = ArrayLike<number>;
 
+/** Every eighth pixel of a full image says enough; of a smaller level, as many of it. */
 const STEP = 8;
 /** Of a row or a column of the picture, what must be breast for it to count; letters and scratches are less. */
 const LEAST_SHARE = 0.04;
@@ -11,16 +12,21 @@ const LEAST_EXTENT = 0.2;
 /**
  * The box round what is not background, in image px: the breast without the black beside it.
  *
- * `isBreast` says of a value whether it is shown brighter than black. Every eighth pixel is looked at. A picture that
+ * `isBreast` says of a value whether it is shown brighter than black. Every `step`th pixel is looked at. A picture that
  * is black or bright all over gives the whole image.
  */
-export function contentBox(pixels: Pixels, size: ImageSize, isBreast: (value: number) => boolean): Bounds {
+export function contentBox(
+  pixels: Pixels,
+  size: ImageSize,
+  isBreast: (value: number) => boolean,
+  step = STEP,
+): Bounds {
   const { cols, rows } = size;
-  const [across, down] = [Math.floor(cols / STEP), Math.floor(rows / STEP)];
+  const [across, down] = [Math.floor(cols / step), Math.floor(rows / step)];
   const [inColumn, inRow] = [new Float64Array(across), new Float64Array(down)];
   for (let j = 0; j < down; j++) {
     for (let i = 0; i < across; i++) {
-      if (!isBreast(pixels[j * STEP * cols + i * STEP] as number)) continue;
+      if (!isBreast(pixels[j * step * cols + i * step] as number)) continue;
       inColumn[i] = (inColumn[i] as number) + 1 / down;
       inRow[j] = (inRow[j] as number) + 1 / across;
     }
@@ -28,7 +34,7 @@ export function contentBox(pixels: Pixels, size: ImageSize, isBreast: (value: nu
   const [x, y] = [longestRun(inColumn), longestRun(inRow)];
   const isWhole = !x || !y || x[1] - x[0] < LEAST_EXTENT * across || y[1] - y[0] < LEAST_EXTENT * down;
   if (isWhole) return [0, 0, cols, rows];
-  return [x[0] * STEP, y[0] * STEP, Math.min(x[1] * STEP, cols), Math.min(y[1] * STEP, rows)];
+  return [x[0] * step, y[0] * step, Math.min(x[1] * step, cols), Math.min(y[1] * step, rows)];
 }
 
 /** The longest run of places with enough in them, from and to (exclusive); null where there is none. */

@@ -1,13 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { contentBox, valueRange } from "./content";
 import { headerForViewer } from "./metadata";
-import { dragged, greyOf, openingShading, rangeOf, type Shading } from "./voi";
+import { dragged, greyOf, rangeOf, type Shading } from "./voi";
+import { waysToLook } from "./windows";
 
 const shading = (more: Partial<Shading> = {}): Shading => ({
   center: 2048,
   width: 4096,
   function: "LINEAR",
+  table: null,
   inverted: false,
+  name: null,
   ...more,
 });
 
@@ -41,27 +44,10 @@ describe("values become grey as DICOM PS3.3 C.11.2.1 says", () => {
     ["12 bit", 4095],
     ["16 bit", 65535],
   ])("MONOCHROME1 is inverted once and last, %s", (_, top) => {
-    const all = openingShading([], "LINEAR", [0, top]);
+    const [all] = waysToLook({ windows: [], voiFunction: "LINEAR", tables: [] }, [0, top]) as [Shading];
     expect(greyOf(0, all, "MONOCHROME1")).toBe(1);
     expect(greyOf(top, all, "MONOCHROME1")).toBe(0);
     expect(greyOf(top, { ...all, inverted: true }, "MONOCHROME1")).toBe(1);
-  });
-
-  // trap 2, 4
-  test("the first of several windows opens the image, the file's function with it", () => {
-    const windows = [
-      { center: 500, width: 300, explanation: "NORMAL" },
-      { center: 700, width: 100, explanation: "HARDER" },
-    ];
-    expect(openingShading(windows, "SIGMOID", [0, 1])).toMatchObject({
-      center: 500,
-      width: 300,
-      function: "SIGMOID",
-    });
-  });
-
-  test("no window: all values from black to white", () => {
-    expect(rangeOf(openingShading([], "", [10, 110]))).toEqual({ lower: 10, upper: 110 });
   });
 
   test("a drag never makes a window of no width", () => {
@@ -76,6 +62,12 @@ describe("the breast in its image", () => {
 
   test("is found without the black beside it", () => {
     expect(contentBox(pixels, size, (value) => value > 100)).toEqual([80, 40, 160, 200]);
+  });
+
+  test("is found in a smaller level, too", () => {
+    const small = new Uint16Array(40 * 60);
+    for (let y = 10; y < 50; y++) for (let x = 20; x < 40; x++) small[y * 40 + x] = 1000;
+    expect(contentBox(small, { cols: 40, rows: 60 }, (value) => value > 100, 2)).toEqual([20, 10, 40, 50]);
   });
 
   test("a letter in a corner is not breast", () => {
@@ -102,11 +94,13 @@ describe("the breast in its image", () => {
 });
 
 // trap 6, 9
-test("the library gets no spacing and no plane: one unit of its world is one stored pixel", () => {
-  const header = headerForViewer({
-    "00280010": { Value: [1] },
-    "00280030": { Value: [0.07, 0.07] },
-    "00200037": {},
+test("the library gets the size of the level, no spacing and no plane: one unit of its world is one stored pixel", () => {
+  const header = headerForViewer(
+    { "00280010": { Value: [4096] }, "00280030": { Value: [0.07, 0.07] }, "00200037": {}, "00283010": {} },
+    { rows: 1024, cols: 800 },
+  );
+  expect(header).toEqual({
+    "00280010": { vr: "US", Value: [1024] },
+    "00280011": { vr: "US", Value: [800] },
   });
-  expect(Object.keys(header)).toEqual(["00280010"]);
 });

@@ -17,7 +17,7 @@ from archive import columns, derive, queries, streaming
 from archive.api.serializers import ExamFilter, ExamOut, ExamRow, ImageOut
 from archive.errors import NotDerived
 from archive.models import Admission, Image, Split
-from core.api import ApiView, ApiViewSet
+from core.api import AnyAccept, ApiView, ApiViewSet
 from core.errors import BadRequest, Missing
 
 _PROJECT = OpenApiParameter("project", OpenApiTypes.UUID, description="the project whose exams are meant; default: all")
@@ -113,6 +113,7 @@ class Display(ApiView):
     """An image at the size of a pane, in its full depth (HTJ2K)."""
 
     permission_classes = [SignedIn]
+    content_negotiation_class = AnyAccept  # viewers ask for it as they ask for a frame: as multipart/related
 
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     def get(self, request: Request, pk: UUID) -> HttpResponseBase:

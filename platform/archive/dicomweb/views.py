@@ -5,8 +5,6 @@ from typing import Any
 from django.http import JsonResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
-from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
 from accounts.asking import asker
@@ -15,22 +13,12 @@ from archive import derive, queries, streaming
 from archive.dicomweb import rows
 from archive.errors import NotDerived
 from archive.models import Image
-from core.api import ApiView
+from core.api import AnyAccept, ApiView
 from core.errors import BadRequest, Missing
 
 _MOST = 500
 _FILE = "application/dicom"
 _BYTES = "application/octet-stream"
-
-
-class AnyAccept(BaseContentNegotiation):
-    """What a viewer accepts is looked at by the views; errors are JSON whatever it accepts."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        return parsers[0]
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
-        return JSONRenderer(), "application/json"
 
 
 @extend_schema(exclude=True)
