@@ -20,6 +20,7 @@ describe("the levels of an image", () => {
     expect(urls(1024, 800, 1)).toEqual(["/frame"]);
   });
 
+  // trap 14
   test("more than the graphics can hold stays at its small level, and says so", () => {
     expect(levelsOf(image(9000, 2000, 6), 8192)).toMatchObject({
       levels: [{ url: "/display", factor: 6 }],
@@ -57,6 +58,7 @@ describe("pixels in memory", () => {
     expect(shelf.bytes).toBeLessThanOrEqual(650);
   });
 
+  // trap 16
   test("two hundred exams take no more than one and the next", () => {
     const shelf = new Shelf(10_000);
     for (let n = 0; n < 200; n++) {

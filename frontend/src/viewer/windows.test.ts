@@ -21,6 +21,7 @@ const windows = [
 const tables = voiTables(header(item()));
 
 describe("a VOI LUT of a file", () => {
+  // trap 1
   test("gives each value its entry, and the first and the last beyond its ends", () => {
     const [table] = waysToLook({ windows: [], voiFunction: "", tables }, [0, 9]) as [Shading];
     expect(greys(table, [0, 100, 101, 102, 4000])).toEqual([0, 0, 1365 / 4095, 1, 1]);
@@ -60,6 +61,7 @@ describe("a VOI LUT of a file", () => {
 describe("the ways to look at an image", () => {
   const ways = waysToLook({ windows, voiFunction: "SIGMOID", tables }, [10, 110]);
 
+  // trap 2, 4
   test("are the file's windows in its order, its tables, and all values; the first window opens", () => {
     expect(ways.map((way) => way.name)).toEqual(["NORMAL", "HARDER", "SOFTER (LUT)", ALL_VALUES]);
     expect(ways[0]).toMatchObject({ center: 500, width: 300, function: "SIGMOID", inverted: false });

@@ -1,14 +1,13 @@
+import { type HungImage, mirrorOf } from "../../hanging/headers";
 import { Link } from "../../router";
 import { useAnswer } from "../../shell/data";
 import { figure } from "../../ui/format";
 import { Panel } from "../../ui/panel";
 import type { Worst } from "../contract";
 import { MarkShape } from "./mark-shape";
+import { asHung, boxAsHung } from "./mirrored";
 
-interface ImageSize {
-  readonly rows: number;
-  readonly cols: number;
-}
+type Shown = HungImage & { readonly rows: number; readonly cols: number };
 
 /** The cases that the model was most wrong about, drawn, each leading to its exam. */
 export function WorstCases({ rows }: { rows: readonly Worst[] }) {
@@ -26,12 +25,14 @@ export function WorstCases({ rows }: { rows: readonly Worst[] }) {
 }
 
 function WorstCard({ row }: { row: Worst }) {
-  const size = useAnswer(`images/${row.image_id}/`);
+  const { data: image } = useAnswer(`images/${row.image_id}/`);
+  const mirror = image ? mirrorOf(image) : { x: false, y: false };
+  const turned = [mirror.x && "mirror-x", mirror.y && "mirror-y"].filter(Boolean).join(" ");
   return (
     <Link className="worst" href={`/exams/${row.exam_id}?image=${row.image_id}`}>
       <span className="worst-picture">
-        <img src={row.thumbnail_url} alt="" loading="lazy" />
-        {size.data && <Overlay row={row} size={size.data} />}
+        <img className={turned} src={row.thumbnail_url} alt="" loading="lazy" />
+        {image && <Overlay row={row} image={image} />}
       </span>
       <span>{row.what}</span>
       {typeof row.score === "number" && <span className="quiet">score {figure(row.score)}</span>}
@@ -39,18 +40,28 @@ function WorstCard({ row }: { row: Worst }) {
   );
 }
 
-function Overlay({ row, size }: { row: Worst; size: ImageSize }) {
+/** The marks over a picture that hangs as in the reading room: they turn with it, their words do not. */
+function Overlay({ row, image }: { row: Worst; image: Shown }) {
+  const { cols, rows } = image;
+  const mirror = mirrorOf(image);
   return (
-    <svg className="worst-marks" viewBox={`0 0 ${size.cols} ${size.rows}`} aria-hidden="true">
-      {row.mark && <MarkShape mark={row.mark} size={size.rows} />}
-      {(row.candidates ?? []).slice(0, 3).map(({ box: [x0, y0, x1, y1], score }) => (
-        <g key={`${x0} ${y0} ${x1} ${y1} ${score}`} className="proposed">
-          <rect x={x0} y={y0} width={x1 - x0} height={y1 - y0} />
-          <text x={x0} y={y0 - size.rows / 120} fontSize={size.rows / 28}>
-            {figure(score, 2)}
-          </text>
+    <svg className="worst-marks" viewBox={`0 0 ${cols} ${rows}`} aria-hidden="true">
+      {row.mark && (
+        <g transform={asHung(mirror, image)}>
+          <MarkShape mark={row.mark} size={rows} />
         </g>
-      ))}
+      )}
+      {(row.candidates ?? []).slice(0, 3).map(({ box, score }) => {
+        const [x0, y0, x1, y1] = boxAsHung(box, mirror, image);
+        return (
+          <g key={`${box} ${score}`} className="proposed">
+            <rect x={x0} y={y0} width={x1 - x0} height={y1 - y0} />
+            <text x={x0} y={y0 - rows / 120} fontSize={rows / 28}>
+              {figure(score, 2)}
+            </text>
+          </g>
+        );
+      })}
     </svg>
   );
 }
