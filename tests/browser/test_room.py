@@ -250,6 +250,15 @@ def pixels_in(urls: list[str]) -> list[str]:
     return [url for url in urls if "/frames/" in url or "/display/" in url]
 
 
+def heard(page: Page, condition: Callable[[], bool], what: str) -> None:
+    """Wait for something that the page's own events tell, for they come only while the page is waited for."""
+    for _ in range(600):
+        if condition():
+            return
+        page.wait_for_timeout(100)
+    pytest.fail(f"waited 60 s for {what}")
+
+
 @pytest.mark.trap(16)
 def test_the_next_exam_needs_no_pixels_from_the_server_and_the_last_ones_are_let_go(
     page: Page, send: Callable[[list[Dataset]], str], open_next: Callable[[str], str]
@@ -260,7 +269,7 @@ def test_the_next_exam_needs_no_pixels_from_the_server_and_the_last_ones_are_let
     open_next(send([a_mammogram(pixels=pixels, patient=f"P{n}") for n, pixels in enumerate(flat)]))
     for turn in range(2):
         whole(page, "R-CC")
-        until(lambda wanted=4 - 2 * turn: len(pixels_in(asked)) >= wanted, 60, "the pixels of the next exam")
+        heard(page, lambda wanted=4 - 2 * turn: len(pixels_in(asked)) >= wanted, "the pixels of the next exam")
         page.wait_for_load_state("networkidle")
         page.keyboard.press("n")
         expect(page.get_by_test_id("save-state")).to_have_attribute("data-revision", "1")
@@ -275,8 +284,8 @@ def test_the_next_exam_needs_no_pixels_from_the_server_and_the_last_ones_are_let
     asked.clear()
     page.get_by_test_id("back").click()
     expect(page.get_by_test_id("exam-label")).to_have_text(label)
-    whole(page, "R-CC")
-    assert len(pixels_in(asked)) == 2  # its small and its full level: neither was kept
+    image = whole(page, "R-CC").get_attribute("data-image")
+    assert any(f"/images/{image}/display/" in url for url in asked)  # it was not kept: two exams at most are
 
 
 SCREENS = [(1280, 800), (1440, 900), (1920, 1080), (2560, 1440), (1200, 1920)]
@@ -314,7 +323,7 @@ def test_on_every_usual_screen_nothing_is_cut_off_and_images_take_three_quarters
 
 @pytest.mark.trap(10)
 def test_thumbnails_hang_as_in_the_room_chest_walls_back_to_back(
-    page: Page, send: Callable[[list[Dataset]], str], sign_in: Callable[[str], None]
+    page: Page, send: Callable[[list[Dataset]], str], sign_in: Callable[[str], None], platform_running: Platform
 ) -> None:
     study = generate_uid()
     wall_at_left = np.zeros((400, 320), np.uint16)
@@ -322,9 +331,9 @@ def test_thumbnails_hang_as_in_the_room_chest_walls_back_to_back(
     files = [a_mammogram(study=study, laterality=side, pixels=wall_at_left) for side in "RL"]
     for dataset in files:  # stored with the chest wall at the left, both: rows lead to the front
         dataset.PatientOrientation = ["A", "L" if dataset.ImageLaterality == "R" else "R"]
-    project = send(files)
+    project = platform_running.client("admin").get(f"/api/v1/projects/{send(files)}/")
     sign_in("reader1")
-    page.goto(f"/exams?project={project}")
+    page.goto(f"/exams?project={project['slug']}")
     pictures = page.locator("tbody img")
     expect(pictures).to_have_count(2)
     page.wait_for_load_state("networkidle")

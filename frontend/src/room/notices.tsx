@@ -1,7 +1,8 @@
 import type { ReactNode } from "react";
-import { findingRows, type ReadingDocument } from "../reading/document";
+import { FINDING_NAMES, findingRows, type ReadingDocument } from "../reading/document";
 import type { ReadingSession, SessionState } from "../reading/session";
 import { Link } from "../router";
+import { SIDE_NAMES } from "./checks";
 import { RoomDialog } from "./dialogs";
 import type { LeaseTrouble } from "./use-lease";
 
@@ -116,6 +117,11 @@ export function ConflictDialog({ state, session }: { state: SessionState; sessio
   );
 }
 
+function marksLabel(marks: object): string {
+  const count = Object.keys(marks).length;
+  return count === 1 ? "1 mark" : `${count} marks`;
+}
+
 function Version({
   title,
   document,
@@ -136,8 +142,9 @@ function Version({
       <ul>
         {findingRows(document).map(({ id, number, finding }) => (
           <li key={id}>
-            {number} {finding.type} {finding.laterality} {finding.birads}, {Object.keys(finding.marks).length}{" "}
-            marks
+            {number} {FINDING_NAMES[finding.type]}
+            {finding.laterality && `, ${SIDE_NAMES[finding.laterality]}`}
+            {finding.birads && ` · BI-RADS ${finding.birads}`} · {marksLabel(finding.marks)}
           </li>
         ))}
       </ul>

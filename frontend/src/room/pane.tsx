@@ -39,6 +39,7 @@ type Props = {
   shadings: Shadings;
   common: number | null;
   unitPerPx: number;
+  hanging: string;
   mmPerPx: number | null;
   onFit: (imageId: string, scale: number) => void;
   onActive: (imageId: string) => void;

@@ -34,12 +34,14 @@ type Props = {
   /** Display px per unit (mm, or px where a spacing is unknown) that every image of the hanging fits in. */
   common: number | null;
   unitPerPx: number;
+  /** The hanging's name: another one shows the whole breast again, wherever the last one was zoomed to. */
+  hanging: string;
   onFit: (imageId: string, scale: number) => void;
 };
 
 /** One image in one element: loads it, keeps it placed and shaded, and follows the element's size. */
 export function usePicture(element: RefObject<HTMLDivElement | null>, props: Props): PictureState {
-  const { stage, image, mirror, edge, shadings, common, unitPerPx, onFit } = props;
+  const { stage, image, mirror, edge, shadings, common, unitPerPx, hanging, onFit } = props;
   const pane = useRef<Pane | null>(null);
   const [facts, setFacts] = useState<PictureFacts | null>(null);
   const [view, placeView] = useState<View | null>(null);
@@ -112,6 +114,9 @@ export function usePicture(element: RefObject<HTMLDivElement | null>, props: Pro
     pane.current?.shade(shading);
     shadings.set(image.id, shading);
   }, [shading, facts, shadings, image.id]);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new hanging begins with the whole breast
+  useEffect(() => setTouched(false), [hanging]);
 
   const setView = useCallback((change: (view: View) => View) => {
     setTouched(true);

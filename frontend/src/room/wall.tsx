@@ -67,6 +67,7 @@ export function Wall({ stage, images, layout, state, room, isLocked }: Props) {
             isLocked={isLocked}
             shadings={shadings}
             common={common}
+            hanging={layout.name}
             unitPerPx={allKnown ? (mmPerPxOf(image) as number) : 1}
             mmPerPx={mmPerPxOf(image)}
             onFit={onFit}
