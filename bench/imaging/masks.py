@@ -4,7 +4,7 @@ python bench/imaging/masks.py OUT NAME=FOLDER [NAME=FOLDER ...]
 
 NAME is a set of `python -m ml manifest`. Writes contact sheets OUT/NAME-<page>.png: each image in its canonical
 orientation (the chest wall must be at the left), the outline of its mask drawn on it, green, or red where a flag was
-raised; the line of the pectoral muscle, where one was found, is blue. Prints and writes to OUT/masks.json how many
+raised; the pectoral muscle of MLO views, where one was found, is blue. Prints and writes to OUT/masks.json how many
 images carry each flag and, where a set has tissue labels, how well the mask and the muscle agree with them (Dice).
 """
 
@@ -29,8 +29,9 @@ from ml.datasets.table import SETS
 from ml.geometry.overlap import dice
 from ml.pixels.decode import Decoded, decode
 from ml.pixels.header import PixelInfo
+from ml.pixels.pectoral import pectoral
 from ml.pixels.prepare import PixelsConfig, Prepared, prepare
-from ml.pixels.resample import resample_mask
+from ml.pixels.resample import resample, resample_mask
 from ml.runs.manifest import ManifestRow
 
 CELL = (190, 230)
@@ -59,25 +60,38 @@ def looked_at(row: ManifestRow, root: Path) -> Seen:
     decoded = decode(root / row.pixel_path, pixel_format=row.pixel_format, given=given)
     shrunk = PixelsConfig(max_long_px=CELL[1] - LABEL_PX, crop=False)
     image = prepare(decoded, shrunk, spacing_mm=row.spacing_mm)
-    return Seen(row.image_id, _cell(row.image_id, decoded, image), image.flags, _agreement(row, root, decoded))
+    muscle, flags = np.zeros_like(image.mask), image.flags
+    if row.view == "MLO":
+        found = pectoral(image.x, image.mask, image.mm_per_px)
+        muscle, flags = found.mask, (*flags, *found.flags)
+    return Seen(row.image_id, _cell(row.image_id, decoded, image, muscle), flags, _agreement(row, root, decoded))
 
 
 def _agreement(row: ManifestRow, root: Path, decoded: Decoded) -> dict[str, float]:
-    """Dice of the mask, at the size of the source, with everything that the labels do not call background."""
+    """Dice of the mask, at the size of the source, with all that the labels do not call background, and of the muscle.
+
+    A muscle that was not found counts 0 where there is one, and 1 where there is none.
+    """
     mark = next((m for f in row.findings for m in f.marks if m.kind == "label_map"), None)
     if mark is None:
         return {}
     values, classes = np.asarray(Image.open(root / mark.geometry["path"])), mark.geometry["classes"]
     whole = prepare(decoded, PixelsConfig(target_spacing_mm=240 / max(row.rows, row.cols), crop=False))
-    mask = resample_mask(whole.mask, np.linalg.inv(whole.affine), values.shape)
-    return {"breast": dice(mask, values != classes["background"])}
+    back = np.linalg.inv(whole.affine)
+    mask = resample_mask(whole.mask, back, values.shape)
+    muscle = resample_mask(pectoral(whole.x, whole.mask, whole.mm_per_px).mask, back, values.shape)
+    return {
+        "breast": dice(mask, values != classes["background"]),
+        "pectoral": dice(muscle, values == classes["pectoral"]),
+    }
 
 
-def _cell(name: str, decoded: Decoded, image: Prepared) -> Image.Image:
+def _cell(name: str, decoded: Decoded, image: Prepared, muscle: Mask) -> Image.Image:
     rows, cols = image.x.shape
     grey = (_frame(decoded, image) * 255).astype(np.uint8)
     picture = np.stack([grey] * 3, axis=-1)
     picture[image.mask & ~ndimage.binary_erosion(image.mask, border_value=1)] = GREEN if _good(image) else RED
+    picture[muscle & ~ndimage.binary_erosion(muscle, border_value=1)] = BLUE
     cell = Image.new("RGB", CELL, (24, 24, 24))
     cell.paste(Image.fromarray(picture).crop((0, 0, min(cols, CELL[0]), rows)), (0, LABEL_PX))
     ImageDraw.Draw(cell).text((2, 4), f"{name} {' '.join(f for f in image.flags if f != 'spacing_assumed')}"[:34])
@@ -86,8 +100,6 @@ def _cell(name: str, decoded: Decoded, image: Prepared) -> Image.Image:
 
 def _frame(decoded: Decoded, image: Prepared) -> npt.NDArray[np.float32]:
     """The whole frame as `image` has it, outside the mask too, dark tissue lifted so that an edge can be seen."""
-    from ml.pixels.resample import resample
-
     x = resample(decoded.pixels, image.affine, image.x.shape)
     low, high = np.percentile(x, (0.1, 99.9))
     return np.sqrt(np.clip((x - low) / max(high - low, 1e-6), 0, 1)).astype(np.float32)

@@ -16,6 +16,7 @@ from ml.geometry import affine
 from ml.pixels import crop, orientation, spacing, window
 from ml.pixels.breast_mask import breast_mask
 from ml.pixels.decode import Decoded
+from ml.pixels.pectoral import pectoral
 from ml.pixels.resample import resample, resample_mask
 
 REFUSED_OPTION = "PixelsConfig has no option {!r}"
@@ -27,7 +28,8 @@ class PixelsConfig:
 
     target_spacing_mm: side of a network pixel. size: (rows, cols) of every image, or None to keep the crop's own.
     max_long_px: shrink what is longer. fit: pad keeps the shape, squash does not. window: see `ml.pixels.window`;
-    fixed: (low, high) in stored values for the fixed window. crop: to the breast, or the whole frame.
+    fixed: (low, high) in stored values for the fixed window. crop: to the breast, or the whole frame. pectoral: take
+    the muscle of an MLO view out of the mask, where its edge is found; for density, since muscle is no dense tissue.
     """
 
     target_spacing_mm: float = 0.2
@@ -38,6 +40,7 @@ class PixelsConfig:
     fixed: tuple[float, float] | None = None
     margin_mm: float = crop.MARGIN_MM
     crop: bool = True
+    pectoral: bool = False
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> PixelsConfig:
@@ -60,7 +63,7 @@ class PixelsConfig:
 class Prepared:
     """x (H, W) float32 in [0, 1], 0 outside the breast; mask (H, W); affine (3, 3) float64, source to network pixels.
 
-    flags: mask_failed, orientation_conflict, spacing_assumed, flat. mm_per_px: side of a network pixel.
+    flags: mask_failed, orientation_conflict, spacing_assumed, flat, pectoral_absent. mm_per_px: a network pixel's side.
     """
 
     x: npt.NDArray[np.float32]
@@ -84,8 +87,13 @@ def prepare(decoded: Decoded, config: PixelsConfig, *, spacing_mm: Sequence[floa
     mask = resample_mask(found.mask, matrix, frame.shape)
     mm_per_px = float(np.sqrt(dy * dx)) / affine.scale_of(matrix)
     low, high = window.limits(x, mask, config.window, info=info, mm_per_px=mm_per_px, fixed=config.fixed)
-    x, flat = window.applied(x, mask, low, high)
-    return Prepared(x, mask, matrix, (*found.flags, *turn.flags, *assumed, *flat), mm_per_px)
+    x, flags = window.applied(x, mask, low, high)
+    if config.pectoral and info.view == "MLO":
+        # After windowing: the limits are those of the whole breast, with muscle or without.
+        muscle = pectoral(x, mask, mm_per_px)
+        mask, flags = mask & ~muscle.mask, (*flags, *muscle.flags)
+        x = np.where(mask, x, np.float32(0))
+    return Prepared(x, mask, matrix, (*found.flags, *turn.flags, *assumed, *flags), mm_per_px)
 
 
 def _frame(
