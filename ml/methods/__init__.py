@@ -8,6 +8,7 @@ from ml.runs.errors import invalid
 NAMES: tuple[str, ...] = (
     "retinanet_mass",
     "aunet",
+    "gan_augmentation",
     "densenet201_transfer",
     "dcse_resnet50",
     "screening_ensemble",

@@ -29,6 +29,8 @@ TARGETS: Mapping[str, Target] = {
     "mask": Target(masks.build, masks.group),
     "tissue": Target(masks.build_tissue, masks.group_tissue),
     "class": Target(classes.build, classes.group),
+    "class_0": Target(classes.build, classes.group_only(0)),
+    "class_1": Target(classes.build, classes.group_only(1)),
     "benign": Target(classes.build_benign, classes.group),
     "presence": Target(classes.build_presence, classes.group_presence),
 }

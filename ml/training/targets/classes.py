@@ -91,3 +91,12 @@ def build_presence(shown: Shown) -> dict[str, Tensor]:
 def group_presence(shown: Shown) -> Group:
     """1 with a finding, 0 without any, None where it is not known."""
     return presence_of(shown.rows, shown.aim)
+
+
+def group_only(wanted: int) -> Callable[[Shown], Group]:
+    """Samples of one class; the others teach nothing."""
+
+    def own(shown: Shown) -> Group:
+        return wanted if class_of(shown) == wanted else None
+
+    return own

@@ -1,0 +1,124 @@
+"""What makes `gan_augmentation` itself: who moves when, and where made regions go. Figures: methods.md 3.8."""
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from ml.methods.gan_augmentation import GANS, Classifier, Discriminator, Gan, Generator, made_regions
+from ml.methods.spec import Optimiser
+from ml.training.data import Mixed, TrainLoader
+from ml.training.optimisers import make_optimisers
+from ml.training.state import TrainState
+from tests.ml.methods.world import CPU
+
+
+@pytest.mark.parametrize(
+    ("size", "channels", "counts"),
+    [
+        ("large", 3, (11_322_115, 490_817, 5_943_393)),
+        ("large", 1, (11_321_537, 490_241, 5_942_817)),
+        ("tiny", 1, (33_425, 6_401, 6_057)),
+        ("base", 1, (1_068_225, 100_865, 175_649)),  # golden numbers of this implementation
+    ],
+)
+def test_the_networks_have_their_parameters(size, channels, counts, a_setup):
+    with torch.device("meta"):
+        config = a_setup("gan_augmentation", size, in_channels=channels).config
+        made = (Generator(config), Discriminator(config), Classifier(config))
+        assert tuple(sum(p.numel() for p in network.parameters()) for network in made) == counts
+
+
+def test_the_large_networks_make_and_read_320_pixels(a_setup):
+    with torch.device("meta"):
+        config = a_setup("gan_augmentation", "large").config
+        made = Generator(config)(torch.zeros(2, 100))
+        assert made.shape == (2, 3, 320, 320)
+        assert Discriminator(config)(made).shape == (2,)
+        network = Classifier(config)
+        assert network.convolutions(made).shape == (2, 64, 38, 38)
+        assert network(torch.zeros(2, 1, 1, 320, 320))["logits"].shape == (2, 2)
+
+
+def test_each_network_moves_in_its_own_turn_and_the_other_stands_still(a_setup):
+    setup = a_setup("gan_augmentation")
+    stage = setup.stage("gan_abnormal")
+    torch.manual_seed(1)
+    network = stage.build().train()
+    state = TrainState(network, make_optimisers(network, stage), stage, 5)
+    moves = []
+
+    class Watched:
+        def __init__(self, name):
+            self.name = name
+
+        def move(self, loss):
+            before = {name: value.clone() for name, value in network.named_parameters()}
+            state.movers[self.name].move(loss)
+            after = dict(network.named_parameters())
+            moves.append((self.name, {n.split(".")[0] for n in before if not torch.equal(before[n], after[n])}))
+
+    movers = {name: Watched(name) for name in state.movers}
+    batch = setup.batch(n=4, reads=stage.reads)
+    stage.train_step({stage.name: network}, movers, batch, torch.Generator().manual_seed(0))
+    assert moves == [
+        ("discriminator.", {"discriminator"}),
+        ("discriminator.", {"discriminator"}),
+        ("generator.", {"generator"}),
+    ]
+
+
+def test_the_discriminator_sees_as_many_real_regions_as_made_ones_and_the_generator_twice_as_many(a_setup):
+    setup = a_setup("gan_augmentation")
+    stage = setup.stage("gan_normal")
+    network, judged = stage.build(), []
+    network.discriminator.register_forward_pre_hook(lambda module, args: judged.append(args[0].detach()))
+    batch = setup.batch(n=3, reads=stage.reads)
+    movers = dict.fromkeys(("discriminator.", "generator."), type("Still", (), {"move": lambda self, loss: None})())
+    stage.train_step({stage.name: network}, movers, batch, torch.Generator().manual_seed(0))
+    assert [len(x) for x in judged] == [3, 3, 6]
+    torch.testing.assert_close(judged[0], 2 * batch.x[:, 0] - 1)
+    assert all(x.min() >= -1 and x.max() <= 1 for x in judged)
+
+
+def test_a_gan_imitates_one_class_of_the_training_regions(a_setup):
+    setup = a_setup("gan_augmentation")
+    for k, name in enumerate(GANS):
+        samples, loader = setup.view(setup.stage(name).reads)
+        used = [sample for sample in samples if loader.group(sample) is not None]
+        assert 0 < len(used) < len(samples)
+        assert {sample.roi.label for sample in used} == {setup.aim.labels[k]}
+        assert setup.stage(name).optimisers["generator."] == Optimiser(
+            kind="nadam", lr=5e-4, schedule="constant", clip_norm=1e6
+        )
+
+
+def test_what_was_made_is_as_many_as_was_real_and_belongs_to_no_validation(trained, a_setup):
+    run = trained("gan_augmentation", "lesion_classification")
+    made = load_file(run / "artefacts" / "generate" / "made.safetensors")
+    setup = a_setup("gan_augmentation")
+    samples, loader = setup.view()
+    real = [loader.group(sample) for sample in samples]
+    for k in range(2):
+        assert int((made["class"] == k).sum()) == real.count(k) > 0
+    assert made["x"].shape[1:] == (1, 32, 32)
+    assert made["x"].min() >= 0 and made["x"].max() <= 1
+    mixed = TrainLoader(samples, loader, "plain", 0, CPU, 0, Mixed(made["x"], made["class"]))
+    alone = TrainLoader(samples, loader, "plain", 0, CPU, 0)
+    assert mixed.n == alone.n + len(made["x"]) == 2 * len(real)
+    ids = mixed.batch(0, mixed.n).ids
+    assert sum(name.startswith("made:") for name in ids) == len(made["x"])
+    assert not any(name.startswith("made:") for name in alone.batch(0, alone.n).ids)
+    assert [stage.name for stage in setup.stages if stage.mixes] == ["classify"]
+
+
+def test_made_regions_are_the_generators_and_a_function_of_the_seed(a_setup):
+    config = a_setup("gan_augmentation").config
+    torch.manual_seed(0)
+    gan = Gan(config).eval()
+    with torch.no_grad():
+        made = made_regions(gan, 40, config, 7)
+        torch.testing.assert_close(made_regions(gan, 40, config, 7), made)
+        assert (made_regions(gan, 40, config, 8) - made).abs().max() > 1e-4
+        torch.nn.init.zeros_(gan.generator.layers[-2].weight)
+        torch.nn.init.zeros_(gan.generator.layers[-2].bias)
+        assert (made_regions(gan, 40, config, 7) == 0.5).all()
