@@ -8,6 +8,7 @@ from ml.runs.errors import invalid
 NAMES: tuple[str, ...] = (
     "retinanet_mass",
     "aunet",
+    "multiview_density",
     "gan_augmentation",
     "densenet201_transfer",
     "dcse_resnet50",

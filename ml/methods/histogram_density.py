@@ -151,4 +151,5 @@ SPEC = MethodSpec(
     reads=reads,
     stages=stages,
     predict=predict,
+    unsure_by="entropy",
 )
