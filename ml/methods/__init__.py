@@ -6,6 +6,7 @@ from ml.methods.spec import MethodSpec
 from ml.runs.errors import invalid
 
 NAMES: tuple[str, ...] = (
+    "alexnet_birads",
     "retinanet_mass",
     "aunet",
     "multiview_density",
