@@ -14,6 +14,7 @@ NAMES: tuple[str, ...] = (
     "densenet201_transfer",
     "dcse_resnet50",
     "screening_ensemble",
+    "se_attention",
     "gmic",
     "histogram_density",
     "convnext_breast",
