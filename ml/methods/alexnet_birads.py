@@ -105,6 +105,9 @@ def trunk_of(config: Config) -> AlexNet:
 class Centre(nn.Module):
     """x (N, 1, H, W) minus the training mean, by the training spread; those of published weights until it learns."""
 
+    mean: Tensor
+    sd: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(0.449))
