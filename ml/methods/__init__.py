@@ -15,8 +15,9 @@ NAMES: tuple[str, ...] = (
     "dcse_resnet50",
     "screening_ensemble",
     "se_attention",
-    "gmic",
+    "dbn_forest",
     "histogram_density",
+    "gmic",
     "convnext_breast",
     "detr_lesion",
 )

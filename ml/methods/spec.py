@@ -140,6 +140,9 @@ class Lesson(Protocol):
         Looks at the cancel flag and tells the progress.
         """
 
+    def places(self, ids: Sequence[str]) -> Sequence[int]:
+        """Positions of training samples among all training samples, which is how out-of-fold rows count them."""
+
     def artefact(self, name: str) -> "Mapping[str, Tensor]":
         """What an earlier stage kept: `stage:name`."""
 

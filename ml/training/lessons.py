@@ -1,7 +1,7 @@
 """What a stage without gradient steps learns from, and what stages leave for each other on disk."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,11 @@ class StageLesson:
                 yield batch
                 done += len(batch.ids)
                 self._tell(done, total)
+
+    def places(self, ids: Sequence[str]) -> list[int]:
+        """Positions of training samples among all training samples."""
+        known = {sample.id: n for n, sample in enumerate(of_splits(self.samples, "train"))}
+        return [known[own] for own in ids]
 
     def artefact(self, name: str) -> Mapping[str, Tensor]:
         """What an earlier stage kept: `stage:name`."""

@@ -115,7 +115,7 @@ def test_a_model_loaded_from_its_folder_says_the_same_and_ranks_what_nobody_read
     pool = [
         replace(row, split="pool", density=None, findings=(), outcome=None, complete=False)
         for row in rows
-        if row.split == "test"
+        if row.patient_id == "p9"  # one of the test patients: a grid of regions is many samples already
     ]
     scored = asked(tmp_path / "score", run, pool, folder, "score")
     parts = [json.loads(line) for line in (scored / "scores.jsonl").read_text().splitlines()]

@@ -1,0 +1,89 @@
+"""What makes `dbn_forest` itself: nets, gates, CNNs and forests, each leaving less. Source: methods-17.md 3.13a."""
+
+import pytest
+import torch
+
+from ml.blocks.patch_dbn import PyramidDBN
+from ml.blocks.rbm import RBM
+from ml.methods.dbn_forest import CropNet, contrast, survivors
+from ml.pixels.candidate_features import NAMES
+from ml.training.model_folder import load_model
+
+
+def test_the_belief_net_of_a_level_has_its_parameters():
+    net = PyramidDBN(3, 15, (200, 100))
+    for level in net.levels:
+        assert sum(p.numel() for p in level.dbn.parameters()) == 65_725
+
+
+def test_the_difference_of_free_energies_has_the_gradient_of_contrastive_divergence(a_setup):
+    setup = a_setup("dbn_forest", target_spacing_mm=2.0)
+    modules, batch = setup.modules(), setup.batch(n=2)
+    net = modules["rbm_1"]
+    torch.manual_seed(3)
+    contrast(setup.config, 0, "rbm_1")(modules, batch)["free_energy"].backward()
+    own = net.levels[0].dbn.rbms[0].weight.grad.clone()
+    torch.manual_seed(3)
+    level = net.levels[0]
+    places = []
+    for breast in batch.breast[:, 0, 0]:
+        rows, cols = torch.nonzero(breast, as_tuple=True)
+        chosen = torch.randint(len(rows), (setup.config.patches,))
+        places.append((rows[chosen], cols[chosen]))
+    v0 = torch.cat([level.patches(image, *at) for image, at in zip(batch.x[:, 0, 0], places, strict=True)])
+    rbm: RBM = level.dbn.rbms[0]
+    with torch.no_grad():
+        hidden = torch.bernoulli(rbm(v0))
+        v1 = rbm.visible(hidden)
+        expected = (v1.T @ rbm(v1) - v0.T @ rbm(v0)) / len(v0)
+    torch.testing.assert_close(own, expected, atol=1e-5, rtol=1e-3)
+
+
+def test_the_coarse_gate_skips_pixels():
+    torch.manual_seed(0)
+    net = PyramidDBN(2, 9, (48, 24)).eval()
+    x, breast = torch.rand(64, 48), torch.ones(64, 48, dtype=torch.bool)
+    with torch.no_grad():
+        open_maps, everything = net.maps(x, breast, [-1.0, 0.0])
+        _, half = net.maps(x, breast, [float(open_maps[1].median()), 0.0])
+        closed, little = net.maps(x, breast, [1.0, 0.0])
+    assert everything == 1.0
+    assert 0.3 < half < 0.9
+    assert little == pytest.approx(0.2, abs=0.01)  # a quarter as many pixels at the coarse level, none at the fine one
+    assert (closed[0] == 0).all()
+
+
+def test_a_dense_map_equals_the_net_patch_by_patch():
+    torch.manual_seed(1)
+    net = PyramidDBN(1, 9, (48, 24)).levels[0].eval()
+    image = torch.rand(30, 20)
+    with torch.no_grad():
+        said = net.at(image, torch.tensor([10, 4]), torch.tensor([9, 15]))
+        patch = image[6:15, 5:14].reshape(1, -1)
+        torch.testing.assert_close(said[:1], net(patch).softmax(1)[:, 1])
+
+
+def test_every_step_of_the_cascade_leaves_no_more_than_the_one_before(trained, a_setup):
+    model = load_model(trained("dbn_forest", "lesion_detection") / "model")
+    batch = a_setup("dbn_forest").batch(n=4)
+    with torch.no_grad():
+        for n in range(4):
+            counts, boxes, rows, members = survivors(model.config, model.modules, batch, n)
+            assert counts == sorted(counts, reverse=True)
+            assert len(boxes) == len(rows) == members.shape[1] == counts[-1]
+            assert rows.shape[1] == 2 * 128 + 2 + len(NAMES)
+
+
+def test_forests_learn_from_features_that_a_cnn_gave_of_patients_it_had_not_seen(trained):
+    from safetensors.torch import load_file
+
+    run = trained("dbn_forest", "lesion_detection")
+    kept = load_file(run / "artefacts" / "cascade_1" / "out_of_fold.safetensors")
+    assert len(kept["index"]) == len(set(kept["index"].tolist())) == 24
+    folds = [path.name for path in (run / "artefacts").glob("cascade_1-fold*")]
+    assert sorted(folds) == ["cascade_1-fold0", "cascade_1-fold1"]
+
+
+def test_crops_become_128_features():
+    out = CropNet(2).eval()(torch.rand(3, 1, 1, 40, 40))
+    assert (out["logits"].shape, out["embedding"].shape) == ((3, 2), (3, 128))
