@@ -6,6 +6,7 @@ from ml.methods.spec import MethodSpec
 from ml.runs.errors import invalid
 
 NAMES: tuple[str, ...] = (
+    "multiscale_patch",
     "alexnet_birads",
     "retinanet_mass",
     "aunet",

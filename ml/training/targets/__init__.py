@@ -26,6 +26,7 @@ class Target:
 TARGETS: Mapping[str, Target] = {
     "density": Target(density.build, density.group),
     "boxes": Target(boxes.build, boxes.group),
+    "lesions": Target(boxes.build_lesions, boxes.group),
     "mask": Target(masks.build, masks.group),
     "tissue": Target(masks.build_tissue, masks.group_tissue),
     "class": Target(classes.build, classes.group),
@@ -35,7 +36,7 @@ TARGETS: Mapping[str, Target] = {
     "presence": Target(classes.build_presence, classes.group_presence),
 }
 #: Targets whose number differs from sample to sample: a batch keeps them as lists.
-RAGGED = frozenset({"boxes", "labels", "ignore"})
+RAGGED = frozenset({"boxes", "labels", "ignore", "types", "malignant"})
 #: Targets that are maps: padded like the pixels of a batch.
 MAPS = frozenset({"mask", "ignore_mask", "tissue"})
 

@@ -12,6 +12,7 @@ from ml.runs.manifest import ManifestRow, Mark
 from ml.training.targets.shown import Group, MaskOf, Shown
 
 MIN_BOX_PX = 2.0
+LESION_TYPES = ("mass", "calcification", "asymmetry", "architectural_distortion")
 
 
 def marks_of(row: ManifestRow, findings: Sequence[str]) -> tuple[list[Mark], list[str], list[Mark]]:
@@ -77,6 +78,22 @@ def build(shown: Shown) -> dict[str, Tensor]:
         "labels": torch.tensor(kinds, dtype=torch.long)[big],
         "ignore": boxes_of(row, ignored, affine, *size, shown.mask_of),
         "complete": torch.tensor(row.complete),
+    }
+
+
+def build_lesions(shown: Shown) -> dict[str, Tensor]:
+    """As `build`, with types (M,) indices of `LESION_TYPES` and malignant (M,): 1, 0, or -1 where nobody knows."""
+    row, found = shown.rows[0], build(shown)
+    marks, types, _ = marks_of(row, shown.aim.findings)
+    boxes = boxes_of(row, marks, shown.affines[0], *shown.sizes[0], shown.mask_of)
+    big = ((boxes[:, 2:] - boxes[:, :2]) >= MIN_BOX_PX).all(1)
+    known = {"benign": 0, "malignant": 1}
+    said = {id(mark): known.get(finding.pathology, -1) for finding in row.findings for mark in finding.marks}
+    kinds = [LESION_TYPES.index(kind) if kind in LESION_TYPES else -1 for kind in types]
+    return {
+        **found,
+        "types": torch.tensor(kinds, dtype=torch.long)[big],
+        "malignant": torch.tensor([said[id(mark)] for mark in marks], dtype=torch.long)[big],
     }
 
 

@@ -1,0 +1,138 @@
+"""What makes `multiscale_patch` itself: patches before scans, and an image's best window. Figures: methods.md 3.2."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from ml.methods.multiscale_patch import CLASSES, LESIONS, PatchNet, ScanNet, allowed, patch_view
+from ml.methods.spec import Inference
+from ml.training.starting import load_copied
+from ml.training.targets.boxes import LESION_TYPES
+
+
+@pytest.mark.parametrize(("size", "count"), [("large", 11_186_784), ("base", 2_798_896), ("tiny", 19_512)])
+def test_a_trunk_has_its_parameters(size, count, a_setup):
+    with torch.device("meta"):
+        config = a_setup("multiscale_patch", size).config
+        patches, scan = PatchNet(config), ScanNet(config)
+        assert sum(p.numel() for p in patches.trunk.parameters()) == count
+        assert sum(p.numel() for p in scan.trunk.parameters()) == count
+        assert patches.trunk(torch.zeros(1, 1, config.patch_px, config.patch_px)).shape[2:] == (8, 8)
+
+
+def a_net(kind, config, seed=0):
+    torch.manual_seed(seed)
+    return kind(config).eval()
+
+
+def test_a_scan_starts_from_the_trunk_of_its_patches(a_setup):
+    setup = a_setup("multiscale_patch")
+    modules = {name: module.eval() for name, module in setup.modules().items()}
+    for scale in ("fine", "coarse"):
+        scan = modules[f"scan_{scale}"]
+        load_copied(scan, setup.stage(f"scan_{scale}"), modules)
+        for name, value in modules[f"patches_{scale}"].trunk.state_dict().items():
+            assert torch.equal(scan.trunk.state_dict()[name], value)
+
+
+def test_a_window_of_the_scan_is_the_patch_that_was_cut_out(a_setup):
+    """A lesion so far inside the patch that its edge is out of reach: there, padding cannot tell both apart."""
+    config = a_setup("multiscale_patch").config
+    patches, scan = a_net(PatchNet, config), a_net(ScanNet, config, 1)
+    scan.trunk.load_state_dict(patches.trunk.state_dict())
+    x = torch.zeros(1, 1, 192, 192)
+    x[..., 60:68, 60:68] = torch.rand(8, 8)
+    window = scan.windows(x)[..., 1, 1]
+    assert window.abs().max() > 1e-4
+    torch.testing.assert_close(window, patches.trunk(x[..., 32:96, 32:96]).mean((2, 3)))
+
+
+def test_an_image_is_as_its_best_window_is_feature_by_feature_and_padding_is_none(a_setup):
+    net = a_net(ScanNet, a_setup("multiscale_patch").config)
+    x, valid = torch.rand(2, 1, 128, 128), torch.ones(2, 1, 128, 128, dtype=torch.bool)
+    windows = net.windows(x).flatten(2)
+    best = net.embed(x, valid)
+    torch.testing.assert_close(best, windows.max(2).values)
+    assert (best > windows.mean(2)).any()  # not their mean
+    valid[:, :, :, 64:] = False
+    assert (net.embed(x, valid) <= best).all()
+    assert (net.embed(x, valid) < best).any()
+
+
+def test_each_scale_alone_changes_the_answer_which_is_their_mean(a_setup):
+    setup = a_setup("multiscale_patch")
+    torch.manual_seed(2)
+    modules = {name: module.eval() for name, module in setup.modules().items()}
+    batch = setup.batch(n=2, split="test")
+
+    def said():
+        with torch.no_grad():
+            return setup.method.predict(modules, batch, setup.config, Inference(aim=setup.aim))
+
+    before = said()
+    for one in before:
+        assert float(one.probabilities[1]) == pytest.approx((one.values["fine"] + one.values["coarse"]) / 2, abs=1e-5)
+    for scale, other in (("fine", "coarse"), ("coarse", "fine")):
+        torch.nn.init.constant_(modules[f"scan_{scale}"].head.bias, 3.0)
+        after = said()
+        assert abs(after[0].values[scale] - before[0].values[scale]) > 0.1
+        assert after[0].values[other] == before[0].values[other]
+        before = after
+
+
+def test_the_norms_of_a_scan_rest_and_their_weights_learn(a_setup):
+    net = ScanNet(a_setup("multiscale_patch").config).train()
+    before = net.trunk.norm.running_mean.clone()
+    net.logits(net.embed(torch.rand(2, 1, 96, 96), torch.ones(2, 1, 96, 96, dtype=torch.bool)))[:, 1].sum().backward()
+    assert torch.equal(net.trunk.norm.running_mean, before)
+    assert net.trunk.norm.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(("scale", "kind"), [("fine", "calcification"), ("coarse", "mass")])
+def test_a_patch_shows_half_of_a_lesion_of_its_scale_or_none_at_all(scale, kind, a_setup):
+    setup = a_setup("multiscale_patch")
+    view, own = patch_view(scale), LESIONS.index(kind)
+    x = torch.zeros(1, 220, 180)
+    x[:, 90:110, 70:90] = 1.0  # the lesion, in a dark breast
+    targets = {
+        "boxes": torch.tensor([[70.0, 90.0, 90.0, 110.0]]), "labels": torch.tensor([0]), "types": torch.tensor([own]),
+        "malignant": torch.tensor([1]), "ignore": torch.zeros(0, 4), "complete": torch.tensor(True),
+    }  # fmt: skip
+    area = 400 / (1 if scale == "fine" else 4)
+    seen = set()
+    for seed in range(12):
+        generator = torch.Generator().manual_seed(seed)
+        patch, kept = view(x, targets, setup.config, generator)
+        assert patch.shape == (1, 64, 64)
+        assert patch.sum() >= 0.49 * area
+        assert kept["malignant"].tolist() == [1]
+        seen.add(int(patch.argmax()))
+        _, none = view(x, {**targets, "types": torch.tensor([1 - own])}, setup.config, generator)
+        assert len(none["types"]) == 0
+    assert len(seen) > 3  # never at the same place of the patch
+
+
+def test_what_nobody_knows_of_a_lesion_is_left_open(a_setup):
+    setup = a_setup("multiscale_patch")
+    assert LESION_TYPES[:2] == LESIONS
+    batch = setup.batch(n=2, reads=setup.stage("patches_coarse").reads)
+    mass = LESIONS.index("mass")
+    batch.targets["types"][:] = [torch.tensor([mass]), torch.tensor([mass])]
+    batch.targets["malignant"][:] = [torch.tensor([1]), torch.tensor([-1])]
+    assert allowed(batch, "coarse").nonzero().tolist() == [[0, 4], [1, 3], [1, 4]]
+    assert allowed(batch, "fine").nonzero().tolist() == [[0, 0], [1, 0]]  # the other finding is background
+    logits = torch.randn(2, len(CLASSES))
+    loss = setup.stage("patches_coarse").loss({"logits": logits}, batch)["cross_entropy"]
+    p = functional.softmax(logits, 1)
+    torch.testing.assert_close(loss, -(p[0, 4].log() + (p[1, 3] + p[1, 4]).log()) / 2)
+
+
+def test_the_hard_half_of_the_backgrounds_counts_twice(a_setup):
+    setup = a_setup("multiscale_patch")
+    batch = setup.batch(n=3, reads=setup.stage("patches_fine").reads)
+    batch.targets["types"][:] = [torch.zeros(0, dtype=torch.long)] * 3
+    batch.targets["malignant"][:] = [torch.zeros(0, dtype=torch.long)] * 3
+    logits = torch.tensor([[5.0, 0, 0, 0, 0], [2.0, 0, 0, 0, 0], [-2.0, 0, 0, 0, 0]])
+    losses = functional.cross_entropy(logits, torch.zeros(3, dtype=torch.long), reduction="none")
+    wanted = (losses[0] + 2 * losses[1] + 2 * losses[2]) / 5
+    torch.testing.assert_close(setup.stage("patches_fine").loss({"logits": logits}, batch)["cross_entropy"], wanted)
