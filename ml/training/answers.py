@@ -32,6 +32,7 @@ class Said:
     samples: dict[str, np.ndarray] = field(default_factory=dict)
     embeddings: dict[str, np.ndarray] = field(default_factory=dict)
     members: dict[str, list[tuple[Sample, np.ndarray, np.ndarray | None]]] = field(default_factory=dict)
+    values: dict[str, list[Mapping[str, float]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,20 +49,25 @@ Answer = Callable[[Said, Writing, Sample, Item, Prediction], None]
 
 
 def classes(said: Said, how: Writing, sample: Sample, item: Item, prediction: Prediction) -> None:
-    """Class probabilities of a sample, at the level of its unit; those of an exam are their mean (density alone)."""
+    """Class probabilities of a sample, at the level of its unit.
+
+    Those of an exam are the mean of its samples: of all of them for density, of both view pairs for an asymmetry.
+    """
     assert prediction.probabilities is not None
     mean = _all_classes(how.aim, prediction.probabilities.numpy().astype(np.float64))
     drawn = prediction.samples
     samples = None if drawn is None else _all_classes(how.aim, drawn.numpy().astype(np.float64))
     said.members.setdefault(sample.row.exam_id, []).append((sample, mean, samples))
     level, aim = level_of(sample), how.aim
-    if level != "exam" or aim.task != "density":
+    whole = level == "exam" and aim.task in ("density", "asymmetry")
+    if not whole:
         extra = region(sample) if sample.roi is not None else {}
         own = class_rows(sample.row, level, aim.target, written(aim), mean, samples, how.version)
         said.rows += [{**row, **extra} for row in own]
-    said.rows += [
-        scalar_row(sample.row, level, name, value, how.version) for name, value in sorted(prediction.values.items())
-    ]
+    if whole:
+        said.values.setdefault(sample.row.exam_id, []).append(prediction.values)
+    else:
+        said.rows += _scalars(sample, level, prediction.values, how)
     passes = mean[None] if samples is None else samples
     if aim.task == "density":
         said.passes.append(ImagePasses(sample.row.exam_id, sample.id, density=passes))
@@ -176,14 +182,21 @@ def _stored(folder: Path, image_id: str, pixels: np.ndarray) -> str:
     return f"masks/{name}.png"
 
 
-def close_density(said: Said, how: Writing) -> None:
+def _scalars(sample: Sample, level: str, values: Mapping[str, float], how: Writing) -> list[Row]:
+    return [scalar_row(sample.row, level, name, value, how.version) for name, value in sorted(values.items())]
+
+
+def close_exams(said: Said, how: Writing) -> None:
     """Rows of exams from those of their samples: the mean, also in each pass."""
-    for members in said.members.values():
+    for exam, members in said.members.items():
         mean = np.mean([own for _, own, _ in members], axis=0)
         passes = [own for _, _, own in members if own is not None]
         samples = np.mean(passes, axis=0) if passes else None
         row = members[0][0].row
-        said.rows += class_rows(row, "exam", "density", written(how.aim), mean, samples, how.version)
+        said.rows += class_rows(row, "exam", how.aim.target, written(how.aim), mean, samples, how.version)
+        if given := said.values.get(exam):
+            means = {name: float(np.mean([values[name] for values in given])) for name in given[0]}
+            said.rows += _scalars(members[0][0], "exam", means, how)
 
 
 def close_regions(said: Said, how: Writing) -> None:
@@ -197,13 +210,21 @@ def close_regions(said: Said, how: Writing) -> None:
         said.rows += class_rows(sample.row, "image", how.aim.target, written(how.aim), mean, samples, how.version)
 
 
+def close_asymmetry(said: Said, how: Writing) -> None:
+    """Exams from pairs, or images from regions; images and breasts are combined where they are judged."""
+    if any(level_of(members[0][0]) == "exam" for members in said.members.values()):
+        close_exams(said, how)
+    else:
+        close_regions(said, how)
+
+
 def nothing_more(said: Said, how: Writing) -> None:
     """Other tasks are combined where they are judged (methods.md 5.1)."""
 
 
 ANSWERS: Mapping[str, tuple[Answer, Callable[[Said, Writing], Any]]] = {
-    "density": (classes, close_density),
-    "asymmetry": (classes, close_regions),
+    "density": (classes, close_exams),
+    "asymmetry": (classes, close_asymmetry),
     "exam_classification": (classes, nothing_more),
     "lesion_classification": (classes, nothing_more),
     "lesion_detection": (lesions, nothing_more),

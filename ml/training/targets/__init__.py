@@ -28,6 +28,7 @@ TARGETS: Mapping[str, Target] = {
     "boxes": Target(boxes.build, boxes.group),
     "lesions": Target(boxes.build_lesions, boxes.group),
     "mask": Target(masks.build, masks.group),
+    "side_marks": Target(masks.build_sides, masks.group),
     "tissue": Target(masks.build_tissue, masks.group_tissue),
     "class": Target(classes.build, classes.group),
     "class_0": Target(classes.build, classes.group_only(0)),

@@ -47,6 +47,15 @@ def build(shown: Shown) -> dict[str, Tensor]:
     }
 
 
+def build_sides(shown: Shown) -> dict[str, Tensor]:
+    """side_marks (V, H, W) float 0 or 1: what is marked in each slot, boxes filled; slots of one size."""
+    maps = []
+    for row, affine, size in zip(shown.rows, shown.affines, shown.sizes, strict=True):
+        marks, _, _ = marks_of(row, shown.aim.findings)
+        maps.append(torch.from_numpy(drawn(row, marks, np.asarray(affine), size, shown.mask_of).astype(np.float32)))
+    return {"side_marks": torch.stack(maps)}
+
+
 def group(shown: Shown) -> Group:
     """1 with an outline, 0 for a complete image without any; others teach nothing."""
     marks, _, _ = marks_of(shown.rows[0], shown.aim.findings)
