@@ -6,6 +6,7 @@ from ml.methods.spec import MethodSpec
 from ml.runs.errors import invalid
 
 NAMES: tuple[str, ...] = (
+    "msdae_density",
     "multiscale_patch",
     "alexnet_birads",
     "retinanet_mass",
@@ -17,8 +18,8 @@ NAMES: tuple[str, ...] = (
     "screening_ensemble",
     "se_attention",
     "dbn_forest",
-    "histogram_density",
     "gmic",
+    "histogram_density",
     "convnext_breast",
     "detr_lesion",
 )

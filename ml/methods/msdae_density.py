@@ -1,0 +1,359 @@
+"""Density as the share of dense tissue, told by denoising autoencoders on patches of several scales (row 1).
+
+Source: K. Petersen, K. Chernoff, M. Nielsen, A. Ng, "Breast density scoring with multiscale denoising autoencoders",
+MICCAI STMI workshop 2012 (read in its abstract).
+
+As there: tied sigmoid autoencoders learn without labels to undo masking noise in patches about the same point in every
+scale; their codes tell tissue at that point apart; the share of dense tissue is the density score.
+
+Ours, all figures: patches 15x15 in a pyramid of 1, 2, 4, 8 at 0.2 mm; a patch is centred, divided by its spread + 0.01,
+cut at 3 and put into [0.1, 0.9]; two autoencoders of 200 units a scale, the second on the clean codes of the first; the
+softmax {outside or pectoral, fat, dense} of their codes every four pixels. Each training step draws new patches, 25
+from each of four images, so as many are seen as in 20 epochs of 50,000, but few of them twice. The paper teaches tissue
+by outlines; here exams' classes teach it (the "weak" head): the mean p(dense) of the breast is the place on a scale
+with three learned thresholds (ordinal logistic). What the map shows is then only weakly constrained. Monte-Carlo passes
+are the autoencoder's own noise at p = 0.1, held for a pass and scaled as dropout is. Views of an exam are averaged, as
+by every density method.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ml.blocks.denoising_autoencoder import DenoisingAutoencoder
+from ml.blocks.dropout import HeldDropout
+from ml.methods.answering import classified, over_passes
+from ml.methods.densities import NEEDS, density_loss
+from ml.methods.spec import (
+    Aim,
+    Batch,
+    Copied,
+    Inference,
+    Inputs,
+    MethodSpec,
+    Modules,
+    Optimiser,
+    Outputs,
+    Prediction,
+    Reads,
+    Serves,
+    Stage,
+)
+
+TISSUES = ("outside", "fat", "dense")
+FAT, DENSE = 1, 2
+DENSITY_CLASSES = 4
+HISTOGRAM_BINS = 16
+CLIP_SD, SPREAD = 3.0, 0.01
+CLASS_SCALE, CLASS_STEP = 10.0, 0.2
+"""Where the ordinal head begins: its slope, and the distance of its thresholds (from the first on)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """`hidden`: units of a scale's autoencoders, one after another; `stride`: pixels between the points looked at."""
+
+    target_spacing_mm: float = 0.2
+    patch_px: int = 15
+    scales: tuple[int, ...] = (1, 2, 4, 8)
+    hidden: tuple[int, ...] = (200, 200)
+    corruption: float = 0.25
+    noise: float = 0.1
+    stride: int = 4
+    images: int = 4
+    patches: int = 25
+    pretrain_steps: int = 10_000
+    pretrain_lr: float = 1e-3
+    batch: int = 4
+    steps: int | None = None
+    epochs: float = 20
+    lr: float = 1e-3
+    encoder_rate: float = 0.1
+
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "tiny": {
+        "target_spacing_mm": 0.8,
+        "patch_px": 9,
+        "scales": (1, 4),
+        "hidden": (32,),
+        "pretrain_steps": 800,
+        "pretrain_lr": 1e-2,
+        "batch": 8,
+        "steps": 240,
+        "lr": 2e-2,
+    },
+    "base": {"scales": (1, 2, 4), "hidden": (120, 120)},
+    "large": {},
+}
+
+
+def pyramid(x: Tensor, scales: Sequence[int]) -> list[Tensor]:
+    """Images (N, 1, H, W) smoothed and sampled at every `scale`-th pixel, one map a scale."""
+    found, level, scale = [], x, 1
+    for wanted in scales:
+        while scale < wanted:
+            level, scale = _halved(level), scale * 2
+        found.append(level)
+    return found
+
+
+def _halved(x: Tensor) -> Tensor:
+    """Binomial smoothing (1, 4, 6, 4, 1) along both axes, every second pixel."""
+    taps = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]).to(x) / 16
+    padded = functional.pad(x, (2, 2, 2, 2), mode="replicate")
+    return functional.conv2d(padded, (taps[:, None] * taps)[None, None], stride=2)
+
+
+def normed(patches: Tensor) -> Tensor:
+    """Patches (N, I, ...) to [0.1, 0.9]: each centred and divided by its own spread, cut at 3."""
+    centred = patches - patches.mean(1, keepdim=True)
+    z = centred / (patches.std(1, keepdim=True, correction=0) + SPREAD)
+    return 0.5 + 0.4 * z.clamp(-CLIP_SD, CLIP_SD) / CLIP_SD
+
+
+def patches_at(level: Tensor, scale: int, points: Tensor, side: int) -> Tensor:
+    """(N, K, side^2) normed patches of a level (N, 1, h, w) about points (N, K, 2), (row, column) at full scale."""
+    reach = side // 2
+    padded = functional.pad(level[:, 0], (reach, reach, reach, reach))
+    rows, cols = padded.shape[-2:]
+    around = torch.arange(side, device=level.device)
+    place = points // scale
+    down = (place[:, :, 0, None] + around).clamp(max=rows - 1)
+    right = (place[:, :, 1, None] + around).clamp(max=cols - 1)
+    flat = (down[..., :, None] * cols + right[..., None, :]).flatten(1)
+    return normed(padded.flatten(1).gather(1, flat).unflatten(1, (points.shape[1], side * side)).transpose(1, 2)).mT
+
+
+def every(level: Tensor, scale: int, side: int, stride: int, size: tuple[int, int]) -> Tensor:
+    """(N, side^2, rows * cols) normed patches of a level about every `stride`-th pixel of the full scale.
+
+    `size` (rows, cols) is the number of points. A scale beyond the stride has one patch for several points.
+    """
+    step = max(1, stride // scale)
+    reach = side // 2
+    rows, cols = ((n - 1) * step + 1 if scale <= stride else (n - 1) * stride // scale + 1 for n in size)
+    grown = functional.pad(
+        level, (reach, max(0, cols + reach - level.shape[-1]), reach, max(0, rows + reach - level.shape[-2]))
+    )
+    taken = normed(functional.unfold(grown[..., : rows + 2 * reach, : cols + 2 * reach], side, stride=step))
+    if scale <= stride:
+        return taken
+    own = taken.unflatten(2, (rows, cols))
+    at = [torch.arange(n, device=level.device) * stride // scale for n in size]
+    return own[:, :, at[0]][:, :, :, at[1]].flatten(2)
+
+
+class Layer(nn.Module):
+    """One autoencoder a scale, each of `inputs` to `hidden`."""
+
+    def __init__(self, config: Config, inputs: int, hidden: int) -> None:
+        super().__init__()
+        self.scales = nn.ModuleList(DenoisingAutoencoder(inputs, hidden, config.corruption) for _ in config.scales)
+
+    def losses(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Of clean inputs (M, I) per scale: how badly they are restored from corrupted ones."""
+        generator = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
+        return {f"scale_{n}": self.of(n).loss(x, generator) for n, x in enumerate(inputs)}
+
+    def of(self, scale: int) -> DenoisingAutoencoder:
+        """The autoencoder of the n-th scale."""
+        found = self.scales[scale]
+        assert isinstance(found, DenoisingAutoencoder)
+        return found
+
+
+class MsdaeNet(nn.Module):
+    """Images (N, 1, H, W) to tissue probabilities every `stride` pixels, and their share to density classes."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        widths = (config.patch_px**2, *config.hidden)
+        self.layers = nn.ModuleList(Layer(config, i, o) for i, o in pairwise(widths))
+        self.noise = nn.ModuleList(HeldDropout(widths[0], config.noise) for _ in config.scales)
+        self.tissue = nn.Conv1d(len(config.scales) * config.hidden[-1], len(TISSUES), 1)
+        self.slope = nn.Parameter(torch.tensor(CLASS_SCALE).expm1().log())
+        self.first = nn.Parameter(torch.tensor(CLASS_STEP))
+        self.steps = nn.Parameter(torch.full((DENSITY_CLASSES - 2,), CLASS_STEP).expm1().log())
+
+    def codes(self, x: Tensor) -> Tensor:
+        """(N, 1, H, W) to (N, D, rows * cols): the codes of all scales at every point."""
+        config, size = self.config, self.points(x)
+        found = []
+        for n, (level, scale) in enumerate(zip(pyramid(x, config.scales), config.scales, strict=True)):
+            own = self.noise[n](every(level, scale, config.patch_px, config.stride, size)).mT
+            for layer in self.layers:
+                assert isinstance(layer, Layer)
+                own = layer.of(n)(own)
+            found.append(own.mT)
+        return torch.cat(found, 1)
+
+    def points(self, x: Tensor) -> tuple[int, int]:
+        """Rows and columns of points."""
+        rows, cols = x.shape[-2:]
+        return -(-rows // self.config.stride), -(-cols // self.config.stride)
+
+    def thresholds(self) -> Tensor:
+        """(3,) rising."""
+        return torch.cat([self.first[None], self.first + functional.softplus(self.steps).cumsum(0)])
+
+    def classes(self, share: Tensor) -> Tensor:
+        """Share of dense tissue (N,) to log probabilities (N, 4): differences of three logistic curves."""
+        z = functional.softplus(self.slope) * (share.float()[:, None] - self.thresholds())
+        above, below = functional.logsigmoid(z), functional.logsigmoid(-z)
+        # P(y > k-1) - P(y > k) = s(z_k-1) s(-z_k) (1 - exp(z_k - z_k-1)), which never rounds to 0 as a difference does.
+        gap = torch.log(-torch.expm1(z[:, 1:] - z[:, :-1]))
+        between = above[:, :-1] + below[:, 1:] + gap
+        return torch.cat([below[:, :1], between, above[:, -1:]], 1)
+
+    def forward(self, x: Tensor, breast: Tensor) -> dict[str, Tensor]:
+        """x and breast (N, 1, H, W). `tissue` (N, 3, rows, cols), `percent` (N,) 0 to 100, `logits` (N, 4)."""
+        size = self.points(x)
+        codes = self.codes(x)
+        p = self.tissue(codes).float().softmax(1)
+        inside = breast[:, 0, :: self.config.stride, :: self.config.stride].flatten(1).to(p)
+        count = inside.sum(1).clamp(min=1)
+
+        def mean(values: Tensor) -> Tensor:
+            return (values * inside[:, None]).sum(2) / count[:, None]
+
+        shares = mean(p)
+        bins = functional.one_hot((p[:, DENSE] * HISTOGRAM_BINS).long().clamp(max=HISTOGRAM_BINS - 1), HISTOGRAM_BINS)
+        return {
+            "logits": self.classes(shares[:, DENSE]),
+            "percent": 100 * shares[:, DENSE] / (shares[:, FAT] + shares[:, DENSE]).clamp(min=1e-6),
+            "tissue": p.unflatten(2, size),
+            "embedding": torch.cat([mean(codes.float()), mean(bins.mT.to(p))], 1),
+        }
+
+
+def drawn_points(breast: Tensor, count: int) -> Tensor:
+    """(N, count, 2) (row, column) of pixels inside the breast (N, 1, H, W); anywhere where there is none."""
+    flat = breast.flatten(1).float()
+    flat = torch.where(flat.any(1, keepdim=True), flat, torch.ones_like(flat))
+    place = torch.multinomial(flat, count, replacement=True)
+    return torch.stack([place // breast.shape[-1], place % breast.shape[-1]], 2)
+
+
+def drawn_patches(config: Config, batch: Batch) -> list[Tensor]:
+    """(N * patches, side^2) of each scale, about points of the breast that are drawn anew."""
+    x, breast = batch.x[:, 0], batch.breast[:, 0]
+    points = drawn_points(breast, config.patches)
+    levels = zip(pyramid(x, config.scales), config.scales, strict=True)
+    return [patches_at(level, scale, points, config.patch_px).flatten(0, 1) for level, scale in levels]
+
+
+def reads(config: Config, aim: Aim) -> Reads:
+    """One image at its own size."""
+    return Reads(
+        inputs=Inputs(unit="image"),
+        pixels={"target_spacing_mm": config.target_spacing_mm, "window": "density", "pectoral": True},
+        augment={"flip_y": 0.5},
+        targets=("density",),
+    )
+
+
+def autoencoders(config: Config, seen: Reads) -> tuple[Stage, ...]:
+    """A stage for each layer, all scales at once; labels are never read."""
+    widths = (config.patch_px**2, *config.hidden)
+
+    def stage(n: int) -> Stage:
+        def forward(modules: Modules, batch: Batch) -> Outputs:
+            inputs = drawn_patches(config, batch)
+            with torch.no_grad():
+                for below in range(n):
+                    layer: Any = modules[f"dae{below + 1}"]
+                    inputs = [dae(x) for dae, x in zip(layer.scales, inputs, strict=True)]
+            own: Any = modules[f"dae{n + 1}"]
+            losses: Outputs = own.losses(inputs)
+            return losses
+
+        return Stage(
+            name=f"dae{n + 1}",
+            build=lambda: Layer(config, widths[n], widths[n + 1]),
+            loss=lambda outputs, batch: outputs,
+            forward=forward,
+            reads=seen,
+            optimiser=Optimiser(kind="adam", lr=config.pretrain_lr, weight_decay=0.0, schedule="constant"),
+            steps=config.pretrain_steps,
+            batch=config.images,
+            validate="none",
+            pretrains=True,
+        )
+
+    return tuple(stage(n) for n in range(len(config.hidden)))
+
+
+def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
+    """Autoencoders, layer by layer, then density with all of them."""
+    seen = Reads(inputs=Inputs(unit="image"), pixels=reads(config, aim).pixels, augment={"flip_y": 0.5})
+    layers = range(len(config.hidden))
+    # What decodes has no part in telling tissue: it stays as it was learned.
+    encoders = tuple(
+        f"layers.{n}.scales.{s}.{name}"
+        for n in layers
+        for s in range(len(config.scales))
+        for name in ("weight", "hidden_")
+    )
+    forward: Callable[[Modules, Batch], Outputs] = lambda modules, batch: modules["main"](  # noqa: E731
+        batch.x[:, 0], batch.breast[:, 0]
+    )
+    return (
+        *autoencoders(config, seen),
+        Stage(
+            name="main",
+            build=lambda: MsdaeNet(config),
+            loss=density_loss(0.0),
+            forward=forward,
+            optimiser=Optimiser(kind="adam", lr=config.lr, weight_decay=0.0),
+            trainable=(*encoders, "tissue.", "slope", "first", "steps"),
+            lr_factors={"layers.": config.encoder_rate},
+            starts_from=tuple(Copied(stage=f"dae{n + 1}", to=f"layers.{n}.") for n in layers),
+            steps=config.steps,
+            epochs=config.epochs if config.steps is None else None,
+            batch=config.batch,
+            sampler="class_balanced",
+            head_prefixes=("tissue.", "slope", "first", "steps"),
+        ),
+    )
+
+
+def predict(modules: Modules, batch: Batch, config: Config, inference: Inference) -> list[Prediction]:
+    """Classes from the share of dense tissue, and that share in percent (of fat and dense tissue)."""
+    network: Any = modules["main"]
+    x, breast = batch.x[:, 0], batch.breast[:, 0]
+    said = network(x, breast)
+    logits = over_passes(network, "main", inference, lambda: network(x, breast)["logits"])
+    return classified(logits, said["embedding"], inference, {"percent_density": said["percent"]})
+
+
+SPEC = MethodSpec(
+    name="msdae_density",
+    seed_row=1,
+    serves=(
+        Serves(
+            task="density",
+            fidelity="reconstruction",
+            claim_note="The paper scores dense tissue pixel by pixel and gives a continuous score on 85 mammograms of "
+            "a trial, compared with Cumulus and BI-RADS; it is neither a classifier of four classes nor a CNN, and its "
+            "last step is supervised. The idea is the paper's; all figures, and learning from classes, are ours.",
+        ),
+    ),
+    findings=(),
+    inputs=Inputs(unit="image"),
+    needs=NEEDS,
+    sizes=("tiny", "base", "large"),
+    reference="K. Petersen et al., Breast density scoring with multiscale denoising autoencoders, MICCAI workshop on "
+    "sparsity techniques in medical imaging, 2012.",
+    config=Config,
+    defaults=DEFAULTS,
+    reads=reads,
+    stages=stages,
+    predict=predict,
+)
