@@ -19,6 +19,7 @@ NAMES: tuple[str, ...] = (
     "se_attention",
     "dbn_forest",
     "gmic",
+    "bilateral_asymmetry",
     "histogram_density",
     "convnext_breast",
     "detr_lesion",
