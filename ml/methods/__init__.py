@@ -20,6 +20,7 @@ NAMES: tuple[str, ...] = (
     "dbn_forest",
     "gmic",
     "bilateral_asymmetry",
+    "se_asymmetry",
     "histogram_density",
     "convnext_breast",
     "detr_lesion",
