@@ -23,6 +23,7 @@ NAMES: tuple[str, ...] = (
     "se_asymmetry",
     "histogram_density",
     "convnext_breast",
+    "frozen_mil",
     "detr_lesion",
 )
 

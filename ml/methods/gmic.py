@@ -295,4 +295,5 @@ SPEC = MethodSpec(
     reads=reads,
     stages=stages,
     predict=predict,
+    unsure_by="entropy",
 )

@@ -33,6 +33,7 @@ TARGETS: Mapping[str, Target] = {
     "class": Target(classes.build, classes.group),
     "class_0": Target(classes.build, classes.group_only(0)),
     "class_1": Target(classes.build, classes.group_only(1)),
+    "findings": Target(classes.build_findings, classes.group),
     "benign": Target(classes.build_benign, classes.group),
     "presence": Target(classes.build_presence, classes.group_presence),
 }

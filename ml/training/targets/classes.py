@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ml.methods.spec import Aim
 from ml.runs.manifest import ManifestRow
+from ml.training.targets.boxes import LESION_TYPES
 from ml.training.targets.density import density_class
 from ml.training.targets.shown import Group, Shown
 
@@ -100,3 +101,10 @@ def group_only(wanted: int) -> Callable[[Shown], Group]:
         return wanted if class_of(shown) == wanted else None
 
     return own
+
+
+def build_findings(shown: Shown) -> dict[str, Tensor]:
+    """findings (4,), one a lesion type: 1 where a row has it, 0 where complete rows have none, else -1."""
+    types = {finding.type for row in shown.rows for finding in row.findings}
+    absent = 0 if all(row.complete for row in shown.rows) else UNKNOWN
+    return {"findings": torch.tensor([1 if kind in types else absent for kind in LESION_TYPES])}

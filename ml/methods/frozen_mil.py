@@ -1,0 +1,327 @@
+"""Cancer in an exam from tiles that a frozen network describes: made to learn anew in seconds (beyond the rows).
+
+Source of the pooling: M. Ilse, J. Tomczak, M. Welling, "Attention-based deep multiple instance learning", ICML 2018; of
+the ensemble: B. Lakshminarayanan et al., NeurIPS 2017. How they are put together here is ours.
+
+An encoder looks at 256-pixel tiles, half overlapping, wherever there is breast; gated attention with 128 hidden units
+weighs all tiles of an exam, each with an embedding of its view; five such heads, from starting values of their own, say
+cancer or not and which findings, and are unsure where they disagree. AdamW 1e-3, 50 epochs.
+
+The encoder is that of an earlier model or a weights file (`encoder="given"`), or learns here first whether images show
+a finding (`encoder="pretrain"`), from the tenth of its cells that say so loudest; then it never changes. What it says
+of an image is kept while a run lasts, by its weights and the image's pixels, so that an image is looked at once.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ml.blocks.backbones import backbone
+from ml.blocks.gated_attention import GatedAttention
+from ml.blocks.mil_pool import MILPool
+from ml.methods.answering import binary
+from ml.methods.spec import (
+    Aim,
+    Batch,
+    Inference,
+    Inputs,
+    MethodSpec,
+    Modules,
+    Optimiser,
+    Outputs,
+    Prediction,
+    Reads,
+    Serves,
+    Stage,
+)
+from ml.pixels.tiles import MIN_BREAST, places
+
+VIEWS = ("R-CC", "L-CC", "R-MLO", "L-MLO")
+FINDINGS = ("mass", "calcification", "asymmetry", "architectural_distortion")
+TILES_AT_ONCE = 32
+KEPT_IMAGES = 20_000
+PRETRAIN_SHARE = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """`trunk`: a backbone of at most 1024 features. `heads`: how many are trained beside each other."""
+
+    rows_px: int = 2048
+    cols_px: int = 1024
+    target_spacing_mm: float = 0.1
+    tile_px: int = 256
+    trunk: str = "densenet121"
+    encoder: Literal["pretrain", "given"] = "pretrain"
+    hidden: int = 128
+    view_width: int = 16
+    heads: int = 5
+    encoder_batch: int = 8
+    encoder_steps: int | None = None
+    encoder_epochs: float = 20
+    encoder_lr: float = 3e-4
+    batch: int = 8
+    steps: int | None = None
+    epochs: float = 50
+    lr: float = 1e-3
+
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "tiny": {
+        "rows_px": 128,
+        "cols_px": 96,
+        "target_spacing_mm": 1.6,
+        "tile_px": 32,
+        "trunk": "tiny_resnet_basic",
+        "encoder_steps": 150,
+        "encoder_lr": 2e-3,
+        "steps": 300,
+    },
+    "base": {"trunk": "resnet18", "rows_px": 1024, "cols_px": 512, "target_spacing_mm": 0.2, "tile_px": 128},
+    "large": {},
+}
+
+
+class Encoder(nn.Module):
+    """Images (B, 1, 1, H, W) in [0, 1] to logits (B, 2) = [0, z] of a finding; `embed` describes tiles."""
+
+    input_norm = (0.449, 0.226)
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.trunk = backbone(config.trunk)
+        self.head = nn.Linear(self.trunk.embed_width, 1)
+        self.top = MILPool("top", share=PRETRAIN_SHARE)
+
+    def normed(self, x: Tensor) -> Tensor:
+        mean, sd = self.input_norm
+        return (x - mean) / sd
+
+    def embed(self, tiles: Tensor) -> Tensor:
+        """(N, 1, T, T) in [0, 1] to (N, D)."""
+        return self.trunk.embed(self.normed(tiles))
+
+    def forward(self, x: Tensor, valid: Tensor | None = None) -> dict[str, Tensor]:
+        cells = self.trunk(self.normed(x[:, 0]))[-1].flatten(2).movedim(1, 2)
+        return {"logits": binary(self.top(self.head(cells)[..., 0]))}
+
+
+class MilHead(nn.Module):
+    """Tiles (B, K, D) of views (K,) to logits (B, 2), finding logits (B, F), the vector (B, D+E), attention (B, K)."""
+
+    def __init__(self, config: Config, features: int) -> None:
+        super().__init__()
+        self.view = nn.Embedding(len(VIEWS), config.view_width)
+        wide = features + config.view_width
+        self.attention = GatedAttention(wide, config.hidden)
+        self.exam = nn.Linear(wide, 1)
+        self.findings = nn.Linear(wide, len(FINDINGS))
+
+    def forward(self, tiles: Tensor, views: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        placed = self.view(views).expand(len(tiles), -1, -1)
+        pooled, attention = self.attention(torch.cat([tiles, placed.to(tiles)], 2), mask)
+        return {
+            "logits": binary(self.exam(pooled)[:, 0]),
+            "findings": self.findings(pooled),
+            "embedding": pooled,
+            "attention": attention,
+        }
+
+
+class Heads(nn.Module):
+    """An ensemble: (B, K, D) to the outputs of each head, stacked (M, B, ...)."""
+
+    def __init__(self, config: Config, features: int) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(MilHead(config, features) for _ in range(config.heads))
+
+    def forward(self, tiles: Tensor, views: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        said = [member(tiles, views, mask) for member in self.members]
+        return {name: torch.stack([own[name] for own in said]) for name in said[0]}
+
+
+class Descriptions:
+    """What an encoder said of the tiles of an image, by the encoder's weights and the image's pixels."""
+
+    def __init__(self, limit: int = KEPT_IMAGES) -> None:
+        self.limit, self.looked = limit, 0
+        self._kept: OrderedDict[bytes, Tensor] = OrderedDict()
+
+    def of(self, encoder: Encoder, version: bytes, image: Tensor, config: Config) -> Tensor:
+        """(K, D) on the CPU; image (1, H, W)."""
+        plain = image.detach().float().cpu().contiguous()
+        key = hashlib.sha256(version + str((config.tile_px, plain.shape)).encode() + plain.numpy().tobytes()).digest()
+        if key not in self._kept:
+            self.looked += 1
+            tiles = cut(image, config.tile_px)
+            self._kept[key] = torch.cat([encoder.embed(part).float().cpu() for part in tiles.split(TILES_AT_ONCE)])
+            if len(self._kept) > self.limit:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+
+DESCRIBED = Descriptions()
+
+
+def version_of(encoder: nn.Module) -> bytes:
+    """A hash of weights and statistics."""
+    digest = hashlib.sha256()
+    for name, value in encoder.state_dict().items():
+        digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.digest()
+
+
+def cut(image: Tensor, tile: int) -> Tensor:
+    """(K, 1, tile, tile) of an image (1, H, W), half overlapping."""
+    rows, cols = image.shape[-2:]
+    return torch.stack([image[:, y : y + tile, x : x + tile] for y, x in places((rows, cols), tile, tile // 2)])
+
+
+def bag(encoder: Any, batch: Batch, config: Config, described: Descriptions) -> tuple[Tensor, Tensor, Tensor]:
+    """Tiles (B, V*K, D) of all views, their views (V*K,), and where there is breast (B, V*K)."""
+    encoder.eval()
+    with torch.no_grad():
+        version = version_of(encoder)
+        tiles = torch.stack(
+            [torch.cat([described.of(encoder, version, view, config) for view in exam]) for exam in batch.x]
+        )
+        shares = torch.stack([torch.cat([cut(own.float(), config.tile_px).mean((1, 2, 3)) for own in exam])
+                              for exam in batch.breast])  # fmt: skip
+    count = tiles.shape[1] // batch.x.shape[1]
+    views = torch.arange(batch.x.shape[1], device=batch.x.device).repeat_interleave(count)
+    there = (shares >= MIN_BREAST) & batch.view_mask.repeat_interleave(count, 1)
+    return tiles.to(batch.x.device), views, there
+
+
+def encoder_loss(outputs: Outputs, batch: Batch) -> Mapping[str, Tensor]:
+    """Cross-entropy of a finding in the image."""
+    return {"cross_entropy": functional.cross_entropy(outputs["logits"].float(), batch.targets["class"])}
+
+
+def forward_of(config: Config) -> Any:
+    """Every head on what the frozen encoder says of the tiles."""
+
+    def forward(modules: Modules, batch: Batch) -> Outputs:
+        outputs: Outputs = modules["heads"](*bag(modules["encoder"], batch, config, DESCRIBED))
+        return outputs
+
+    return forward
+
+
+def heads_loss(outputs: Outputs, batch: Batch) -> Mapping[str, Tensor]:
+    """Cross-entropies of the exam and of the findings that are known, the sum over heads: each learns as if alone."""
+    exams, wanted = batch.targets["class"], batch.targets["findings"]
+    known = wanted >= 0
+    exam = [functional.cross_entropy(own.float(), exams) for own in outputs["logits"]]
+    found = []
+    for own in outputs["findings"]:
+        losses = functional.binary_cross_entropy_with_logits(own.float(), wanted.clamp(min=0).float(), reduction="none")
+        found.append((losses * known).sum() / known.sum().clamp(min=1))
+    return {"exam": torch.stack(exam).sum(), "findings": torch.stack(found).sum()}
+
+
+def reads(config: Config, aim: Aim) -> Reads:
+    """The four views of an exam, as they are: what is said of a tile is asked once."""
+    return Reads(
+        inputs=Inputs(unit="exam", views=VIEWS, missing="token"), pixels=pixels(config), targets=("class", "findings")
+    )
+
+
+def pixels(config: Config) -> dict[str, Any]:
+    """The same preparation for encoder and heads."""
+    return {
+        "target_spacing_mm": config.target_spacing_mm,
+        "size": (config.rows_px, config.cols_px),
+        "window": "percentile",
+    }
+
+
+def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
+    """The encoder, or only its last layer where it was given; then the heads."""
+    with torch.device("meta"):
+        features = backbone(config.trunk).embed_width
+    return (
+        Stage(
+            name="encoder",
+            build=lambda: Encoder(config),
+            loss=encoder_loss,
+            reads=Reads(
+                inputs=Inputs(unit="image"),
+                pixels=pixels(config),
+                augment={"flip_y": 0.5, "rotation_degrees": 10.0, "scale": 0.1, "gamma": 0.25, "noise": 0.02},
+                targets=("presence",),
+            ),
+            optimiser=Optimiser(lr=config.encoder_lr),
+            trainable=("head.",) if config.encoder == "given" else (),
+            steps=config.encoder_steps,
+            epochs=config.encoder_epochs if config.encoder_steps is None else None,
+            batch=config.encoder_batch,
+            sampler="class_balanced",
+            head_prefixes=("head.",),
+            validate="loss",
+            pretrains=True,
+        ),
+        Stage(
+            name="heads",
+            build=lambda: Heads(config, features),
+            forward=forward_of(config),
+            loss=heads_loss,
+            optimiser=Optimiser(lr=config.lr, clip_norm=10.0),
+            steps=config.steps,
+            epochs=config.epochs if config.steps is None else None,
+            batch=config.batch,
+            sampler="class_balanced",
+        ),
+    )
+
+
+def predict(modules: Modules, batch: Batch, config: Config, inference: Inference) -> list[Prediction]:
+    """The mean of the heads, each of them a sample of what could be said; values are findings."""
+    said = modules["heads"](*bag(modules["encoder"], batch, config, DESCRIBED))
+    logits = said["logits"].float().movedim(0, 1).cpu()  # (B, M, 2)
+    findings = said["findings"].float().sigmoid().mean(0).cpu()
+    embedding = said["embedding"].float().mean(0).cpu()
+    samples = logits.softmax(-1)
+    return [
+        Prediction(
+            probabilities=samples[n].mean(0),
+            logits=logits[n].mean(0),
+            samples=samples[n] if config.heads > 1 else None,
+            values={name: float(findings[n, f]) for f, name in enumerate(FINDINGS)},
+            embedding=embedding[n],
+        )
+        for n in range(len(batch.ids))
+    ]
+
+
+SPEC = MethodSpec(
+    name="frozen_mil",
+    seed_row=None,
+    serves=(
+        Serves(
+            task="exam_classification",
+            fidelity="reconstruction",
+            claim_note="Not a row of the review: for short rounds of labelling, in which an encoder stays as it is and "
+            "only what weighs its tiles learns anew. No paper reports it on mammograms.",
+        ),
+    ),
+    findings=(),
+    inputs=Inputs(unit="exam", views=VIEWS, missing="token"),
+    needs=(),
+    sizes=("tiny", "base", "large"),
+    reference="M. Ilse et al., Attention-based deep multiple instance learning, ICML 2018; B. Lakshminarayanan et al., "
+    "Simple and scalable predictive uncertainty estimation using deep ensembles, NeurIPS 2017.",
+    config=Config,
+    defaults=DEFAULTS,
+    reads=reads,
+    stages=stages,
+    predict=predict,
+    unsure_by="members",
+)
