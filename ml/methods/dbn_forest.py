@@ -16,7 +16,6 @@ serve the classification of lesions.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,12 +23,28 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ml.blocks.boxes import iou, nms
-from ml.blocks.conv_norm_act import ConvNormAct
+from ml.blocks.boxes import nms
 from ml.blocks.estimators.forest import RandomForest
-from ml.blocks.patch_dbn import PatchDBN, PyramidDBN
-from ml.blocks.rbm import RBM
-from ml.blocks.roi_align import roi_align
+from ml.blocks.patch_dbn import PyramidDBN
+from ml.methods.dbn_steps import (
+    DEFAULTS,
+    FEATURES,
+    HIT_IOU,
+    Config,
+    CropNet,
+    ForestStep,
+    Kept,
+    cascade,
+    cascade_loss,
+    contrast,
+    learn_forest,
+    learn_gates,
+    learn_kept,
+    pixel_labels,
+    pixel_loss,
+    speak,
+    survivors,
+)
 from ml.methods.spec import (
     Aim,
     Batch,
@@ -47,364 +62,10 @@ from ml.methods.spec import (
     Serves,
     Stage,
 )
-from ml.pixels.candidate_features import NAMES, candidate_features
-from ml.pixels.components import components
+from ml.pixels.candidate_features import candidate_features
 from ml.runs.needs import Need
 
-FEATURES = 128
-HIT_IOU = 0.2
-THRESHOLDS = (0.3, 0.5, 0.7)
-MARKS = 4
-"""Marks of an image that are shown to the cascades beside what was proposed."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """`patch_px` and `hidden` are those of the belief nets; `kept`: share of true boxes that a cascade step keeps."""
-
-    target_spacing_mm: float = 0.4
-    max_long_px: int = 640
-    levels: int = 3
-    patch_px: int = 15
-    hidden: tuple[int, ...] = (200, 100)
-    patches: int = 200
-    candidates: int = 20
-    crop_px: int = 40
-    margin: float = 1.5
-    gate_kept: float = 0.99
-    kept: float = 0.98
-    trees: int = 200
-    folds: int = 3
-    batch: int = 8
-    steps: int = 400
-    rbm_steps: int = 600
-    lr: float = 1e-3
-
-
-DEFAULTS: dict[str, dict[str, Any]] = {
-    "tiny": {
-        "target_spacing_mm": 0.8,
-        "max_long_px": 160,
-        "levels": 2,
-        "patch_px": 9,
-        "hidden": (48, 24),
-        "candidates": 8,
-        "folds": 2,
-        "trees": 50,
-        "steps": 60,
-        "rbm_steps": 100,
-    },
-    "large": {},
-}
-
-
-class CropNet(nn.Module):
-    """Crops (M, 1, 40, 40) to features (M, 128) and one logit a class (M, C)."""
-
-    def __init__(self, classes: int = 1) -> None:
-        super().__init__()
-        widths = ((1, 16), (16, 32), (32, 64))
-        self.maps = nn.Sequential(*(nn.Sequential(ConvNormAct(i, o), nn.MaxPool2d(2)) for i, o in widths))
-        self.features = nn.Sequential(nn.Linear(64 * 5 * 5, FEATURES), nn.ReLU())
-        self.head = nn.Linear(FEATURES, classes)
-
-    def embed(self, crops: Tensor) -> Tensor:
-        return self.features(self.maps((crops - 0.25) / 0.25).flatten(1))
-
-    def forward(self, x: Tensor, valid: Tensor | None = None) -> dict[str, Tensor]:
-        """Regions (B, 1, 1, H, W), as samples come."""
-        embedding = self.embed(x[:, 0])
-        return {"logits": self.head(embedding), "embedding": embedding}
-
-
-class Kept(nn.Module):
-    """Thresholds that a stage learned: (n,)."""
-
-    def __init__(self, count: int) -> None:
-        super().__init__()
-        self.register_buffer("least", torch.zeros(count))
-
-
-class ForestStep(nn.Module):
-    """A forest and the probability under which it throws a candidate out."""
-
-    def __init__(self, trees: int) -> None:
-        super().__init__()
-        self.est = RandomForest(2, trees=trees)
-        self.register_buffer("least", torch.zeros(1))
-
-
-# -- belief nets ------------------------------------------------------------------------------------------------------
-def _places(wanted: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """`count` random pixels (rows, cols) of a mask (H, W); none where it is empty."""
-    rows, cols = torch.nonzero(wanted, as_tuple=True)
-    if not len(rows):
-        return rows, cols
-    chosen = torch.randint(len(rows), (count,)).to(rows.device)
-    return rows[chosen], cols[chosen]
-
-
-def contrast(config: Config, layer: int, stage: str) -> Any:
-    """forward of an RBM stage: the free energy of patches of the breast less that of their reconstructions.
-
-    Its gradient is that of CD-1: with the reconstruction held, d(F(v0) - F(v1)) = -(v0^T p0 - v1^T p1) / B.
-    """
-
-    def forward(modules: Modules, batch: Batch) -> Outputs:
-        net: Any = modules[stage]
-        losses = []
-        images, inside = net.pyramid(batch.x[:, 0, 0]), net.pyramid(batch.breast[:, 0, 0].float())
-        for level, network in enumerate(net.levels):
-            assert isinstance(network, PatchDBN)
-            places = [_places(own > 0.5, config.patches) for own in inside[level]]
-            v = torch.cat([network.patches(own, *at) for own, at in zip(images[level], places, strict=True)])
-            rbm = network.dbn.rbms[layer]
-            assert isinstance(rbm, RBM)
-            v0 = network.dbn.below(v, layer)
-            with torch.no_grad():
-                hidden = torch.bernoulli(rbm(v0).float()).to(v0)
-                v1 = rbm.visible(hidden)
-            losses.append((rbm.free_energy(v0) - rbm.free_energy(v1)).mean())
-        return {"free_energy": torch.stack(losses).mean() * len(net.levels)}
-
-    return forward
-
-
-def box_mask(boxes: Tensor, rows: int, cols: int) -> Tensor:
-    """(rows, cols) True inside any box."""
-    y, x = torch.arange(rows, device=boxes.device) + 0.5, torch.arange(cols, device=boxes.device) + 0.5
-    inside = torch.zeros(rows, cols, dtype=torch.bool, device=boxes.device)
-    for x0, y0, x1, y1 in boxes:
-        inside |= ((y >= y0) & (y < y1))[:, None] & ((x >= x0) & (x < x1))[None]
-    return inside
-
-
-def pixel_labels(config: Config) -> Any:
-    """forward of the fine-tuning: logits and labels of patches, as many of masses as of other tissue."""
-
-    def forward(modules: Modules, batch: Batch) -> Outputs:
-        net: Any = modules["belief"]
-        images, inside = net.pyramid(batch.x[:, 0, 0]), net.pyramid(batch.breast[:, 0, 0].float())
-        logits, labels = [], []
-        for level, network in enumerate(net.levels):
-            for n, image in enumerate(images[level]):
-                mass = box_mask(batch.targets["boxes"][n] / 2**level, *image.shape)
-                for label, wanted in ((1, mass), (0, (inside[level][n] > 0.5) & ~mass)):
-                    if label or bool(batch.targets["complete"][n]):
-                        rows, cols = _places(wanted, config.patches // 4)
-                        logits.append(network(network.patches(image, rows, cols)))
-                        labels.append(torch.full((len(rows),), label, device=image.device))
-        return {"logits": torch.cat(logits), "labels": torch.cat(labels)}
-
-    return forward
-
-
-def pixel_loss(outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
-    """Cross-entropy in which masses weigh as much as tissue, whatever the batch holds."""
-    each = functional.cross_entropy(outputs["logits"].float(), outputs["labels"], reduction="none")
-    halves = [each[outputs["labels"] == label] for label in (0, 1)]
-    return {"cross_entropy": torch.stack([own.mean() for own in halves if len(own)]).mean()}
-
-
-def learn_gates(config: Config, lesson: Lesson) -> None:
-    """For each level but the coarsest: what the coarser one must say, so that it keeps 99 % of the pixels of masses."""
-    net: Any = lesson.modules["belief"]
-    said: list[list[Tensor]] = [[] for _ in range(config.levels)]
-    for batch in lesson.batches("train", size=4):
-        for n in range(len(batch.ids)):
-            maps, _ = net.maps(batch.x[n, 0, 0], batch.breast[n, 0, 0], [-1.0] * config.levels)
-            for level, own in enumerate(maps):
-                mass = box_mask(batch.targets["boxes"][n] / 2**level, *own.shape)
-                said[level].append(own[mass].cpu())
-    gates: Any = lesson.modules["gates"].least
-    for level in range(config.levels - 1):
-        found = torch.cat(said[level + 1])
-        gates[level] = torch.quantile(found[:100_000], 1 - config.gate_kept) if len(found) else 0.0
-
-
-# -- candidates -------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Found:
-    """Candidates of one image: boxes (M, 4), what the belief nets say (M, 2), their pixels (M masks)."""
-
-    boxes: Tensor
-    belief: Tensor
-    parts: tuple[np.ndarray, ...]
-
-
-def candidates(config: Config, modules: Modules, batch: Batch, n: int) -> Found:
-    """The connected parts of the finest map over several thresholds, those with the highest peak."""
-    net, gates = modules["belief"], modules["gates"].least
-    maps, _ = net.maps(batch.x[n, 0, 0], batch.breast[n, 0, 0], [*gates.tolist(), 0.0])  # type: ignore[operator]
-    fine = maps[0].float().cpu().numpy()
-    found = []
-    for threshold in THRESHOLDS:
-        parts = components(fine, threshold, min_area_px=4.0)
-        found += [(float(fine[part].max()), score, box, part)
-                  for box, score, part in zip(parts.boxes, parts.scores, parts.parts, strict=True)]  # fmt: skip
-    found.sort(key=lambda item: (-item[0], -item[1]))
-    found = found[: config.candidates]
-    boxes = torch.from_numpy(np.array([box for _, _, box, _ in found], np.float32).reshape(-1, 4)).to(batch.x.device)
-    belief = torch.tensor([[peak, float(score)] for peak, score, _, _ in found]).reshape(-1, 2)
-    return Found(boxes, belief, tuple(part for *_, part in found))
-
-
-def crops_of(config: Config, image: Tensor, boxes: Tensor) -> Tensor:
-    """(M, 1, 40, 40) of boxes (M, 4) grown by the margin; image (H, W)."""
-    half = (boxes[:, 2:] - boxes[:, :2]) * config.margin / 2
-    centre = (boxes[:, 2:] + boxes[:, :2]) / 2
-    grown = torch.cat([centre - half, centre + half], 1)
-    zero = torch.zeros(len(boxes), dtype=torch.long, device=boxes.device)
-    return roi_align(image[None, None], grown, zero, size=(config.crop_px, config.crop_px), samples=1)
-
-
-def shown(config: Config, modules: Modules, batch: Batch, n: int) -> tuple[Found, Tensor, Tensor]:
-    """What a cascade learns from in an image: candidates and true boxes, all boxes (M, 4), and which are true (M,)."""
-    found = candidates(config, modules, batch, n)
-    marks = batch.targets["boxes"][n][:MARKS]
-    hit = iou(found.boxes, marks).amax(1) >= HIT_IOU if len(marks) and len(found.boxes) else None
-    labels = torch.zeros(len(found.boxes), device=marks.device) if hit is None else hit.float()
-    return found, torch.cat([found.boxes, marks]), torch.cat([labels, torch.ones(len(marks), device=marks.device)])
-
-
-def cascade(config: Config, level: int, stage: str) -> Any:
-    """forward of a CNN of the cascade: logits and labels of what the steps before it let through."""
-
-    def forward(modules: Modules, batch: Batch) -> Outputs:
-        network: Any = modules[stage]
-        crops, labels = [], []
-        with torch.no_grad():
-            for n in range(len(batch.ids)):
-                _, boxes, true = shown(config, modules, batch, n)
-                own = crops_of(config, batch.x[n, 0, 0], boxes)
-                keep = true > 0 if level else torch.ones_like(true, dtype=torch.bool)
-                if level:
-                    keep |= _said(modules["cascade_1"], own) >= modules["keep_1"].least[0]  # type: ignore[index]
-                usable = keep & ((true > 0) | batch.targets["complete"][n])
-                crops.append(own[usable])
-                labels.append(true[usable])
-        stacked = torch.cat(crops)
-        if len(stacked) < 2:  # a batch norm of one crop has no variance
-            return {"logits": network.head(network.features[0].weight.new_zeros(1, FEATURES))[:, 0] * 0.0,
-                    "labels": stacked.new_zeros(1)}  # fmt: skip
-        return {"logits": network.head(network.embed(stacked))[:, 0], "labels": torch.cat(labels)}
-
-    return forward
-
-
-def _said(network: Any, crops: Tensor) -> Tensor:
-    """(M,) probability of a CNN at rest."""
-    network.eval()
-    return torch.sigmoid(network.head(network.embed(crops))[:, 0].float()) if len(crops) else crops.new_zeros(0)
-
-
-def cascade_loss(outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
-    """Binary cross-entropy in which true boxes weigh as much as the others."""
-    labels = outputs["labels"]
-    positive = labels.sum().clamp(min=1.0)
-    weight = ((len(labels) - positive) / positive).clamp(min=0.1, max=20.0)
-    return {"bce": functional.binary_cross_entropy_with_logits(outputs["logits"].float(), labels, pos_weight=weight)}
-
-
-def learn_kept(config: Config, level: int, lesson: Lesson) -> None:
-    """The probability that keeps 98 % of the true boxes of the training images."""
-    said = []
-    for batch in lesson.batches("train", size=4):
-        for n in range(len(batch.ids)):
-            crops = crops_of(config, batch.x[n, 0, 0], batch.targets["boxes"][n])
-            said.append(_said(lesson.modules[f"cascade_{level}"], crops))
-    found = torch.cat(said)
-    least: Any = lesson.modules[f"keep_{level}"].least
-    least[0] = torch.quantile(found, 1 - config.kept) if len(found) else 0.0
-
-
-def speak(config: Config, stage: str) -> Any:
-    """What a CNN says of the boxes that an image shows in training: (B, N * 128), padded with zeros."""
-
-    def say(modules: Modules, batch: Batch) -> Tensor:
-        network: Any = modules[stage]
-        network.eval()
-        rows = torch.zeros(len(batch.ids), config.candidates + MARKS, FEATURES)
-        for n in range(len(batch.ids)):
-            _, boxes, _ = shown(config, modules, batch, n)
-            if len(boxes):
-                rows[n, : len(boxes)] = network.embed(crops_of(config, batch.x[n, 0, 0], boxes)).cpu()
-        return rows.flatten(1)
-
-    return say
-
-
-# -- forests ----------------------------------------------------------------------------------------------------------
-def _hand(config: Config, image: Tensor, found: Found, marks: Tensor) -> Tensor:
-    """(M, 2 + 74) of the candidates, then of the true boxes as full rectangles, of which the nets say nothing."""
-    pixels = image.float().cpu().numpy()
-    crops = [own[0].float().cpu().numpy() for own in crops_of(config, image, torch.cat([found.boxes.to(marks), marks]))]
-    parts = zip(found.parts, crops, strict=False)
-    rows = [torch.from_numpy(candidate_features(pixels, part, crop)) for part, crop in parts]
-    belief = [found.belief.double()]
-    for box, crop in zip(marks.cpu(), crops[len(found.parts) :], strict=True):
-        part = box_mask(box[None], *image.shape).numpy()
-        empty = torch.zeros(len(NAMES)).double()
-        rows.append(torch.from_numpy(candidate_features(pixels, part, crop)) if part.any() else empty)
-        belief.append(torch.full((1, 2), 0.5).double())
-    hand = torch.stack(rows) if rows else torch.zeros(0, len(NAMES)).double()
-    return torch.cat([torch.cat(belief), hand], 1)
-
-
-def learn_forest(config: Config, level: int, lesson: Lesson) -> None:
-    """Fit on the candidates of training images with the CNNs' out-of-fold features; keep 98 % of the true ones."""
-    values = [lesson.artefact(f"cascade_{k}:out_of_fold") for k in (1, 2)]
-    place = [{int(i): n for n, i in enumerate(own["index"])} for own in values]
-    x, y = [], []
-    for batch in lesson.batches("train", size=4):
-        index = lesson.places(batch.ids)
-        for n in range(len(batch.ids)):
-            if int(index[n]) not in place[0]:
-                continue
-            found, boxes, true = shown(config, lesson.modules, batch, n)
-            deep = [own["values"][where[int(index[n])]].reshape(-1, FEATURES)[: len(boxes)].double()
-                    for own, where in zip(values, place, strict=True)]  # fmt: skip
-            hand = _hand(config, batch.x[n, 0, 0], found, batch.targets["boxes"][n][:MARKS])
-            usable = (true > 0) | batch.targets["complete"][n]
-            x.append(torch.cat([*deep, hand], 1)[usable.cpu()])
-            y.append(true[usable].long().cpu())
-    rows, labels = torch.cat(x), torch.cat(y)
-    step: Any = lesson.modules[f"forest_{level}"]
-    keep = torch.ones(len(rows), dtype=torch.bool)
-    if level == 2:
-        first: Any = lesson.modules["forest_1"]
-        keep = (first.est(rows)[:, 1] >= first.least[0]) | (labels == 1)
-        if bool(labels[keep].all()):  # the first forest let nothing false through: there is no one to learn against
-            keep[:] = True
-    step.est.fit(rows[keep].numpy(), labels[keep].numpy(), seed=lesson.seed)
-    step.least[0] = torch.quantile(step.est(rows[labels == 1])[:, 1], 1 - config.kept).float()
-
-
-def survivors(config: Config, modules: Modules, batch: Batch, n: int) -> tuple[list[int], Tensor, Tensor, Tensor]:
-    """Candidates of an image after each step, their boxes, features and the trees' probabilities (T, M).
-
-    The counts are of: belief nets, first and second CNN, first forest.
-    """
-    found = candidates(config, modules, batch, n)
-    image, keep, counts, deep = batch.x[n, 0, 0], torch.arange(len(found.boxes)), [len(found.boxes)], []
-    crops = crops_of(config, image, found.boxes)
-    for level in (1, 2):
-        network: Any = modules[f"cascade_{level}"]
-        deep.append(network.embed(crops).double().cpu() if len(crops) else torch.zeros(0, FEATURES).double())
-        said = _said(network, crops).cpu()
-        keep = keep[said[keep] >= modules[f"keep_{level}"].least[0].cpu()]  # type: ignore[index]
-        counts.append(len(keep))
-    kept = Found(found.boxes.cpu()[keep], found.belief[keep], tuple(found.parts[int(k)] for k in keep))
-    rows = torch.cat([*(own[keep] for own in deep), _hand(config, image, kept, torch.zeros(0, 4))], 1)
-    first, second = modules["forest_1"], modules["forest_2"]
-    passed = first.est(rows)[:, 1] >= first.least[0] if len(rows) else torch.zeros(0, dtype=torch.bool)  # type: ignore
-    counts.append(int(passed.sum()))
-    rows, boxes = rows[passed], kept.boxes[passed]
-    members = second.est.members(rows)[..., 1] if len(rows) else torch.zeros(config.trees, 0).double()  # type: ignore
-    return counts, boxes, rows, members
-
-
-# -- the record -------------------------------------------------------------------------------------------------------
 def reads(config: Config, aim: Aim) -> Reads:
     """Whole images for detection; squares of 40 px for classification."""
     if aim.task == "lesion_classification":

@@ -5,7 +5,7 @@ import torch
 
 from ml.blocks.patch_dbn import PyramidDBN
 from ml.blocks.rbm import RBM
-from ml.methods.dbn_forest import CropNet, contrast, survivors
+from ml.methods.dbn_steps import CropNet, contrast, survivors
 from ml.pixels.candidate_features import NAMES
 from ml.training.model_folder import load_model
 
