@@ -288,9 +288,72 @@ def test_the_next_exam_needs_no_pixels_from_the_server_and_the_last_ones_are_let
     assert any(f"/images/{image}/display/" in url for url in asked)  # it was not kept: two exams at most are
 
 
+def drag(page: Page, pane: Locator) -> None:
+    """A stroke in the middle of a pane with the tool that is in the hand."""
+    box = pane.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 40, y + 30, steps=4)
+    page.mouse.up()
+
+
+def test_another_hanging_shows_the_whole_breast_wherever_the_last_one_was_zoomed_to(
+    page: Page, send: Callable[[list[Dataset]], str], open_next: Callable[[str], str]
+) -> None:
+    study = generate_uid()
+    names = [(side, view) for view in ("CC", "MLO") for side in "RL"]
+    pixels = np.full((2000, 1600), 3000, np.uint16)
+    open_next(send([a_mammogram(study=study, laterality=side, view=view, pixels=pixels) for side, view in names]))
+    pane = whole(page, "R-CC")
+    zoom = re.compile(r"^\d+:\d+(\.\d)? · W")
+    whole_breast = pane.get_by_text(zoom).inner_text()
+    pane.hover()
+    page.keyboard.press("x")
+    expect(pane.get_by_text(zoom)).to_have_text(re.compile("^1:1 ·"))
+    page.keyboard.press("Space")
+    expect(page.get_by_test_id("pane-R-MLO")).to_have_count(0)
+    page.keyboard.press("Shift+Space")
+    expect(pane.get_by_text(zoom)).to_have_text(whole_breast)
+
+
+@pytest.mark.trap(20)
+def test_a_session_that_ended_is_signed_in_again_in_place_and_nothing_is_lost(
+    page: Page, send: Callable[[list[Dataset]], str], open_next: Callable[[str], str], platform_running: Platform
+) -> None:
+    reading = open_next(send([a_mammogram()]))
+    whole(page, "R-CC")
+    page.context.clear_cookies()
+    page.keyboard.press("c")
+    expect(page.get_by_label("Password")).to_be_focused()  # the name is known
+    page.keyboard.type(platform_running.password("reader1"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("save-state")).to_have_attribute("data-revision", "1", timeout=15_000)
+    document = platform_running.client("reader1").get(f"/api/v1/readings/{reading}/")["document"]
+    assert document["breasts"]["R"]["density"] == "c"
+
+
+@pytest.mark.trap(23)
+def test_what_was_not_sent_of_a_reading_completed_elsewhere_is_kept_and_amended(
+    page: Page, send: Callable[[list[Dataset]], str], open_next: Callable[[str], str], platform_running: Platform
+) -> None:
+    reading = open_next(send([a_mammogram()]))
+    whole(page, "R-CC")
+    page.keyboard.press("c")
+    expect(page.get_by_test_id("save-state")).to_have_attribute("data-revision", "1")
+    client = platform_running.client("reader1")
+    client.post(f"/api/v1/readings/{reading}/complete/", **{"If-Match": '"1"'})
+    page.keyboard.press("d")
+    page.get_by_test_id("amend-again").click()
+    expect(page.get_by_test_id("save-state")).to_have_attribute("data-state", "saved", timeout=15_000)
+    body = client.get(f"/api/v1/readings/{reading}/")
+    assert (body["state"], body["document"]["breasts"]["R"]["density"]) == ("amending", "d")
+
+
 SCREENS = [(1280, 800), (1440, 900), (1920, 1080), (2560, 1440), (1200, 1920)]
 CUT_OFF = """() =>
-  [...document.querySelectorAll(".toolbar, .toolbar-group, .room-bar, .answers, .finish, .tool, .pick")]
+  [...document.querySelectorAll(".toolbar, .toolbar-group, .room-bar, .answers, .finding, .finish, .tool, .pick")]
   .filter((part) => part.scrollWidth > part.clientWidth + 1)
   .map((part) => part.className)"""
 OUTSIDE = """() => [...document.querySelectorAll(".toolbar button, .room-bar *, .answers button")]
@@ -313,7 +376,10 @@ def test_on_every_usual_screen_nothing_is_cut_off_and_images_take_three_quarters
     page.set_viewport_size({"width": width, "height": height})
     sign_in("reader1")
     page.get_by_role("link", name=re.compile("Start reading")).click()
-    expect(page.get_by_test_id("pane-R-CC")).to_have_attribute("data-state", "shown")
+    whole(page, "R-CC")
+    page.keyboard.press("r")
+    drag(page, page.get_by_test_id("pane-R-CC"))
+    expect(page.get_by_test_id("finding-birads")).to_be_visible()
     assert page.evaluate(CUT_OFF) == []
     assert page.evaluate(OUTSIDE) == 0
     assert page.evaluate(OVERLAPPING) == []

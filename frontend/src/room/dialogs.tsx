@@ -70,6 +70,11 @@ export function SignInDialog({ username, onSignedIn }: { username: string; onSig
   const [name, setName] = useState(username);
   const [password, setPassword] = useState("");
   const [error, setError] = useState<string | null>(null);
+  const secret = useRef<HTMLInputElement>(null);
+  // After the box has opened, which gives the focus to its first field: the name is known mostly.
+  useEffect(() => {
+    if (username) secret.current?.focus();
+  }, [username]);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     try {
@@ -95,6 +100,7 @@ export function SignInDialog({ username, onSignedIn }: { username: string; onSig
         <label>
           Password
           <input
+            ref={secret}
             type="password"
             value={password}
             onChange={(event) => setPassword(event.target.value)}

@@ -13,10 +13,12 @@ type Props = {
   hasOtherWindow: boolean;
   hasLostContext: boolean;
   onTryAgain: () => void;
+  onAmend: () => void;
 };
 
 /** What the person must know before anything is lost, each with what can be done. */
-export function Notices({ state, session, trouble, hasOtherWindow, hasLostContext, onTryAgain }: Props) {
+export function Notices(props: Props) {
+  const { state, session, trouble, hasOtherWindow, hasLostContext, onTryAgain, onAmend } = props;
   const { save } = state;
   const isLost = save.kind === "lost" || trouble === "lost";
   return (
@@ -43,9 +45,13 @@ export function Notices({ state, session, trouble, hasOtherWindow, hasLostContex
           </button>
         </Notice>
       )}
-      {save.kind === "closed" && (
+      {(save.kind === "closed" || trouble === "closed") && (
         <Notice kind="bad">
-          This reading was completed in another window. Amend it to add what was not sent.
+          This reading is complete: it was completed in another window, or the time to amend it ran out.
+          Changes that were not sent are kept in this browser.{" "}
+          <button type="button" className="room-button" data-testid="amend-again" onClick={onAmend}>
+            {save.kind === "closed" ? "Amend it and send them" : "Amend it"}
+          </button>
         </Notice>
       )}
       {(save.kind === "waiting" || trouble === "offline") && (

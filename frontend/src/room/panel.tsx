@@ -241,8 +241,13 @@ function FindingItem({ row, images, isSelected, onSelect, onBirads, onRemove }: 
               ))}
             </select>
           </label>
-          <button type="button" className="room-link" onClick={onRemove}>
-            Remove <kbd>{chordLabel(chordFor("remove"))}</kbd>
+          <button
+            type="button"
+            className="room-link"
+            title={`Remove the finding or its selected mark (${chordLabel(chordFor("remove"))})`}
+            onClick={onRemove}
+          >
+            Remove
           </button>
         </div>
       )}

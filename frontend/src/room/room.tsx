@@ -31,7 +31,8 @@ export function Room({ opened, username }: { opened: Opened; username: string })
   const finish = useFinish({ reading, session, onReading: setReading });
   const isPortrait = useIsPortrait();
   const layouts = useMemo(() => layoutsFor(exam.images, isPortrait), [exam, isPortrait]);
-  const isLost = trouble === "lost" || state.save.kind === "lost" || state.save.kind === "closed";
+  const isLost =
+    trouble === "lost" || trouble === "closed" || state.save.kind === "lost" || state.save.kind === "closed";
   const isLocked = !isHeld || isLost;
   const room = useRoom({ session, state, layouts, isLocked, onComplete: finish.complete });
   const [stage, hasLostContext] = useStage(opened);
@@ -65,6 +66,7 @@ export function Room({ opened, username }: { opened: Opened; username: string })
         hasOtherWindow={hasOtherWindow}
         hasLostContext={hasLostContext}
         onTryAgain={tryAgain}
+        onAmend={() => void finish.amend(reading.id).then(tryAgain)}
       />
       {stage && layout ? (
         <Wall
