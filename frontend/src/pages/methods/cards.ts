@@ -47,3 +47,8 @@ export function shortCount(n: number): string {
   if (n >= 1e6) return `${(n / 1e6).toFixed(1)} M`;
   return n >= 1e3 ? `${Math.round(n / 1e3)} k` : String(n);
 }
+
+/** A note without the marks that code has in docs. */
+export function plain(note: string): string {
+  return note.replaceAll("`", "");
+}

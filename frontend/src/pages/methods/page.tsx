@@ -4,7 +4,7 @@ import { Problem } from "../../shell/problem";
 import { words } from "../../ui/format";
 import { PageHead, Panel } from "../../ui/panel";
 import type { Method } from "../contract";
-import { byTask, needText, sizeText } from "./cards";
+import { byTask, needText, plain, sizeText } from "./cards";
 import "./methods.css";
 
 /** What there is to learn with: a card each, grouped by what the method mainly serves. */
@@ -43,7 +43,7 @@ function Card({ method }: { method: Method }) {
         <p key={served.task}>
           <strong>{words(served.task)}</strong> <span className="state">{served.fidelity}</span>
           <br />
-          <span className="quiet">{served.claim_note}</span>
+          <span className="quiet">{plain(served.claim_note)}</span>
         </p>
       ))}
       <dl className="facts">
@@ -52,7 +52,7 @@ function Card({ method }: { method: Method }) {
           <dd>{needText(method)}</dd>
         </div>
         <div>
-          <dt>Weights</dt>
+          <dt>Weights, all stages</dt>
           <dd>{sizeText(method)}</dd>
         </div>
       </dl>
