@@ -16,13 +16,17 @@ OUTLINED = {"polygon", "mask"}
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
-    """One kind of label: at least `min_train` training units with it, and `min_classes` different values of it."""
+    """One kind of label: at least `min_train` training units with it, and `min_classes` different values of it.
+
+    `tasks` are those that need it; none = all that the method serves.
+    """
 
     label: Label
     min_train: int = 1
     min_classes: int = 1
     min_per_class: int = 1
     views: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
 
 
 def label_counts(
@@ -60,15 +64,19 @@ _WORDS = {
 }
 
 
-def missing(needs: Iterable[Need | Mapping[str, Any]], counts: Mapping[str, Mapping[str, int]]) -> list[str]:
-    """One sentence per need that the training rows do not meet; an empty list means: go.
+def missing(
+    needs: Iterable[Need | Mapping[str, Any]], counts: Mapping[str, Mapping[str, int]], task: str | None = None
+) -> list[str]:
+    """One sentence per need of a task that the training rows do not meet; an empty list means: go.
 
-    `needs` are Need records or the objects of the catalogue; `counts` as `label_counts` gives them (a snapshot's own
-    counts serve as well).
+    Without a task all needs count. `needs` are Need records or the objects of the catalogue; `counts` as
+    `label_counts` gives them (a snapshot's own counts serve as well).
     """
     sentences = []
     for entry in needs:
         need = entry if isinstance(entry, Need) else Need(**{k: v for k, v in entry.items() if k != "views"})
+        if task is not None and need.tasks and task not in need.tasks:
+            continue
         have = counts.get(need.label, {})
         words, total = _WORDS[need.label], sum(have.values())
         classes = sum(count >= need.min_per_class for count in have.values())

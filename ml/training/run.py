@@ -94,7 +94,9 @@ def _work(folder: RunFolder, request: Request, watch: Watch, attempt: int) -> Ex
         raise invalid("size_unknown", f"{method.name} has no size {request.size!r}")
     meta = read_meta(folder.path)
     found = reduced(_split(read_manifest(folder.path), request), request.data, request.seed)
-    needs = method.needs if request.command == "train" else ()
+    task = request.task or method.task
+    asked = method.needs if request.command == "train" else ()
+    needs = [need for need in asked if not need.tasks or task in need.tasks]
     checked = validate(found, needs=needs, findings=request.findings or method.findings, kinds=request.data.image_kinds)
     machine = machine_for(request.compute)
     watch.events.write(

@@ -45,7 +45,7 @@ def refusal(method: Mapping[str, Any], counts: Mapping[str, Any], *, task: str |
     sentences = []
     if not counts.get("splits", {}).get("train"):
         return "No exam for training has been read yet."
-    sentences += missing(method["needs"], label_counts_of(counts, method["findings"]))
+    sentences += missing(method["needs"], label_counts_of(counts, method["findings"]), task)
     if not _can_validate(task, counts):
         sentences.append(
             "Needs at least one validation exam with a density; there is none."

@@ -54,6 +54,9 @@ def test_needs_can_be_asked_of_counts_alone():
     need = {"label": "density", "min_train": 4, "min_classes": 2, "min_per_class": 1, "views": []}
     assert missing([need], counts) == []
     assert len(missing([{**need, "min_train": 9}], counts)) == 1
+    short = {**need, "min_train": 9, "tasks": ["density"]}
+    assert len(missing([short], counts, "density")) == 1
+    assert missing([short], counts, "segmentation") == []
 
 
 def test_labels_of_validation_and_test_count_for_nothing(a_row):
