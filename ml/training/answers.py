@@ -16,6 +16,7 @@ from ml.methods.answering import FAINT, MASK_THRESHOLD, MIN_COMPONENT_MM2
 from ml.methods.spec import Aim, Prediction
 from ml.pixels.components import components
 from ml.pixels.resample import resample
+from ml.runs.manifest import ManifestRow
 from ml.training.batches import Item
 from ml.training.data import Sample
 from ml.training.prediction_rows import Row, box_rows, class_rows, mask_row, region, scalar_row
@@ -33,6 +34,7 @@ class Said:
     embeddings: dict[str, np.ndarray] = field(default_factory=dict)
     members: dict[str, list[tuple[Sample, np.ndarray, np.ndarray | None]]] = field(default_factory=dict)
     values: dict[str, list[Mapping[str, float]]] = field(default_factory=dict)
+    joining: tuple[ManifestRow, np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
@@ -131,10 +133,14 @@ def outlines(said: Said, how: Writing, sample: Sample, item: Item, prediction: P
         return _tissues(said, how, sample, item, prediction)
     mask = prediction.mask.numpy().astype(np.float32)
     whole = resample(mask, invert(item.affines[0]), (sample.row.rows, sample.row.cols))
-    inside = whole > MASK_THRESHOLD
-    path = _stored(how.folder, sample.row.image_id, np.where(inside, 255, 0).astype(np.uint8))
-    score = float(whole[inside].mean()) if inside.any() else 0.0
-    said.rows.append(mask_row(sample.row, "any", path, score, how.version))
+    if sample.roi is None:
+        _whole(said, how, sample.row, whole)
+        said.rows += [
+            scalar_row(sample.row, "image", name, value, how.version)
+            for name, value in sorted(prediction.values.items())
+        ]
+    else:
+        _join(said, how, sample.row, whole)
     mm = item.mm_per_px[0] if item.mm_per_px else 1.0
     found = components(mask, FAINT if how.uncertain else MASK_THRESHOLD, MIN_COMPONENT_MM2 / mm**2)
     passes = None
@@ -148,6 +154,30 @@ def outlines(said: Said, how: Writing, sample: Sample, item: Item, prediction: P
         labels=torch.zeros(len(found.scores), dtype=torch.long), samples=passes,
     )  # fmt: skip
     lesions(said, how, sample, item, boxes)
+
+
+def _whole(said: Said, how: Writing, row: ManifestRow, whole: np.ndarray) -> None:
+    """The mask of an image, from its map (rows, cols)."""
+    inside = whole > MASK_THRESHOLD
+    path = _stored(how.folder, row.image_id, np.where(inside, 255, 0).astype(np.uint8))
+    score = float(whole[inside].mean()) if inside.any() else 0.0
+    said.rows.append(mask_row(row, "any", path, score, how.version))
+
+
+def _join(said: Said, how: Writing, row: ManifestRow, whole: np.ndarray) -> None:
+    """Regions of one image follow each other; their maps become one by the maximum, and the image before is done."""
+    if said.joining is not None and said.joining[0].image_id == row.image_id:
+        said.joining = row, np.maximum(said.joining[1], whole)
+        return
+    close_outlines(said, how)
+    said.joining = row, whole
+
+
+def close_outlines(said: Said, how: Writing) -> None:
+    """The mask of the image whose regions came last."""
+    if said.joining is not None:
+        _whole(said, how, *said.joining)
+        said.joining = None
 
 
 def _tissues(said: Said, how: Writing, sample: Sample, item: Item, prediction: Prediction) -> None:
@@ -228,5 +258,5 @@ ANSWERS: Mapping[str, tuple[Answer, Callable[[Said, Writing], Any]]] = {
     "exam_classification": (classes, nothing_more),
     "lesion_classification": (classes, nothing_more),
     "lesion_detection": (lesions, nothing_more),
-    "segmentation": (outlines, nothing_more),
+    "segmentation": (outlines, close_outlines),
 }
