@@ -19,6 +19,7 @@ NAMES: tuple[str, ...] = (
     "screening_ensemble",
     "se_attention",
     "dbn_forest",
+    "dualcorenet",
     "bilateral_asymmetry",
     "se_asymmetry",
     "histogram_density",
