@@ -20,6 +20,7 @@ NAMES: tuple[str, ...] = (
     "se_attention",
     "dbn_forest",
     "dualcorenet",
+    "texture_ensemble",
     "bilateral_asymmetry",
     "se_asymmetry",
     "histogram_density",
