@@ -21,6 +21,7 @@ NAMES: tuple[str, ...] = (
     "dbn_forest",
     "dualcorenet",
     "texture_ensemble",
+    "wavelet_scattering",
     "bilateral_asymmetry",
     "se_asymmetry",
     "histogram_density",
