@@ -155,7 +155,11 @@ Learn = Callable[[Lesson], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Optimiser:
-    """How a stage's weights move. `lr` is multiplied per step by `ml.training.schedule.factor`."""
+    """How a stage's weights move. `lr` is multiplied per step by `ml.training.schedule.factor`.
+
+    weight_decay is AdamW's; the other kinds add it to the gradient, where 0.05 would swallow everything, so say what it
+    is there.
+    """
 
     kind: Literal["adamw", "adam", "nadam", "sgd"] = "adamw"
     lr: float = 3e-4
