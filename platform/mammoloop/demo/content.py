@@ -109,16 +109,26 @@ def _first_readings(context: JobContext, project: Project) -> Iterator[Reading]:
         reading = annotations.lease_next(project, reader=reader)
         if reading is None:
             continue
+        truth = _truth(reading)
+        if truth is None:
+            # Somebody brought an exam of their own into the demo while it was filled: it waits for a person.
+            annotations.skip_reading(reading.pk, by=reader, reason="not one of the demo's phantoms")
+            continue
         split = Admission.objects.get(project=project, exam_id=reading.exam_id).split
         if split not in KEPT_SPLITS and train >= TRAIN_READINGS and _density_classes(project) >= 2:
             annotations.release_reading(reading.pk, by=reader)
             return
         train += split not in KEPT_SPLITS
-        yield _answer(reading, reader)
+        yield _answer(reading, truth, reader)
 
 
-def _answer(reading: Reading, reader: User) -> Reading:
-    truth = Reading.objects.get(exam_id=reading.exam_id, project_id=reading.project_id, purpose=Purpose.REFERENCE)
+def _truth(reading: Reading) -> Reading | None:
+    """What a phantom is; None of an exam that is none."""
+    own = Reading.objects.filter(exam_id=reading.exam_id, project_id=reading.project_id)
+    return own.filter(purpose=Purpose.REFERENCE).first()
+
+
+def _answer(reading: Reading, truth: Reading, reader: User) -> Reading:
     parts = ("breasts", "findings", "comment")
     patch = [{"op": "replace", "path": f"/{part}", "value": truth.document[part]} for part in parts]
     edit = annotations.apply_edit(reading.pk, by=reader, revision=reading.revision, edit_id=uuid7(), patch=patch)
