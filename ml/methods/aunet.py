@@ -179,7 +179,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             name="main",
             build=lambda: AUNet(config, len(aim.labels) if tissues else 2),
             loss=tissue_loss(config) if tissues else lesion_loss(config),
-            optimiser=Optimiser(kind="adam", lr=config.lr, weight_decay=0.0),
+            optimiser=Optimiser(kind="adam", lr=config.lr),
             steps=config.steps,
             epochs=config.epochs if config.steps is None else None,
             batch=config.batch,

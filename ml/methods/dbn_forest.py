@@ -142,7 +142,7 @@ def image_stages(config: Config) -> tuple[Stage, ...]:
             forward=pixel_labels(config),
             loss=pixel_loss,
             trainable=(*deep, *(f"levels.{k}.head." for k in levels)),
-            optimiser=Optimiser(kind="adam", lr=config.lr, weight_decay=0.0),
+            optimiser=Optimiser(kind="adam", lr=config.lr),
             starts_from=(Copied(stage="rbm_2"),),
             steps=config.steps,
             batch=config.batch,

@@ -195,7 +195,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             name="main",
             build=lambda: DcseNet(config, views),
             loss=loss(config),
-            optimiser=Optimiser(kind="adam", amsgrad=True, lr=config.lr, weight_decay=0.0, schedule="step"),
+            optimiser=Optimiser(kind="adam", amsgrad=True, lr=config.lr, schedule="step"),
             steps=config.steps,
             epochs=config.epochs if config.steps is None else None,
             batch=config.batch,

@@ -253,7 +253,7 @@ def reads(config: Config, aim: Aim) -> Reads:
 def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
     """The outline, then outline and class together. Raises RunRefused where tissues are asked for."""
     require_outlines(aim, "dualcorenet")
-    adam = Optimiser(kind="adam", lr=config.lr, weight_decay=0.0)
+    adam = Optimiser(kind="adam", lr=config.lr)
     return (
         Stage(
             name="lpl",

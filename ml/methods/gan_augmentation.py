@@ -270,7 +270,7 @@ def reads_of(config: Config, target: str) -> Reads:
 
 def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
     """A GAN for each class, regions made by both, and the classifier of real and made ones."""
-    nadam = Optimiser(kind="nadam", lr=config.gan_lr, weight_decay=0.0, schedule="constant", clip_norm=1e6)
+    nadam = Optimiser(kind="nadam", lr=config.gan_lr, schedule="constant", clip_norm=1e6)
     gans = tuple(
         Stage(
             name=name,
@@ -292,7 +292,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             name="classify",
             build=lambda: Classifier(config),
             loss=loss,
-            optimiser=Optimiser(kind="nadam", lr=config.lr, weight_decay=0.0, schedule="constant"),
+            optimiser=Optimiser(kind="nadam", lr=config.lr, schedule="constant"),
             steps=config.steps,
             epochs=config.epochs if config.steps is None else None,
             batch=config.batch,

@@ -212,7 +212,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             name=name,
             build=lambda: Gmic(config, len(classes_of(aim))),
             loss=loss(config, aim),
-            optimiser=Optimiser(kind="adam", lr=config.lr, weight_decay=0.0),
+            optimiser=Optimiser(kind="adam", lr=config.lr),
             steps=config.steps,
             epochs=config.epochs if config.steps is None else None,
             batch=config.batch,

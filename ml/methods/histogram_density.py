@@ -114,7 +114,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             build=lambda: HistogramNet(config, len(aim.labels)),
             loss=density_loss(0.0),
             forward=forward,
-            optimiser=Optimiser(kind="adam", lr=config.lr, weight_decay=0.0, schedule="constant", warmup_share=0.0),
+            optimiser=Optimiser(kind="adam", lr=config.lr, schedule="constant", warmup_share=0.0),
             steps=config.steps,
             epochs=config.epochs if config.steps is None else None,
             batch=config.batch,

@@ -157,13 +157,13 @@ Learn = Callable[[Lesson], None]
 class Optimiser:
     """How a stage's weights move. `lr` is multiplied per step by `ml.training.schedule.factor`.
 
-    weight_decay is AdamW's; the other kinds add it to the gradient, where 0.05 would swallow everything, so say what it
-    is there.
+    Without a word on `weight_decay` AdamW's is 0.05 and the other kinds' none: they add it to the gradient, where 0.05
+    would swallow everything.
     """
 
     kind: Literal["adamw", "adam", "nadam", "sgd"] = "adamw"
     lr: float = 3e-4
-    weight_decay: float = 0.05
+    weight_decay: float | None = None
     betas: tuple[float, float] = (0.9, 0.999)
     amsgrad: bool = False
     momentum: float = 0.9
@@ -172,6 +172,13 @@ class Optimiser:
     step_share: float = 1 / 3
     step_factor: float = 0.5
     clip_norm: float = 1.0
+
+    @property
+    def decay(self) -> float:
+        """What matrices decay by."""
+        if self.weight_decay is None:
+            return 0.05 if self.kind == "adamw" else 0.0
+        return self.weight_decay
 
 
 @dataclass(frozen=True, kw_only=True)

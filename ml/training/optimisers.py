@@ -32,7 +32,7 @@ def make_optimisers(
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
         for name, parameter in trainable(network, stage):
             if name.startswith(prefix):
-                decay = record.weight_decay if _is_matrix(parameter) else 0.0
+                decay = record.decay if _is_matrix(parameter) else 0.0
                 factor = _factor(network, name, stage, layer_decay, head_factor) * _slowed(name, stage)
                 groups.setdefault((decay, factor), []).append(parameter)
         listed = [

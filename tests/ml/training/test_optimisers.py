@@ -4,7 +4,7 @@ import pytest
 from torch import nn
 
 from ml.blocks.backbones import backbone
-from ml.methods.spec import Stage
+from ml.methods.spec import Optimiser, Stage
 from ml.training.optimisers import make_optimisers
 
 STAGE = Stage(name="main", build=nn.Module, loss=lambda outputs, batch: {}, head_prefixes=("head.",))
@@ -50,3 +50,10 @@ def test_vectors_and_layer_scales_never_decay():
     assert {"trunk.features.1.0.layer_scale", "trunk.features.0.1.weight", "head.bias"} <= still
     assert not {"trunk.features.1.0.block.0.weight", "head.weight"} & still
     assert all(factor == 1.0 for factor, _ in found.values())
+
+
+@pytest.mark.parametrize(("kind", "decay"), [("adamw", 0.05), ("adam", 0.0), ("nadam", 0.0), ("sgd", 0.0)])
+def test_only_adamw_decays_without_being_told(kind, decay):
+    assert Optimiser(kind=kind).decay == decay
+    assert Optimiser(kind=kind, weight_decay=1e-4).decay == 1e-4
+    assert Optimiser(kind=kind, weight_decay=0.0).decay == 0.0
