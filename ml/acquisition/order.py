@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from ml.acquisition.keyed import place
 
@@ -46,6 +45,8 @@ def order(
 
 def rank_normalised(values: Sequence[float | None] | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Average rank over the number of finite values, in (0, 1]; what is None, NaN or infinite becomes NaN."""
+    from scipy.stats import rankdata  # here, for every web server and worker would wait a second for it at its start
+
     numbers = np.array([np.nan if value is None else value for value in values], np.float64)
     finite = np.isfinite(numbers)
     ranks = np.full(len(numbers), np.nan)

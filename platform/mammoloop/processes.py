@@ -86,7 +86,7 @@ def valkey() -> ProcessSpec:
 
 
 def embedded(*, bind: str, port: int, worker_queues: Sequence[str]) -> list[ProcessSpec]:
-    """All processes of the embedded mode, in the order of their start."""
+    """All processes of the embedded mode, in the order of their start: pages first, for a person waits for them."""
     paths = {"PYTHONPATH": SOURCE_ROOTS, "DJANGO_SETTINGS_MODULE": "mammoloop.settings"}
     uvicorn = [
         sys.executable, "-m", "uvicorn", "mammoloop.asgi:application", "--host", bind, "--port", str(port),
@@ -94,8 +94,8 @@ def embedded(*, bind: str, port: int, worker_queues: Sequence[str]) -> list[Proc
     ]  # fmt: skip
     return [
         *([valkey()] if settings.REDIS_IS_EMBEDDED else []),
+        ProcessSpec("web", uvicorn, paths, ready=_http_answers(f"http://{bind}:{port}/healthz"), stop_order=1),
         ProcessSpec("worker-io", worker_argv("worker-io", ["io"], 2), paths, stop_seconds=10),
         ProcessSpec("worker-cpu", worker_argv("worker-cpu", worker_queues, 2), paths, stop_seconds=10),
         ProcessSpec("beat", celery_argv("beat", "--loglevel", "WARNING", "--pidfile="), paths),
-        ProcessSpec("web", uvicorn, paths, ready=_http_answers(f"http://{bind}:{port}/healthz"), stop_order=1),
     ]

@@ -105,12 +105,13 @@ def _specs(bind: str, port: int) -> list[ProcessSpec]:
 
 
 def _start(supervisor: Supervisor, specs: Sequence[ProcessSpec], prepare: Callable[[], None]) -> None:
-    """Start in order; what prepares comes between the broker and the rest."""
-    first = [spec for spec in specs if spec.name == "valkey"]
-    supervisor.start(first)
+    """Start in order, each when the one before is ready; what prepares comes between the broker and the rest."""
+    broker = [spec for spec in specs if spec.name == "valkey"]
+    supervisor.start(broker)
     prepare()
-    if not supervisor.stopping.is_set():
-        supervisor.start([spec for spec in specs if spec not in first])
+    for spec in specs:
+        if spec not in broker and not supervisor.stopping.is_set():
+            supervisor.start([spec])
 
 
 def _give_back() -> None:
