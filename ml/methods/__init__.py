@@ -19,6 +19,7 @@ NAMES: tuple[str, ...] = (
     "screening_ensemble",
     "se_attention",
     "dbn_forest",
+    "unet_classifier",
     "dualcorenet",
     "texture_ensemble",
     "wavelet_scattering",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -107,7 +107,7 @@ def _moved(image: Prepared, matrix: affine.Matrix) -> Prepared:
     x = resample(image.x, matrix, image.x.shape)
     mask = resample_mask(image.mask, matrix, image.x.shape)
     mm_per_px = image.mm_per_px / affine.scale_of(matrix)
-    return Prepared(x, mask, affine.compose(image.affine, matrix), image.flags, mm_per_px)
+    return replace(image, x=x, mask=mask, affine=affine.compose(image.affine, matrix), mm_per_px=mm_per_px)
 
 
 def _toned(image: Prepared, config: AugmentConfig, rng: np.random.Generator) -> Prepared:
@@ -121,5 +121,5 @@ def _toned(image: Prepared, config: AugmentConfig, rng: np.random.Generator) -> 
     if config.noise and apply_noise < 0.5:
         sd = np.float32(config.noise * abs(grain))
         x = x + sd * rng.standard_normal(x.shape, dtype=np.float32)
-    x = np.where(image.mask, np.clip(x, 0, 1), 0).astype(np.float32)
-    return Prepared(x, image.mask, image.affine, image.flags, image.mm_per_px)
+    x = np.clip(x, 0, 1) if image.air else np.where(image.mask, np.clip(x, 0, 1), 0)
+    return replace(image, x=x.astype(np.float32))

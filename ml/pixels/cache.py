@@ -69,13 +69,15 @@ class PixelCache:
             return None  # not there, or half of it was swept away: it is made again
         x = (packed & LEVELS).astype(np.float32) / np.float32(LEVELS)
         matrix = np.asarray(note["affine"], np.float64)
-        return Prepared(x, packed >= MASK_BIT, matrix, tuple(note["flags"]), float(note["mm_per_px"]))
+        flags, mm_per_px, air = tuple(note["flags"]), float(note["mm_per_px"]), bool(note["air"])
+        return Prepared(x, packed >= MASK_BIT, matrix, flags, mm_per_px, air)
 
     def _write(self, key: str, image: Prepared) -> None:
         pixels, about = self._paths(key)
         pixels.parent.mkdir(parents=True, exist_ok=True)
         packed = np.rint(image.x * LEVELS).astype(np.uint16) | (image.mask.astype(np.uint16) * np.uint16(MASK_BIT))
         note = {"affine": image.affine.tolist(), "flags": list(image.flags), "mm_per_px": image.mm_per_px}
+        note["air"] = image.air
         _replace(about, lambda path: path.write_text(json.dumps(note)))
         _replace(pixels, lambda path: _save(path, packed))
         self._written += 1

@@ -30,6 +30,7 @@ class PixelsConfig:
     max_long_px: shrink what is longer. fit: pad keeps the shape, squash does not. window: see `ml.pixels.window`;
     fixed: (low, high) in stored values for the fixed window. crop: to the breast, or the whole frame. pectoral: take
     the muscle of an MLO view out of the mask, where its edge is found; for density, since muscle is no dense tissue.
+    air: leave what is outside the mask visible (air, labels, markers), for a method that finds the breast itself.
     """
 
     target_spacing_mm: float = 0.2
@@ -41,6 +42,7 @@ class PixelsConfig:
     margin_mm: float = crop.MARGIN_MM
     crop: bool = True
     pectoral: bool = False
+    air: bool = False
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> PixelsConfig:
@@ -61,9 +63,10 @@ class PixelsConfig:
 
 @dataclass(frozen=True)
 class Prepared:
-    """x (H, W) float32 in [0, 1], 0 outside the breast; mask (H, W); affine (3, 3) float64, source to network pixels.
+    """x (H, W) float32 in [0, 1]; mask (H, W) of the breast; affine (3, 3) float64, source to network pixels.
 
-    flags: mask_failed, orientation_conflict, spacing_assumed, flat, pectoral_absent. mm_per_px: a network pixel's side.
+    air: whether x shows what is outside the mask; else it is 0 there. flags: mask_failed, orientation_conflict,
+    spacing_assumed, flat, pectoral_absent. mm_per_px: a network pixel's side.
     """
 
     x: npt.NDArray[np.float32]
@@ -71,6 +74,7 @@ class Prepared:
     affine: npt.NDArray[np.float64]
     flags: tuple[str, ...] = ()
     mm_per_px: float = 1.0
+    air: bool = False
 
 
 def prepare(decoded: Decoded, config: PixelsConfig, *, spacing_mm: Sequence[float] | None = None) -> Prepared:
@@ -87,13 +91,13 @@ def prepare(decoded: Decoded, config: PixelsConfig, *, spacing_mm: Sequence[floa
     mask = resample_mask(found.mask, matrix, frame.shape)
     mm_per_px = float(np.sqrt(dy * dx)) / affine.scale_of(matrix)
     low, high = window.limits(x, mask, config.window, info=info, mm_per_px=mm_per_px, fixed=config.fixed)
-    x, flags = window.applied(x, mask, low, high)
+    x, flags = window.applied(x, np.ones_like(mask) if config.air else mask, low, high)
     if config.pectoral and info.view == "MLO":
         # After windowing: the limits are those of the whole breast, with muscle or without.
         muscle = pectoral(x, mask, mm_per_px)
         mask, flags = mask & ~muscle.mask, (*flags, *muscle.flags)
-        x = np.where(mask, x, np.float32(0))
-    return Prepared(x, mask, matrix, (*found.flags, *turn.flags, *assumed, *flags), mm_per_px)
+        x = x if config.air else np.where(mask, x, np.float32(0))
+    return Prepared(x, mask, matrix, (*found.flags, *turn.flags, *assumed, *flags), mm_per_px, config.air)
 
 
 def _frame(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -131,11 +131,11 @@ def cut(prepared: Prepared, matrix: Matrix, size: int) -> Prepared:
     step = compose(invert(prepared.affine), matrix)
     turned = float(np.sqrt(abs(np.linalg.det(step[:2, :2]))))
     shape = (size, size)
-    return Prepared(
+    return replace(
+        prepared,
         x=resample(prepared.x, step, shape),
         mask=resample_mask(prepared.mask, step, shape),
         affine=matrix,
-        flags=prepared.flags,
         mm_per_px=prepared.mm_per_px / turned,
     )
 

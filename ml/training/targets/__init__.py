@@ -30,6 +30,7 @@ TARGETS: Mapping[str, Target] = {
     "mask": Target(masks.build, masks.group),
     "side_marks": Target(masks.build_sides, masks.group),
     "tissue": Target(masks.build_tissue, masks.group_tissue),
+    "breast": Target(masks.build_breast, masks.group_any),
     "class": Target(classes.build, classes.group),
     "class_0": Target(classes.build, classes.group_only(0)),
     "class_1": Target(classes.build, classes.group_only(1)),
@@ -40,7 +41,7 @@ TARGETS: Mapping[str, Target] = {
 #: Targets whose number differs from sample to sample: a batch keeps them as lists.
 RAGGED = frozenset({"boxes", "labels", "ignore", "types", "malignant"})
 #: Targets that are maps: padded like the pixels of a batch.
-MAPS = frozenset({"mask", "ignore_mask", "tissue"})
+MAPS = frozenset({"mask", "ignore_mask", "tissue", "breast_map"})
 
 
 def targets_for(names: Sequence[str], shown: Shown) -> dict[str, Tensor]:

@@ -89,6 +89,20 @@ def build_tissue(shown: Shown) -> dict[str, Tensor]:
     return {"tissue": torch.from_numpy(moved.astype(np.int64))}
 
 
+def build_breast(shown: Shown) -> dict[str, Tensor]:
+    """breast_map (H, W) float 0 or 1: all that a label map names; mapped (): whether there is one."""
+    tissue = build_tissue(shown)["tissue"]
+    return {
+        "breast_map": (tissue != UNLABELLED).float(),
+        "mapped": torch.tensor(label_map(shown.rows[0]) is not None),
+    }
+
+
+def group_any(shown: Shown) -> Group:
+    """Every image: the automatic mask of the breast is there for all."""
+    return 0
+
+
 def group_tissue(shown: Shown) -> Group:
     """Images with a label map."""
     return 0 if label_map(shown.rows[0]) is not None else None

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -71,6 +73,13 @@ def test_the_seed_decides_everything() -> None:
     other = augment(an_image(), AugmentConfig.of(options), seed=8)
     assert np.array_equal(one.x, same.x) and np.array_equal(one.affine, same.affine)
     assert not np.array_equal(one.x, other.x)
+
+
+def test_what_is_outside_is_varied_too_where_it_was_left_visible() -> None:
+    image = replace(an_image(), air=True)
+    image.x[~image.mask] = 0.3
+    varied = augment(image, AugmentConfig.of({"contrast": 0.1, "rotation_degrees": 5.0}), seed=3)
+    assert varied.air and (varied.x[~varied.mask] > 0.2).mean() > 0.5
 
 
 def test_grey_stays_in_its_range_and_air_stays_dark() -> None:

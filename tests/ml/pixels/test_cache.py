@@ -1,5 +1,6 @@
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ def test_an_image_is_made_once_and_keeps_its_contrast(tmp_path: Path) -> None:
     assert np.array_equal(again.x, made.x) and (again.mask == an_image().mask).all()
     assert np.array_equal(again.affine, an_image().affine)
     assert again.flags == ("spacing_assumed",) and again.mm_per_px == 0.571
+    assert not again.air and PixelCache(tmp_path).get_or_make("b", CONFIG, lambda: replace(an_image(), air=True)).air
 
 
 def test_the_key_knows_the_source_the_code_and_every_option() -> None:

@@ -29,6 +29,16 @@ def test_a_prepared_image_is_in_its_range_and_dark_outside_the_breast(window: st
     assert found.flags == ()
 
 
+def test_air_and_labels_stay_where_they_are_asked_for() -> None:
+    decoded = a_view()
+    decoded.pixels[20:60, 520:580] = 1400.0  # a label
+    dark = prepare(decoded, PixelsConfig(target_spacing_mm=0.8, crop=False))
+    seen = prepare(decoded, PixelsConfig(target_spacing_mm=0.8, crop=False, air=True))
+    assert (seen.air, dark.air) == (True, False)
+    assert np.array_equal(seen.mask, dark.mask) and np.array_equal(seen.x[seen.mask], dark.x[seen.mask])
+    assert not dark.x[~dark.mask].any() and seen.x[6:14, 131:144].min() > 0.8
+
+
 @pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize("spacing", [0.2, 0.5, 0.8])
 def test_a_bright_spot_is_found_where_the_affine_puts_it(side: str, spacing: float) -> None:
