@@ -56,8 +56,13 @@ class JobOut(RowOut[Job]):
 
 
 class JobDetail(JobOut):
+    may_steer = serializers.SerializerMethodField()
+
     class Meta(JobOut.Meta):
-        fields = [*JobOut.Meta.fields, "log_tail"]
+        fields = [*JobOut.Meta.fields, "log_tail", "may_steer"]
+
+    def get_may_steer(self, job: Job) -> bool:
+        return queries.may_steer(asker(self.context["request"]), job)
 
 
 class Jobs(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
@@ -77,21 +82,23 @@ class Jobs(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     @extend_schema(request=None, responses=JobDetail)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: UUID) -> Response:
-        return Response(JobDetail(services.request_cancel(self._own(request, pk), by=asker(request))).data)
+        return self._answer(services.request_cancel(self._own(request, pk), by=asker(request)))
 
     @extend_schema(request=None, responses=JobDetail)
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, pk: UUID) -> Response:
-        return Response(JobDetail(services.retry(self._own(request, pk), by=asker(request))).data)
+        return self._answer(services.retry(self._own(request, pk), by=asker(request)))
+
+    def _answer(self, job: Job) -> Response:
+        return Response(JobDetail(job, context=self.get_serializer_context()).data)
 
     def _own(self, request: Request, pk: UUID) -> Job:
-        """A job that this account may steer: its own, or one of a project that it administers."""
+        """A job that this account may steer. Raises RoleMissing, Forbidden."""
         job = get_object_or_404(self.get_queryset(), pk=pk)
-        if job.created_by_id != asker(request).pk:
-            if job.project_id is None and not asker(request).is_site_admin:
-                raise Forbidden()
+        if not queries.may_steer(asker(request), job):
             if job.project_id is not None:
                 require_role(asker(request), job.project_id, Role.ADMIN)
+            raise Forbidden()
         return job
 
 

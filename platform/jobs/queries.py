@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from django.db.models import Count, Q, QuerySet
 
-from accounts.models import Membership, User
+from accounts.models import Membership, Role, User
+from accounts.queries import role_of
 from core.clock import now
 from jobs.models import Job, JobState
 
@@ -16,6 +17,13 @@ def visible_to(user: User) -> QuerySet[Job]:
         return rows
     mine = Membership.objects.filter(user=user).values("project_id")
     return rows.filter(Q(project_id__in=mine) | Q(created_by=user))
+
+
+def may_steer(user: User, job: Job) -> bool:
+    """Whether an account may cancel and retry a job: its own, or one of a project that it administers."""
+    if user.is_site_admin or job.created_by_id == user.pk:
+        return True
+    return job.project_id is not None and role_of(user, job.project_id) == Role.ADMIN
 
 
 def jobs_by_state() -> dict[str, int]:

@@ -31,7 +31,11 @@ def test_only_its_maker_and_administrators_cancel_a_job(
     api: Callable[..., Any], project: Any, member: Any, site_admin: Any
 ) -> None:
     job = a_job(project=project, created_by=site_admin)
-    assert api(member("reader1")).post(f"/api/v1/jobs/{job.pk}/cancel/").status_code == 403
+    reader = api(member("reader1"))
+    assert reader.get(f"/api/v1/jobs/{job.pk}/").json()["may_steer"] is False
+    refused = reader.post(f"/api/v1/jobs/{job.pk}/cancel/")
+    assert refused.status_code == 403 and refused.json()["code"] == "accounts.role_missing"
+    assert api(site_admin).get(f"/api/v1/jobs/{job.pk}/").json()["may_steer"] is True
     done = api(member("boss", Role.ADMIN)).post(f"/api/v1/jobs/{job.pk}/cancel/")
     assert done.status_code == 200 and done.json()["state"] == JobState.CANCELLED
     assert api(site_admin).post(f"/api/v1/jobs/{job.pk}/cancel/").json()["code"] == "jobs.ended"

@@ -1681,6 +1681,7 @@ export interface components {
             /** Format: date-time */
             readonly cancel_requested_at: string | null;
             readonly log_tail: string;
+            readonly may_steer: boolean;
         };
         readonly JobError: {
             readonly code: string;

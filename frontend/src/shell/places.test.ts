@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { liesIn, placesFor, placesOfPerson } from "./places";
+import { closedTo, liesIn, placesFor, placesOfPerson } from "./places";
 
 const names = (role: Parameters<typeof placesFor>[0]) => placesFor(role).map((place) => place.name);
 
@@ -19,6 +19,14 @@ it("shows an administrator the whole loop, and a stranger nothing", () => {
 it("keeps archives for those who look after the site", () => {
   expect(placesOfPerson("admin", false).map((p) => p.name)).not.toContain("Archives");
   expect(placesOfPerson("admin", true).map((p) => p.name)).toContain("Archives");
+});
+
+it("closes a list to who may not see it; what lies below answers for itself, as it may be another project's", () => {
+  expect(closedTo("/snapshots", "reader")?.name).toBe("Snapshots");
+  expect(closedTo("/audit", "researcher")?.name).toBe("Audit");
+  expect(closedTo("/snapshots", "researcher")).toBeNull();
+  expect(closedTo("/runs/7", "reader")).toBeNull();
+  expect(closedTo("/", "reader")).toBeNull();
 });
 
 it("finds the place that a page lies in", () => {

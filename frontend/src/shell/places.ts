@@ -23,6 +23,18 @@ const BAR: readonly Place[] = [
   { href: "/rounds", name: "Rounds", roles: ADMIN },
 ];
 
+/** Pages that no bar shows to everybody and whose address may be known all the same. */
+const BESIDE: readonly Place[] = [
+  { href: "/settings", name: "Project settings", roles: ADMIN },
+  { href: "/audit", name: "Audit", roles: ADMIN },
+];
+
+/** The place of an address whose page is not for a role; null where the role may open it. */
+export function closedTo(path: string, role: Role): Place | null {
+  const place = [...BAR, ...BESIDE].find((one) => one.href === path);
+  return place && !place.roles.includes(role) ? place : null;
+}
+
 /** The pages of the bar for a role. */
 export function placesFor(role: Role | null): readonly Place[] {
   return role ? BAR.filter((place) => place.roles.includes(role)) : [];

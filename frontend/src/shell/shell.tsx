@@ -2,11 +2,13 @@ import { type ReactNode, useEffect } from "react";
 import { loadSession, useSession } from "../api/session";
 import type { Me } from "../api/types";
 import { NewProject } from "../pages/settings/new-project";
+import { usePath } from "../router";
 import { PageHead } from "../ui/panel";
 import { Bar, SignOut } from "./bar";
 import { useDeed } from "./data";
+import { closedTo } from "./places";
 import { Problem } from "./problem";
-import { ProjectProvider } from "./project";
+import { ProjectProvider, useHere } from "./project";
 import { RunningJobs } from "./running";
 import { ResearchOnly, SignIn } from "./sign-in";
 import "./shell.css";
@@ -39,12 +41,28 @@ export function Shell({ children }: { children: ReactNode }) {
           </a>
           <Bar />
           <div id="page" className="shell-page">
-            {children}
+            <ForMyRole>{children}</ForMyRole>
           </div>
           <ResearchOnly />
         </div>
       </RunningJobs>
     </ProjectProvider>
+  );
+}
+
+/** A page that is not for one's role says so in a sentence, and asks the server nothing. */
+function ForMyRole({ children }: { children: ReactNode }) {
+  const { me, project, role } = useHere();
+  const place = closedTo(usePath(), role);
+  if (!place || me.is_site_admin) return children;
+  return (
+    <main className="page">
+      <PageHead title={place.name} />
+      <p>
+        This page is for {place.roles.map((one) => `${one}s`).join(" and ")}, and your role in {project.name}{" "}
+        is {role}. An administrator of the project can change that.
+      </p>
+    </main>
   );
 }
 

@@ -31,7 +31,12 @@ function Detail({ job, onChanged }: { job: JobDetail; onChanged: () => void }) {
   return (
     <>
       <PageHead title={job.title || words(job.kind)} about={<About job={job} />}>
-        <Steer job={job} onChanged={onChanged} />
+        {job.link && (
+          <Link className="button primary" href={job.link}>
+            Open what it is for
+          </Link>
+        )}
+        {job.may_steer && <Steer job={job} onChanged={onChanged} />}
       </PageHead>
       {isLive(job) && (
         <div>
@@ -108,11 +113,6 @@ function Steer({ job, onChanged }: { job: Job; onChanged: () => void }) {
   });
   return (
     <>
-      {job.link && (
-        <Link className="button primary" href={job.link}>
-          Open what it is for
-        </Link>
-      )}
       {isLive(job) && !job.cancel_requested_at && (
         <Action busy={steer.busy} onClick={() => void steer.run("cancel")}>
           Cancel
