@@ -26,11 +26,11 @@ from ml.blocks.dropout import HeldDropout
 from ml.blocks.losses import segmentation_loss, soft_dice
 from ml.blocks.norm import start_from_scratch
 from ml.methods.answering import boxes_of_map, over_passes, require_outlines
+from ml.methods.reading import IMAGE, whole_images
 from ml.methods.spec import (
     Aim,
     Batch,
     Inference,
-    Inputs,
     Loss,
     MethodSpec,
     Modules,
@@ -149,24 +149,7 @@ def tissue_loss(config: Config) -> Loss:
 
 def reads(config: Config, aim: Aim) -> Reads:
     """Whole breasts, padded to a square."""
-    return Reads(
-        inputs=Inputs(unit="image"),
-        pixels={
-            "target_spacing_mm": config.target_spacing_mm,
-            "size": (config.input_px, config.input_px),
-            "window": "percentile",
-        },
-        augment={
-            "flip_y": 0.5,
-            "rotation_degrees": config.rotation_degrees,
-            "scale": 0.1,
-            "translate_mm": 5.0,
-            "gamma": 0.25,
-            "contrast": 0.1,
-            "noise": 0.02,
-        },
-        targets=("tissue",) if aim.target == "tissue" else ("mask",),
-    )
+    return whole_images(config, "tissue" if aim.target == "tissue" else "mask", side_px=config.input_px)
 
 
 def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
@@ -226,7 +209,7 @@ SPEC = MethodSpec(
         ),
     ),
     findings=("mass",),
-    inputs=Inputs(unit="image"),
+    inputs=IMAGE,
     needs=(Need(label="outline", min_train=2),),
     sizes=("tiny", "base", "large"),
     reference="H. Sun et al., AUNet: attention-guided dense-upsampling networks for breast mass segmentation in whole "

@@ -30,11 +30,11 @@ from ml.blocks.pair_alignment import aligned, moved
 from ml.blocks.residual import BasicBlock
 from ml.blocks.resnet import ResNet
 from ml.methods.answering import binary, classified, over_passes
+from ml.methods.reading import PAIR, pairs
 from ml.methods.spec import (
     Aim,
     Batch,
     Inference,
-    Inputs,
     MethodSpec,
     Modules,
     Optimiser,
@@ -46,7 +46,6 @@ from ml.methods.spec import (
 )
 from ml.runs.needs import Need
 
-INPUTS = Inputs(unit="view_pair", views=("R", "L"))
 SHARPNESS = 4.0
 SHIFTS_PX = ((3, 0), (-3, 0), (0, 3), (0, -3))
 
@@ -196,13 +195,8 @@ def asymmetry_loss(outputs: Outputs, batch: Batch) -> Mapping[str, Tensor]:
 
 
 def reads(config: Config, aim: Aim) -> Reads:
-    """Both breasts in one view at one scale; neither is ever mirrored or turned over alone."""
-    return Reads(
-        inputs=INPUTS,
-        pixels={"target_spacing_mm": config.target_spacing_mm, "size": tuple(config.input_px)},
-        augment={"rotation_degrees": 5.0, "scale": 0.05, "translate_mm": 3.0, "gamma": 0.1, "noise": 0.02},
-        targets=("class", "side_marks"),
-    )
+    """Both breasts in one view."""
+    return pairs(config, config.input_px, "class", "side_marks")
 
 
 def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
@@ -253,7 +247,7 @@ SPEC = MethodSpec(
         ),
     ),
     findings=("asymmetry",),
-    inputs=INPUTS,
+    inputs=PAIR,
     needs=(Need(label="asymmetry", min_train=2),),
     sizes=("tiny", "large"),
     reference="MammoLoop: both breasts compared cell by cell.",

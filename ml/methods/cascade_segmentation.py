@@ -28,11 +28,11 @@ from ml.blocks.dropout import held, pass_masks
 from ml.blocks.losses import segmentation_loss, soft_dice
 from ml.blocks.unet import UNet
 from ml.methods.answering import boxes_of_map, require_outlines
+from ml.methods.reading import IMAGE, whole_images
 from ml.methods.spec import (
     Aim,
     Batch,
     Inference,
-    Inputs,
     MethodSpec,
     Modules,
     Optimiser,
@@ -227,24 +227,7 @@ def outline_loss(outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
 
 def reads(config: Config, aim: Aim) -> Reads:
     """Whole breasts at the finest level; coarser ones are means of it."""
-    return Reads(
-        inputs=Inputs(unit="image"),
-        pixels={
-            "target_spacing_mm": config.target_spacing_mm,
-            "max_long_px": config.finest_px,
-            "window": "percentile",
-        },
-        augment={
-            "flip_y": 0.5,
-            "rotation_degrees": config.rotation_degrees,
-            "scale": 0.1,
-            "translate_mm": 5.0,
-            "gamma": 0.25,
-            "contrast": 0.1,
-            "noise": 0.02,
-        },
-        targets=("mask",),
-    )
+    return whole_images(config, "mask", most_px=config.finest_px)
 
 
 def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
@@ -323,7 +306,7 @@ SPEC = MethodSpec(
         ),
     ),
     findings=("mass",),
-    inputs=Inputs(unit="image"),
+    inputs=IMAGE,
     needs=(Need(label="outline", min_train=2),),
     sizes=("tiny", "base", "large"),
     reference="Y. Yan et al., Cascaded multi-scale convolutional encoder-decoders for breast mass segmentation in "

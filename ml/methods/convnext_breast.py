@@ -24,11 +24,11 @@ from ml.blocks.convnext import ConvNeXt
 from ml.blocks.dropout import HeldDropout
 from ml.blocks.gated_attention import GatedAttention
 from ml.methods.answering import binary, classified, over_passes
+from ml.methods.reading import BREAST, TWO_VIEWS, varied
 from ml.methods.spec import (
     Aim,
     Batch,
     Inference,
-    Inputs,
     MethodSpec,
     Modules,
     Optimiser,
@@ -38,8 +38,6 @@ from ml.methods.spec import (
     Serves,
     Stage,
 )
-
-VIEWS = ("CC", "MLO")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,22 +125,13 @@ def loss(outputs: Outputs, batch: Batch) -> Mapping[str, Tensor]:
 def reads(config: Config, aim: Aim) -> Reads:
     """Both views of a breast at one scale."""
     return Reads(
-        inputs=Inputs(unit="breast", views=VIEWS, missing="token"),
+        inputs=BREAST,
         pixels={
             "target_spacing_mm": config.target_spacing_mm,
             "size": (config.rows_px, config.cols_px),
             "window": "percentile",
         },
-        augment={
-            "flip_y": 0.5,
-            "rotation_degrees": config.rotation_degrees,
-            "scale": 0.1,
-            "translate_mm": 5.0,
-            "gamma": 0.25,
-            "contrast": 0.1,
-            "brightness": 0.05,
-            "noise": 0.02,
-        },
+        augment={**varied(config.rotation_degrees), "brightness": 0.05},
         targets=("class",),
     )
 
@@ -183,7 +172,9 @@ def predict(modules: Modules, batch: Batch, config: Config, inference: Inference
     pooled, attention = network.pool(batch.x, batch.view_mask)
     logits = over_passes(network, "main", inference, lambda: network.logits(pooled))
     shares = attention.float().sum((2, 3))
-    return classified(logits, pooled, inference, {f"attention_{view}": shares[:, v] for v, view in enumerate(VIEWS)})
+    return classified(
+        logits, pooled, inference, {f"attention_{view}": shares[:, v] for v, view in enumerate(TWO_VIEWS)}
+    )
 
 
 SPEC = MethodSpec(
@@ -198,7 +189,7 @@ SPEC = MethodSpec(
         ),
     ),
     findings=(),
-    inputs=Inputs(unit="breast", views=VIEWS, missing="token"),
+    inputs=BREAST,
     needs=(),
     sizes=("tiny", "base", "large"),
     reference="Z. Liu et al., A ConvNet for the 2020s, CVPR 2022; M. Ilse et al., Attention-based deep multiple "

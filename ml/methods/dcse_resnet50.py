@@ -28,6 +28,7 @@ from ml.blocks.norm import Norm
 from ml.blocks.residual import Bottleneck
 from ml.blocks.resnet import ResNet
 from ml.methods.answering import classified, over_passes
+from ml.methods.reading import FOUR_VIEWS, IMAGE, TWO_VIEWS
 from ml.methods.spec import (
     Aim,
     Batch,
@@ -45,7 +46,6 @@ from ml.methods.spec import (
 from ml.runs.manifest import ManifestRow
 from ml.runs.needs import Need
 
-FOUR_VIEWS = ("R-CC", "L-CC", "R-MLO", "L-MLO")
 CLASSES = 4
 
 
@@ -161,8 +161,8 @@ def inputs_of(config: Config) -> Inputs:
     if config.views == "four":
         return Inputs(unit="exam", views=FOUR_VIEWS, missing="other_side")
     if config.views == "two":
-        return Inputs(unit="breast", views=("CC", "MLO"), missing="drop")
-    return Inputs(unit="image")
+        return Inputs(unit="breast", views=TWO_VIEWS, missing="drop")
+    return IMAGE
 
 
 def reads(config: Config, aim: Aim) -> Reads:

@@ -6,11 +6,12 @@ from typing import Any
 from torch import Tensor
 
 from ml.blocks.losses import soft_cross_entropy
-from ml.methods.spec import Batch, Outputs
+from ml.methods.spec import Batch, Inputs, Outputs
 from ml.runs.needs import Need
 
 #: The order of the public NYU code, which concatenates its views so.
 NYU_VIEWS = ("L-CC", "R-CC", "L-MLO", "R-MLO")
+NYU_EXAM = Inputs(unit="exam", views=NYU_VIEWS, missing="other_breast")
 NEEDS = (Need(label="density", min_train=4, min_classes=2),)
 #: Grey values hardly vary: density is told by contrast, too.
 AUGMENT: Mapping[str, Any] = {

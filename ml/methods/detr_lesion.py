@@ -26,11 +26,11 @@ from ml.blocks.detr import DETRLite
 from ml.blocks.dropout import held
 from ml.blocks.resnet import resnet
 from ml.blocks.set_matching import Target, deep_set_loss
+from ml.methods.reading import IMAGE, whole_images
 from ml.methods.spec import (
     Aim,
     Batch,
     Inference,
-    Inputs,
     MethodSpec,
     Modules,
     Optimiser,
@@ -148,24 +148,7 @@ def _target(batch: Batch, n: int, side: Tensor) -> Target:
 
 def reads(config: Config, aim: Aim) -> Reads:
     """Whole images in a square."""
-    return Reads(
-        inputs=Inputs(unit="image"),
-        pixels={
-            "target_spacing_mm": config.target_spacing_mm,
-            "size": (config.side_px, config.side_px),
-            "window": "percentile",
-        },
-        augment={
-            "flip_y": 0.5,
-            "rotation_degrees": config.rotation_degrees,
-            "scale": 0.1,
-            "translate_mm": 5.0,
-            "gamma": 0.25,
-            "contrast": 0.1,
-            "noise": 0.02,
-        },
-        targets=("boxes",),
-    )
+    return whole_images(config, "boxes", side_px=config.side_px)
 
 
 def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
@@ -236,7 +219,7 @@ SPEC = MethodSpec(
         ),
     ),
     findings=("mass", "calcification", "asymmetry", "architectural_distortion"),
-    inputs=Inputs(unit="image"),
+    inputs=IMAGE,
     needs=(Need(label="box", min_train=2),),
     sizes=("tiny", "base", "large"),
     reference="N. Carion et al., End-to-end object detection with transformers, ECCV 2020.",

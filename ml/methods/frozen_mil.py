@@ -26,11 +26,11 @@ from ml.blocks.backbones import backbone
 from ml.blocks.gated_attention import GatedAttention
 from ml.blocks.mil_pool import MILPool
 from ml.methods.answering import binary
+from ml.methods.reading import EXAM, FOUR_VIEWS, IMAGE
 from ml.methods.spec import (
     Aim,
     Batch,
     Inference,
-    Inputs,
     MethodSpec,
     Modules,
     Optimiser,
@@ -42,7 +42,6 @@ from ml.methods.spec import (
 )
 from ml.pixels.tiles import MIN_BREAST, places
 
-VIEWS = ("R-CC", "L-CC", "R-MLO", "L-MLO")
 FINDINGS = ("mass", "calcification", "asymmetry", "architectural_distortion")
 TILES_AT_ONCE = 32
 KEPT_IMAGES = 20_000
@@ -117,7 +116,7 @@ class MilHead(nn.Module):
 
     def __init__(self, config: Config, features: int) -> None:
         super().__init__()
-        self.view = nn.Embedding(len(VIEWS), config.view_width)
+        self.view = nn.Embedding(len(FOUR_VIEWS), config.view_width)
         wide = features + config.view_width
         self.attention = GatedAttention(wide, config.hidden)
         self.exam = nn.Linear(wide, 1)
@@ -229,9 +228,7 @@ def heads_loss(outputs: Outputs, batch: Batch) -> Mapping[str, Tensor]:
 
 def reads(config: Config, aim: Aim) -> Reads:
     """The four views of an exam, as they are: what is said of a tile is asked once."""
-    return Reads(
-        inputs=Inputs(unit="exam", views=VIEWS, missing="token"), pixels=pixels(config), targets=("class", "findings")
-    )
+    return Reads(inputs=EXAM, pixels=pixels(config), targets=("class", "findings"))
 
 
 def pixels(config: Config) -> dict[str, Any]:
@@ -253,7 +250,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             build=lambda: Encoder(config),
             loss=encoder_loss,
             reads=Reads(
-                inputs=Inputs(unit="image"),
+                inputs=IMAGE,
                 pixels=pixels(config),
                 augment={"flip_y": 0.5, "rotation_degrees": 10.0, "scale": 0.1, "gamma": 0.25, "noise": 0.02},
                 targets=("presence",),
@@ -313,7 +310,7 @@ SPEC = MethodSpec(
         ),
     ),
     findings=(),
-    inputs=Inputs(unit="exam", views=VIEWS, missing="token"),
+    inputs=EXAM,
     needs=(),
     sizes=("tiny", "base", "large"),
     reference="M. Ilse et al., Attention-based deep multiple instance learning, ICML 2018; B. Lakshminarayanan et al., "

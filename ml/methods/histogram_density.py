@@ -20,12 +20,11 @@ import torch
 from torch import Tensor, nn
 
 from ml.methods.answering import classified
-from ml.methods.densities import NEEDS, NYU_VIEWS, density_loss
+from ml.methods.densities import NEEDS, NYU_EXAM, NYU_VIEWS, density_loss
 from ml.methods.spec import (
     Aim,
     Batch,
     Inference,
-    Inputs,
     MethodSpec,
     Modules,
     Optimiser,
@@ -34,8 +33,6 @@ from ml.methods.spec import (
     Serves,
     Stage,
 )
-
-INPUTS = Inputs(unit="exam", views=NYU_VIEWS, missing="other_breast")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +97,7 @@ def forward(modules: Modules, batch: Batch) -> dict[str, Tensor]:
 def reads(config: Config, aim: Aim) -> Reads:
     """Four views as they are: what moves pixels does not move a histogram, what bends grey values would spoil it."""
     return Reads(
-        inputs=INPUTS,
+        inputs=NYU_EXAM,
         pixels={"target_spacing_mm": config.target_spacing_mm, "window": "density"},
         targets=("density",),
     )
@@ -142,7 +139,7 @@ SPEC = MethodSpec(
         ),
     ),
     findings=(),
-    inputs=INPUTS,
+    inputs=NYU_EXAM,
     needs=NEEDS,
     sizes=("tiny", "large"),
     reference="N. Wu et al., Breast density classification with deep convolutional neural networks, ICASSP 2018.",

@@ -25,12 +25,11 @@ from torch.nn import functional
 from ml.blocks.dropout import HeldDropout
 from ml.blocks.view_fusion import ViewEncoder
 from ml.methods.answering import classified, over_passes
-from ml.methods.densities import AUGMENT, NEEDS, NYU_VIEWS, density_loss
+from ml.methods.densities import AUGMENT, NEEDS, NYU_EXAM, NYU_VIEWS, density_loss
 from ml.methods.spec import (
     Aim,
     Batch,
     Inference,
-    Inputs,
     MethodSpec,
     Modules,
     Optimiser,
@@ -39,8 +38,6 @@ from ml.methods.spec import (
     Serves,
     Stage,
 )
-
-INPUTS = Inputs(unit="exam", views=NYU_VIEWS, missing="other_breast")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +152,7 @@ class MultiviewNet(nn.Module):
 def reads(config: Config, aim: Aim) -> Reads:
     """Four views of one size, breasts against the left edge."""
     return Reads(
-        inputs=INPUTS,
+        inputs=NYU_EXAM,
         pixels={"target_spacing_mm": config.target_spacing_mm, "size": tuple(config.input_px), "window": "density"},
         augment=AUGMENT,
         targets=("density",),
@@ -200,7 +197,7 @@ SPEC = MethodSpec(
         ),
     ),
     findings=(),
-    inputs=INPUTS,
+    inputs=NYU_EXAM,
     needs=NEEDS,
     sizes=("tiny", "large"),
     reference="N. Wu et al., Breast density classification with deep convolutional neural networks, ICASSP 2018.",

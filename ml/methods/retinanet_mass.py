@@ -31,11 +31,11 @@ from ml.blocks.residual import BasicBlock, Bottleneck
 from ml.blocks.resnet import ResNet
 from ml.blocks.retina_head import RetinaHead
 from ml.blocks.sections import inner_edge, resize, section_windows, window_scale
+from ml.methods.reading import IMAGE, whole_images
 from ml.methods.spec import (
     Aim,
     Batch,
     Inference,
-    Inputs,
     MethodSpec,
     Modules,
     Optimiser,
@@ -169,25 +169,7 @@ def detection_loss(outputs: Mapping[str, Any], batch: Batch) -> dict[str, Tensor
 
 def reads(config: Config, aim: Aim) -> Reads:
     """Whole images; training sees a section of them half of the time where there are sections."""
-    return Reads(
-        inputs=Inputs(unit="image"),
-        pixels={
-            "target_spacing_mm": config.target_spacing_mm,
-            "max_long_px": config.prepared_long_px,
-            "window": "percentile",
-        },
-        augment={
-            "flip_y": 0.5,
-            "rotation_degrees": config.rotation_degrees,
-            "scale": 0.1,
-            "translate_mm": 5.0,
-            "gamma": 0.25,
-            "contrast": 0.1,
-            "noise": 0.02,
-        },
-        targets=("boxes",),
-        view=train_view,
-    )
+    return whole_images(config, "boxes", most_px=config.prepared_long_px, view=train_view)
 
 
 def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
@@ -380,7 +362,7 @@ SPEC = MethodSpec(
         ),
     ),
     findings=("mass", "calcification", "asymmetry", "architectural_distortion"),
-    inputs=Inputs(unit="image"),
+    inputs=IMAGE,
     needs=(Need(label="box", min_train=2),),
     sizes=("tiny", "base", "large"),
     reference="H. Jung et al., Detection of masses in mammograms using a one-stage object detector based on a deep "

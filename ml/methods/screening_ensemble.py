@@ -29,6 +29,7 @@ from ml.blocks.mobilenet_v2 import PLAN, MobileNetV2
 from ml.blocks.roi_align import roi_align
 from ml.methods import retinanet_mass
 from ml.methods.answering import binary
+from ml.methods.reading import BREAST, FOUR_VIEWS, IMAGE
 from ml.methods.spec import (
     Aim,
     Batch,
@@ -48,7 +49,6 @@ from ml.methods.spec import (
 from ml.runs.manifest import ManifestRow
 from ml.runs.needs import Need
 
-VIEWS = ("R-CC", "L-CC", "R-MLO", "L-MLO")
 BREASTS = ((0, 2), (1, 3))
 """Slots of the right and of the left breast."""
 MODELS = ("lesion_classifier", "breast", "case")
@@ -250,13 +250,13 @@ def _reads(config: Config, inputs: Inputs, target: str) -> Reads:
 
 def reads(config: Config, aim: Aim) -> Reads:
     """The four views of an exam."""
-    return _reads(config, Inputs(unit="exam", views=VIEWS, missing="other_side"), "class")
+    return _reads(config, Inputs(unit="exam", views=FOUR_VIEWS, missing="other_side"), "class")
 
 
 def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
     """Detector, then the three models that judge, then their calibration."""
-    of_image = _reads(config, Inputs(unit="image"), "boxes")
-    of_breast = _reads(config, Inputs(unit="breast", views=("CC", "MLO"), missing="token"), "class")
+    of_image = _reads(config, IMAGE, "boxes")
+    of_breast = _reads(config, BREAST, "class")
     optimiser = Optimiser(lr=config.lr)
     plan_of: dict[str, Any] = {
         "steps": config.steps,
@@ -379,7 +379,7 @@ SPEC = MethodSpec(
         ),
     ),
     findings=("mass", "calcification", "asymmetry", "architectural_distortion"),
-    inputs=Inputs(unit="exam", views=VIEWS, missing="other_side"),
+    inputs=Inputs(unit="exam", views=FOUR_VIEWS, missing="other_side"),
     needs=(Need(label="box", min_train=2),),
     sizes=("tiny", "base", "large"),
     reference="S. McKinney et al., International evaluation of an AI system for breast cancer screening, Nature 577, "

@@ -21,11 +21,11 @@ from ml.blocks.channel_gate import ChannelGate
 from ml.blocks.dropout import HeldDropout
 from ml.blocks.pair_alignment import aligned
 from ml.methods.answering import binary, classified, over_passes
+from ml.methods.reading import PAIR, pairs
 from ml.methods.spec import (
     Aim,
     Batch,
     Inference,
-    Inputs,
     MethodSpec,
     Modules,
     Optimiser,
@@ -36,8 +36,6 @@ from ml.methods.spec import (
     Stage,
 )
 from ml.runs.needs import Need
-
-INPUTS = Inputs(unit="view_pair", views=("R", "L"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,13 +137,8 @@ def asymmetry_loss(outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
 
 
 def reads(config: Config, aim: Aim) -> Reads:
-    """Both breasts in one view at one scale; neither is ever mirrored or turned over alone."""
-    return Reads(
-        inputs=INPUTS,
-        pixels={"target_spacing_mm": config.target_spacing_mm, "size": (config.input_px, config.input_px)},
-        augment={"rotation_degrees": 5.0, "scale": 0.05, "translate_mm": 3.0, "gamma": 0.1, "noise": 0.02},
-        targets=("class",),
-    )
+    """Both breasts in one view."""
+    return pairs(config, (config.input_px, config.input_px), "class")
 
 
 def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
@@ -186,7 +179,7 @@ SPEC = MethodSpec(
         ),
     ),
     findings=("asymmetry",),
-    inputs=INPUTS,
+    inputs=PAIR,
     needs=(Need(label="asymmetry", min_train=2),),
     sizes=("tiny", "large"),
     reference="J. Deng et al., Classification of breast density categories based on SE-Attention neural networks, "

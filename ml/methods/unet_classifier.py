@@ -36,6 +36,7 @@ from ml.blocks.norm import start_from_scratch
 from ml.blocks.roi_align import roi_align
 from ml.blocks.unet import UNet
 from ml.methods.answering import classified, over_passes, require_outlines
+from ml.methods.reading import BREAST, IMAGE, TWO_VIEWS
 from ml.methods.spec import (
     Aim,
     Batch,
@@ -53,7 +54,6 @@ from ml.methods.spec import (
 )
 from ml.runs.needs import Need
 
-VIEWS = ("CC", "MLO")
 CLASSES = 2
 SMALL = "four_convolutions"
 OUTLINED = ("segmentation", "lesion_classification")
@@ -252,10 +252,10 @@ def _reads(config: Config, aim: Aim, inputs: Inputs, *targets: str) -> Reads:
 def reads(config: Config, aim: Aim) -> Reads:
     """Both views of a breast; for outlines of lesions one image, for their class a region."""
     if aim.task == "segmentation":
-        return _reads(config, aim, Inputs(unit="image"), "mask")
+        return _reads(config, aim, IMAGE, "mask")
     if aim.task == "lesion_classification":
         return _reads(config, aim, Inputs(unit="roi"), "class", "mask")
-    return _reads(config, aim, Inputs(unit="breast", views=VIEWS, missing="token"), "class")
+    return _reads(config, aim, BREAST, "class")
 
 
 def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
@@ -267,7 +267,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
         build=lambda: UNet(1, 1, config.width, config.depth, dropout=config.mask_dropout, dropout_levels=2),
         forward=forward_segment(config),
         loss=outline_loss(config, aim),
-        reads=None if lesions else _reads(config, aim, Inputs(unit="image"), "breast"),
+        reads=None if lesions else _reads(config, aim, IMAGE, "breast"),
         optimiser=Optimiser(kind="adam", lr=config.segment_lr),
         steps=config.segment_steps,
         epochs=config.segment_epochs if config.segment_steps is None else None,
@@ -278,7 +278,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
     )
     if aim.task == "segmentation":
         return (segment,)
-    views = 1 if aim.task == "lesion_classification" else len(VIEWS)
+    views = 1 if aim.task == "lesion_classification" else len(TWO_VIEWS)
     classify = Stage(
         name="classify",
         build=lambda: MaskedViews(config, views),
@@ -352,7 +352,7 @@ SPEC = MethodSpec(
         ),
     ),
     findings=("mass",),
-    inputs=Inputs(unit="breast", views=VIEWS, missing="token"),
+    inputs=BREAST,
     needs=(Need(label="outline", min_train=2, tasks=OUTLINED),),
     sizes=("tiny", "base", "large"),
     reference="W. Salama, M. Aly, Deep learning in mammography images segmentation and classification: automated CNN "
