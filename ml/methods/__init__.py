@@ -19,6 +19,7 @@ NAMES: tuple[str, ...] = (
     "screening_ensemble",
     "se_attention",
     "dbn_forest",
+    "dream_ensemble",
     "unet_classifier",
     "dualcorenet",
     "texture_ensemble",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ml.training.targets import boxes, classes, density, masks
+from ml.training.targets import boxes, classes, density, masks, recall
 from ml.training.targets.shown import Group, Shown
 
 Builder = Callable[[Shown], dict[str, Tensor]]
@@ -36,6 +36,7 @@ TARGETS: Mapping[str, Target] = {
     "class_1": Target(classes.build, classes.group_only(1)),
     "findings": Target(classes.build_findings, classes.group),
     "benign": Target(classes.build_benign, classes.group),
+    "recall": Target(recall.build, masks.group_any),
     "presence": Target(classes.build_presence, classes.group_presence),
 }
 #: Targets whose number differs from sample to sample: a batch keeps them as lists.

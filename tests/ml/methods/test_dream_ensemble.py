@@ -1,0 +1,141 @@
+"""What makes `dream_ensemble` itself: regression on scores of unseen patients. Figures: methods-17.md 3.13."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from ml.methods.dream_ensemble import MEMBERS, NAMES, Stacking, around, breast_scores
+from ml.methods.spec import Inference
+from ml.training.model_folder import load_model
+from ml.training.targets.recall import recall_of
+
+
+@pytest.fixture
+def fitted(a_setup, trained):
+    """The model of two steps a stage, and a batch of exams."""
+    model = load_model(trained("dream_ensemble", "exam_classification") / "model")
+    return model, a_setup("dream_ensemble").batch(n=3, split="test")
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+@pytest.mark.parametrize("size", ["tiny", "base", "large"])
+def test_members_are_the_networks_of_their_own_methods(size, a_setup):
+    with torch.device("meta"):
+        modules = a_setup("dream_ensemble", size).modules()
+        for member in MEMBERS:
+            alone = a_setup(member.name, size).stage(member.stage).build()
+            shapes = {name: value.shape for name, value in alone.state_dict().items()}
+            assert {name: value.shape for name, value in modules[member.name].state_dict().items()} == shapes
+
+
+def test_the_answer_is_the_regression_of_the_scores_that_are_kept_at_each_level(fitted):
+    model, batch = fitted
+    with torch.no_grad():
+        said = model.method.predict(model.modules, batch, model.config, Inference(aim=model.aim, passes=5))
+    levels = model.modules["stack"].levels
+    weights = {name: (own.weight[1].numpy(), float(own.bias[1])) for name, own in levels.items() if own.fitted}
+    assert set(weights) == {"breast", "exam"}
+    assert not np.allclose(weights["breast"][0], weights["exam"][0])
+    for own in said:
+        scores = {side: np.array([own.values[f"{name}_{side}"] for name in NAMES]) for side in ("right", "left")}
+        w, b = weights["breast"]
+        assert all(own.values[f"breast_{side}"] == pytest.approx(sigmoid(s @ w + b)) for side, s in scores.items())
+        w, b = weights["exam"]
+        worst = np.maximum(scores["right"], scores["left"])
+        assert float(own.probabilities[1]) == pytest.approx(sigmoid(worst @ w + b), abs=1e-6)
+        assert float(own.samples[:, 1].mean()) == pytest.approx(float(own.probabilities[1]), abs=1e-5)
+
+
+def test_a_breast_without_images_leaves_the_other_one_to_speak(fitted):
+    model, batch = fitted
+    mask = batch.view_mask.clone()
+    mask[0, [0, 2]] = False
+    with torch.no_grad():
+        scores, known = breast_scores(model.modules, replace(batch, view_mask=mask))
+        whole, _ = breast_scores(model.modules, batch)
+    assert known.tolist()[0] == [False, True]
+    assert (scores[0, 0] == 0).all()
+    torch.testing.assert_close(scores[0, 1], whole[0, 1])
+
+
+def a_stack(a_setup, scores, labels, **config):
+    stack = Stacking(a_setup("dream_ensemble", **config).config)
+    stack.levels["exam"].fit(scores, labels)
+    return stack
+
+
+def test_a_member_that_always_says_the_same_has_no_say(a_setup):
+    rng = np.random.default_rng(0)
+    labels = np.arange(200) % 2
+    scores = rng.normal(0.4 + 0.2 * labels[:, None], 0.1, (200, 3))
+    scores[:, 1] = 0.5
+    stack = a_stack(a_setup, scores, labels)
+    other = torch.from_numpy(scores).clone()
+    other[:, 1] = 0.6
+    unread = torch.full((200,), -1)
+    change = stack.logit("exam", other, unread) - stack.logit("exam", torch.from_numpy(scores), unread)
+    assert change.abs().max() < 1e-3
+    assert stack.levels["exam"].weight[1, 0] > 1
+
+
+def test_a_recall_counts_by_weights_of_its_own_and_only_where_it_is_known(a_setup):
+    rng = np.random.default_rng(1)
+    labels = np.arange(200) % 2
+    scores = rng.normal(0.4 + 0.1 * labels[:, None], 0.1, (200, 3))
+    recalls = np.where(rng.random(200) < 0.9, labels, 1 - labels)
+    stack = a_stack(a_setup, scores, labels)
+    x = torch.from_numpy(scores[:3])
+    alone = stack.logit("exam", x, torch.tensor([-1, 0, 1]))
+    stack.levels["exam_reader"].fit(np.column_stack([scores, recalls]), labels)
+    said = stack.logit("exam", x, torch.tensor([-1, 0, 1]))
+    reader = stack.levels["exam_reader"]
+    assert said[0] == alone[0]
+    for n, recall in ((1, 0.0), (2, 1.0)):
+        inputs = np.append(scores[n], recall)
+        assert float(said[n]) == pytest.approx(float(inputs @ reader.weight[1].numpy() + reader.bias[1].numpy()))
+    assert said[2] - said[1] > 1
+
+
+def test_a_recall_is_a_humans_and_made_without_a_model(world):
+    rows, _ = world
+    read = next(row for row in rows if row.findings)
+
+    def judged(birads, provenance="human"):
+        marks = tuple(replace(mark, provenance=provenance) for mark in read.findings[0].marks)
+        finding = replace(read.findings[0], birads=birads, marks=marks)
+        return recall_of([replace(read, findings=(finding,))])
+
+    assert [judged(birads) for birads in ("4a", "5", "0", "2", None)] == [1, 1, 1, 0, None]
+    assert judged("4a", "model_accepted") is None
+    assert recall_of([replace(read, findings=())]) == 0
+    assert recall_of([replace(read, findings=(), complete=False)]) is None
+
+
+def test_the_regression_learns_from_what_copies_said_of_patients_they_had_not_seen(trained):
+    run = trained("dream_ensemble", "exam_classification")
+    kept = {name: load_file(run / "artefacts" / name / "out_of_fold.safetensors") for name in NAMES}
+    assert all(own["index"].tolist() == list(range(12)) for own in kept.values())  # two breasts of six patients
+    folds = {path.name.partition("-")[2] for path in (run / "artefacts").glob("gmic-fold*")}
+    assert len(folds) > 1
+    fitted = json.loads((run / "environment.json").read_text())["stages"]
+    assert list(fitted) == [*NAMES, "stack"]
+    # A copy is not the member: other data, other weights.
+    for fold in folds:
+        own, copy = (load_file(run / "artefacts" / f"gmic{end}" / "weights.safetensors") for end in ("", f"-{fold}"))
+        assert any(not torch.equal(own[name], copy[name]) for name in own)
+
+
+def test_members_are_moved_together_until_their_mean_is_the_answer():
+    members = torch.tensor([[0.2, 0.5, 0.9], [0.01, 0.02, 0.99], [0.5, 0.5, 0.5]], dtype=torch.float64)
+    p = torch.tensor([0.1, 0.6, 0.3], dtype=torch.float64)
+    moved = around(p, members)
+    torch.testing.assert_close(moved.mean(1), p, atol=1e-9, rtol=0)
+    steps = torch.logit(moved) - torch.logit(members)
+    torch.testing.assert_close(steps, steps[:, :1].expand_as(steps), atol=1e-6, rtol=0)
