@@ -9,7 +9,7 @@ export PORT
 WORKERS ?= 2
 SERVER_TESTS := tests/core tests/accounts tests/jobs tests/archive tests/annotations tests/exchange tests/learning
 
-.PHONY: help setup setup-dev demo loop test test-slow test-methods lint types format lock docs bench-methods screenshots
+.PHONY: help setup setup-dev demo loop test test-slow test-methods lint types format lock docs bench-methods calibrate-methods screenshots
 
 help:
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## / - /'
@@ -35,8 +35,14 @@ test: setup-dev ## everything that a change must pass
 test-slow: setup-dev ## the slow tail: learning checks, endurance
 	@$(PY) -m pytest -m slow tests
 
-test-methods: setup-dev ## the slow tests of the methods
-	@$(PY) -m pytest -m slow tests/ml
+test-methods: setup-dev ## the slow tests of the methods: what they memorise, and the calibrated learning checks
+	@$(PY) -m pytest -m slow tests/ml/methods --durations=40
+
+calibrate-methods: setup-dev ## measure the learning checks: method, stub, baseline; METHODS="name ..." for some
+	@$(PY) bench/methods/calibrate.py $(METHODS)
+
+bench-methods: setup-dev ## the methods on public sets beside the baselines, and docs/methods-table.md; DATA=folder
+	@$(PY) bench/methods/table.py $(if $(DATA),--data "$(DATA)") $(if $(METHODS),--method $(METHODS))
 
 lint: setup-dev ## ruff, import contracts, Biome
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

@@ -1,0 +1,68 @@
+"""What is measured on real data: a column is a public set with one task and one figure, asked of all who serve it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ml.runs.catalogue import read_catalogue
+
+Kind = Literal["standard", "low_energy", "subtracted", "synthetic_2d"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One figure on one set, by patient in `folds` folds.
+
+    metric, level and row name a row of metrics.json (row None: whatever it is called). kinds: images that are read.
+    findings: those that are asked of; none = the method's own. config: options for methods that have them.
+    """
+
+    name: str
+    title: str
+    dataset: str
+    task: str
+    metric: str
+    level: str
+    row: str | None = None
+    target: str | None = None
+    findings: tuple[str, ...] = ()
+    kinds: tuple[Kind, ...] = ("standard", "low_energy")
+    folds: int = 5
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column(name="mias-density", title="tissue class, mini-MIAS (kappa)", dataset="mini-mias", task="density",
+           metric="qwk", level="exam"),
+    Column(name="cesm-density", title="ACR density, cdd-cesm-seg512 DM (kappa)", dataset="cdd-cesm-seg512",
+           task="density", metric="qwk", level="exam", kinds=("low_energy",)),
+    Column(name="ddsm-percent", title="percent density, ddsm-tissue-seg (Spearman)", dataset="ddsm-tissue-seg",
+           task="segmentation", target="tissue", metric="pd_spearman", level="image"),
+    Column(name="cesm-outline", title="lesion outline, cdd-cesm-seg512 DM (Dice)", dataset="cdd-cesm-seg512",
+           task="segmentation", metric="dice", level="image", kinds=("low_energy",)),
+    Column(name="ddsm-tissue", title="dense tissue, ddsm-tissue-seg (Dice)", dataset="ddsm-tissue-seg",
+           task="segmentation", target="tissue", metric="dice:dense", level="image"),
+    Column(name="mias-boxes", title="circles, mini-MIAS (CPM)", dataset="mini-mias", task="lesion_detection",
+           metric="cpm", level="finding", row="any"),
+    Column(name="cesm-boxes", title="boxes, cdd-cesm-seg512 DM (CPM)", dataset="cdd-cesm-seg512",
+           task="lesion_detection", metric="cpm", level="finding", row="any", kinds=("low_energy",)),
+    Column(name="mias-regions", title="benign or malignant region, mini-MIAS (AUC)", dataset="mini-mias",
+           task="lesion_classification", target="pathology", row="pathology", metric="auc", level="finding"),
+    Column(name="cesm-regions", title="lesion or background, cdd-cesm-seg512 DM (AUC)", dataset="cdd-cesm-seg512",
+           task="lesion_classification", target="presence", row="presence", metric="auc", level="finding",
+           kinds=("low_energy",)),
+    Column(name="cesm-images", title="malignant image, cdd-cesm-cm512 (AUC)", dataset="cdd-cesm-cm512",
+           task="exam_classification", target="outcome", metric="auc", level="breast", kinds=("subtracted",)),
+    Column(name="mias-asymmetry", title="asymmetry of pairs, mini-MIAS (AUC)", dataset="mini-mias",
+           task="asymmetry", metric="auc", level="exam"),
+)  # fmt: skip
+
+
+def cells() -> Iterator[tuple[Column, str]]:
+    """Every column with every method that serves its task, in the order of the registry."""
+    for column in COLUMNS:
+        for method in read_catalogue():
+            if column.task in [entry["task"] for entry in method["serves"]]:
+                yield column, str(method["name"])
