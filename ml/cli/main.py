@@ -2,14 +2,24 @@
 
 import argparse
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from ml.cli import listing
+from ml.cli.telling import Teller
 from ml.cli.threads import set_threads
 from ml.runs.errors import RunRefused
 from ml.runs.exits import Exit
 from ml.runs.request import TARGETS, read_request
 
+#: Where a command lives that is no run: a function of its own name, imported when it is asked for.
+_MODULES = {
+    "init": "ml.cli.starting",
+    "manifest": "ml.cli.starting",
+    "phantoms": "ml.cli.starting",
+    "compare": "ml.cli.comparing",
+    "export": "ml.cli.exporting",
+}
 RUNNING = ("train", "score", "predict", "evaluate")
 
 
@@ -25,9 +35,17 @@ def parser() -> argparse.ArgumentParser:
     }.items():
         command = commands.add_parser(name, help=text)
         command.add_argument("run_dir", type=Path, nargs="?" if name == "evaluate" else None)
-        command.add_argument("--supervised", action="store_true", help="end when stdin ends")
+        command.add_argument("--supervised", action="store_true", help="end when stdin ends, and print no progress")
         if name == "evaluate":
             _merging(command)
+    compare = commands.add_parser("compare", help="two finished runs on the patients that both were tested on")
+    compare.add_argument("one", type=Path, metavar="RUN_A")
+    compare.add_argument("other", type=Path, metavar="RUN_B")
+    compare.add_argument("--split", default="test", choices=("val", "test", "audit"))
+    compare.add_argument("--json", action="store_true", help="print the document")
+    export = commands.add_parser("export", help="a model as a torch.export program, compared with it on phantoms")
+    export.add_argument("model", type=Path, help="model/ folder of a finished run")
+    export.add_argument("out", type=Path, help="folder that gets model.pt2 and export.json")
     listed = commands.add_parser("list", help="the methods")
     listed.add_argument("--json", action="store_true")
     listed.add_argument("--write", action="store_true", help="write ml/catalogue.json from the methods' records")
@@ -41,16 +59,26 @@ def parser() -> argparse.ArgumentParser:
     start.add_argument("--target", metavar="KIND[:FINDING,...]", help=f"what the label is: {', '.join(TARGETS)}")
     start.add_argument("--folds", type=int, help="cross-validate: the number of folds, the same in all their runs")
     start.add_argument("--fold", type=int, help="the fold that is the test set of this run, from 0")
-    start.add_argument("--steps", type=int)
+    start.add_argument("--manifest", type=Path, help="folder whose manifest the run gets; its pixels stay there")
+    start.add_argument("--steps", type=int, help="steps of the main stage, instead of the method's own plan")
+    start.add_argument("--max-steps", type=int, help="cap every stage: a try-out of the whole way, never a result")
     start.add_argument("--model", type=Path, help="model/ folder of an earlier run to start from; copied into RUN_DIR")
     start.add_argument("--cache", type=Path, help="folder of prepared pixels, shared by runs")
     start.add_argument("--device", default="auto")
+    start.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16", "fp16"))
+    start.add_argument("--deterministic", action="store_true", help="the same weights every time on one machine")
     manifest = commands.add_parser("manifest", help="write the manifest of a data set")
     manifest.add_argument("name", help="mini-mias, cdd-cesm-seg512, cdd-cesm-cm512 or ddsm-tissue-seg")
     manifest.add_argument("folder", type=Path)
     manifest.add_argument("run_dir", type=Path)
     manifest.add_argument("--seed", type=int, default=0)
     manifest.add_argument("--pool", type=float, default=0.0, help="share of training patients left unlabelled")
+    phantoms = commands.add_parser("phantoms", help="synthetic exams with their manifest")
+    phantoms.add_argument("run_dir", type=Path)
+    phantoms.add_argument("--exams", type=int, default=20)
+    phantoms.add_argument("--seed", type=int, default=0)
+    phantoms.add_argument("--spacing", type=float, default=0.4, metavar="MM", help="side of a pixel")
+    phantoms.add_argument("--pool", type=float, default=0.0, help="share of training patients left unlabelled")
     return root
 
 
@@ -73,11 +101,7 @@ def main(argv: list[str]) -> int:
             return _run(arguments)
         if arguments.command == "list":
             return listing.show(as_json=arguments.json, write=arguments.write)
-        from ml.cli import starting
-
-        if arguments.command == "init":
-            return starting.init(arguments)
-        return starting.manifest(arguments)
+        return int(getattr(import_module(_MODULES[arguments.command]), arguments.command)(arguments))
     except RunRefused as error:
         print(f"{error.code}: {error.text}", file=sys.stderr)
         return int(error.exit)
@@ -90,4 +114,5 @@ def _run(arguments: argparse.Namespace) -> int:
     set_threads(read_request(arguments.run_dir))
     from ml.training.run import run
 
-    return int(run(arguments.run_dir, command=arguments.command, supervised=arguments.supervised))
+    listener = None if arguments.supervised else Teller()
+    return int(run(arguments.run_dir, command=arguments.command, supervised=arguments.supervised, listener=listener))

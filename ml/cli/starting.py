@@ -1,18 +1,21 @@
-"""`python -m ml manifest` and `init`: a run folder for people without the platform. No torch."""
+"""`python -m ml manifest`, `phantoms` and `init`: a run folder for people without the platform. No torch."""
 
 import argparse
 import shutil
 import sys
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ml.cli.telling import duration
 from ml.datasets.alike import rows_alike
 from ml.datasets.reading import DatasetError
 from ml.datasets.splits import keyed_split
 from ml.datasets.table import SETS
 from ml.runs import atomic, catalogue
 from ml.runs.errors import invalid
-from ml.runs.manifest import ManifestRow, write_manifest
+from ml.runs.manifest import ManifestRow, read_manifest, read_meta, write_manifest
 from ml.runs.records import to_dict
 from ml.runs.request import (
     FINDINGS,
@@ -26,6 +29,8 @@ from ml.runs.request import (
     write_request,
 )
 
+TELL_SECONDS = 5.0
+
 
 def manifest(arguments: argparse.Namespace) -> int:
     """Write manifest.jsonl of a data set, with splits by patient. Raises RunRefused (exit 2)."""
@@ -38,12 +43,40 @@ def manifest(arguments: argparse.Namespace) -> int:
         raise invalid("dataset_unreadable", str(error)) from None
     rows = [_pooled(row, arguments.pool, arguments.seed) for row in rows]
     arguments.run_dir.mkdir(parents=True, exist_ok=True)
-    meta = write_manifest(arguments.run_dir, rows, pixels_root=folder, sources=[chosen.credit()])
-    counts = {split: sum(row.split == split for row in rows) for split in ("train", "val", "test", "pool")}
+    write_manifest(arguments.run_dir, rows, pixels_root=folder, sources=[chosen.credit()])
     for one, other in rows_alike(rows, folder):
         print(f"warning: {one} and {other} show the same picture under two patients", file=sys.stderr)
-    print(f"{meta.rows} images, {len({row.patient_id for row in rows})} patients: {counts}", file=sys.stderr)
+    _print_counts(rows)
     return 0
+
+
+def phantoms(arguments: argparse.Namespace) -> int:
+    """Write synthetic exams as DICOM and their manifest into RUN_DIR. Raises RunRefused (exit 2)."""
+    from ml.simulation.manifest import CREDIT, cohort
+
+    if arguments.exams < 1 or not 0.05 <= arguments.spacing <= 2:
+        raise invalid("phantoms_invalid", "--exams is 1 or more, --spacing from 0.05 to 2 mm")
+    began, last = time.monotonic(), 0.0
+    folder = arguments.run_dir / "images"
+
+    def told(done: int) -> None:
+        nonlocal last
+        spent = time.monotonic() - began
+        if spent - last > TELL_SECONDS:
+            last = spent
+            left = duration((arguments.exams - done) * spent / done)
+            print(f"{done} of {arguments.exams} exams, {left} left", file=sys.stderr)
+
+    made = cohort(folder, arguments.exams, seed=arguments.seed, spacing_mm=arguments.spacing, told=told)
+    rows = [_pooled(row, arguments.pool, arguments.seed) for row in made]
+    write_manifest(arguments.run_dir, rows, pixels_root="images", sources=[CREDIT])
+    _print_counts(rows)
+    return 0
+
+
+def _print_counts(rows: Sequence[ManifestRow]) -> None:
+    counts = {split: sum(row.split == split for row in rows) for split in ("train", "val", "test", "pool")}
+    print(f"{len(rows)} images, {len({row.patient_id for row in rows})} patients: {counts}", file=sys.stderr)
 
 
 def _pooled(row: ManifestRow, share: float, seed: int) -> ManifestRow:
@@ -62,6 +95,8 @@ def init(arguments: argparse.Namespace) -> int:
         raise invalid("size_unknown", f"{arguments.method} has no size {arguments.size!r}")
     run_dir: Path = arguments.run_dir
     run_dir.mkdir(parents=True, exist_ok=True)
+    if arguments.manifest is not None:
+        _copy_manifest(arguments.manifest, run_dir)
     request = Request(
         run_id=run_dir.resolve().name,
         command=arguments.what,
@@ -75,12 +110,29 @@ def init(arguments: argparse.Namespace) -> int:
         config={} if arguments.steps is None else {"steps": arguments.steps},
         pixels={} if arguments.cache is None else {"cache_dir": str(arguments.cache.resolve())},
         init=Init() if arguments.model is None else _brought(arguments.model, run_dir),
-        compute=Compute(device=arguments.device),
+        compute=Compute(
+            device=arguments.device,
+            precision=arguments.precision,
+            max_steps=arguments.max_steps,
+            deterministic=arguments.deterministic,
+        ),
     )
     parse_request(to_dict(request))
     write_request(run_dir, request)
     print(f"wrote {run_dir / 'request.json'}; next: python -m ml {arguments.what} {run_dir}", file=sys.stderr)
     return 0
+
+
+def _copy_manifest(folder: Path, run_dir: Path) -> None:
+    """Give a run the manifest of another folder; its pixels stay where they are. Raises RunRefused (exit 2)."""
+    meta = read_meta(folder)
+    write_manifest(
+        run_dir,
+        read_manifest(folder),
+        pixels_root=(folder / meta.pixels_root).resolve(),
+        snapshot_id=meta.snapshot_id,
+        sources=meta.sources,
+    )
 
 
 def _target(word: str | None) -> Target | None:

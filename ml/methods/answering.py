@@ -37,13 +37,15 @@ def classified(
 ) -> list[Prediction]:
     """One prediction per sample from logits (B, T, C) and embedding (B, D); values by name, each (B,)."""
     logits, embedding = logits.float().cpu(), embedding.float().cpu()
+    # A number of the host's cannot stand in a program of torch.export, which carries tensors alone.
+    named = {} if torch.compiler.is_exporting() else values or {}
     samples = logits.softmax(-1)
     return [
         Prediction(
             probabilities=samples[n].mean(0),
             logits=logits[n].mean(0),
             samples=samples[n] if inference.passes else None,
-            values={name: float(own[n]) for name, own in (values or {}).items()},
+            values={name: float(own[n]) for name, own in named.items()},
             embedding=embedding[n],
         )
         for n in range(len(logits))

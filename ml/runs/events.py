@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,10 @@ def now_text() -> str:
 
 
 class EventWriter:
-    """Appends events; safe to call from several threads."""
+    """Appends events; safe to call from several threads. `listener` is given each of them once it is written."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, listener: Callable[[Mapping[str, Any]], None] | None = None) -> None:
+        self._listener = listener
         self._lock = threading.Lock()
         self._warned: Counter[str] = Counter()
         self._last_progress = -1e9
@@ -40,6 +42,8 @@ class EventWriter:
             self.seq += 1
             event = {"v": 1, "seq": self.seq, "t": now_text(), "type": kind, **fields}
             os.write(self._descriptor, _line(event))
+            if self._listener is not None:
+                self._listener(event)
 
     def progress_due(self) -> bool:
         """True when `progress` would write: look before computing what it costs to know."""

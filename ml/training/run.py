@@ -4,6 +4,7 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,11 @@ MAX_TRACEBACK = 8 * 1024
 SPLITS = ("train", "val", "test", "audit", "pool")
 
 
-def run(run_dir: Path, *, command: str, supervised: bool = False) -> Exit:
-    """Do what the folder asks. Everything that goes wrong becomes an exit code and a `failed` event."""
+Listener = Callable[[Mapping[str, Any]], None]
+
+
+def run(run_dir: Path, *, command: str, supervised: bool = False, listener: Listener | None = None) -> Exit:
+    """Do what the folder asks; `listener` hears every event. What goes wrong is an exit code and a `failed` event."""
     folder = RunFolder(run_dir.resolve())
     try:
         request = read_request(folder.path)
@@ -41,15 +45,15 @@ def run(run_dir: Path, *, command: str, supervised: bool = False) -> Exit:
             done = read_result(folder.path)
             if done is not None and done.command == command:
                 return Exit.FINISHED  # complete already: nothing is computed twice
-            return _held(folder, request, supervised)
+            return _held(folder, request, supervised, listener)
     except RunRefused as error:
         sys.stderr.write(f"{error.code}: {error.text}\n")
         return error.exit
 
 
-def _held(folder: RunFolder, request: Request, supervised: bool) -> Exit:
+def _held(folder: RunFolder, request: Request, supervised: bool, listener: Listener | None) -> Exit:
     attempt = 1 + sum(event["type"] == "started" for event in read_events(folder.events)[0])
-    events = EventWriter(folder.events)
+    events = EventWriter(folder.events, listener)
     stop = StopRequest(folder.path, max_seconds=request.compute.max_seconds)
     stop.listen(supervised=supervised)
     with Heartbeat(folder.path) as heartbeat:

@@ -8,7 +8,9 @@ import pytest
 
 from ml.cli.main import main
 from ml.runs.exits import Exit
+from ml.runs.manifest import read_manifest, read_meta
 from ml.runs.request import Target, read_request
+from ml.runs.validate import validate
 
 KEYS = {"name", "seed_row", "task", "findings", "fidelity", "reference", "sizes", "serves", "needs", "inputs"}
 
@@ -38,6 +40,29 @@ def test_init_takes_a_target_and_a_fold(tmp_path):
     assert (request.data.folds, request.data.fold) == (5, 0)
 
 
+def test_phantoms_are_a_folder_that_can_be_learned_from(tmp_path):
+    """Any clone has data: DICOM files, a manifest that is valid, and the same bytes for the same seed."""
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        assert main(["phantoms", str(folder), "--exams", "1", "--spacing", "2", "--seed", "3"]) == 0
+    one, two = (read_manifest(folder) for folder in folders)
+    assert one == two and {row.view for row in one} == {"CC", "MLO"} and len(one) == 4
+    assert all(row.density and row.complete and (folders[0] / "images" / row.pixel_path).is_file() for row in one)
+    marked = [mark for row in one for finding in row.findings for mark in finding.marks]
+    assert len(marked) == 2  # one lesion in both views of a breast
+    assert validate(one, needs=(), findings=("mass",), kinds=("standard",)).rows
+
+
+def test_init_takes_the_manifest_of_another_folder(tmp_path):
+    main(["phantoms", str(tmp_path / "data"), "--exams", "1", "--spacing", "2"])
+    asked = ["--manifest", str(tmp_path / "data"), "--max-steps", "2", "--precision", "bf16", "--deterministic"]
+    assert main(["init", str(tmp_path / "run"), "--method", "dcse_resnet50", *asked]) == 0
+    compute = read_request(tmp_path / "run").compute
+    assert (compute.max_steps, compute.precision, compute.deterministic) == (2, "bf16", True)
+    assert read_manifest(tmp_path / "run") == read_manifest(tmp_path / "data")
+    assert read_meta(tmp_path / "run").pixels_root == str(tmp_path / "data" / "images")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -49,6 +74,10 @@ def test_init_takes_a_target_and_a_fold(tmp_path):
         (["init", "RUN", "--method", "retinanet_mass", "--folds", "5", "--fold", "5"], Exit.INVALID_REQUEST),
         (["manifest", "moon", ".", "RUN"], Exit.INVALID_REQUEST),
         (["manifest", "mini-mias", ".", "RUN"], Exit.INVALID_REQUEST),
+        (["init", "RUN", "--method", "retinanet_mass", "--manifest", "nowhere"], Exit.INVALID_REQUEST),
+        (["phantoms", "RUN", "--exams", "0"], Exit.INVALID_REQUEST),
+        (["export", "RUN", "RUN/out"], Exit.INVALID_REQUEST),
+        (["compare", "RUN", "RUN"], Exit.INVALID_REQUEST),
         (["train", "RUN/absent"], Exit.INVALID_REQUEST),
         (["train", "RUN"], Exit.INVALID_REQUEST),
     ],

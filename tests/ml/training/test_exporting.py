@@ -1,0 +1,77 @@
+"""A model as a program: it says what the model says, or it is not written."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ml.methods import NAMES, get
+from ml.methods.aims import aim_of
+from ml.runs.errors import RunRefused
+from ml.simulation.manifest import cohort
+from ml.training.exporting import batches_for, export_on
+from ml.training.model_folder import Model, ModelSpec, plain_config
+
+#: Methods whose way to an answer cannot be written down as a program, with what stands in the way.
+REFUSED: dict[str, str] = {}
+
+
+@pytest.fixture(scope="module")
+def phantoms(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("phantoms")
+    return list(cohort(folder, 2, seed=7, spacing_mm=2.0)), folder
+
+
+def fresh_model(name, rows):
+    """A model that learned nothing: what is asked here does not depend on its weights."""
+    method = get(name)
+    config = method.plan(method.configured("tiny", {}), rows)
+    aim = aim_of(method, config, rows)
+    torch.manual_seed(0)
+    modules = {stage.name: stage.build().eval().requires_grad_(False) for stage in method.stages(config, aim)}
+    spec = ModelSpec(
+        method=name, size="tiny", task=aim.task, config=plain_config(config), labels=aim.labels, temperature=1.5,
+        pixels=dict(method.reads(config, aim).pixels), findings=aim.findings,
+    )  # fmt: skip
+    return Model(spec, method, config, aim, modules)
+
+
+def test_the_program_answers_as_the_model_does_whatever_the_size_of_the_image(phantoms, tmp_path):
+    rows, folder = phantoms
+    model = fresh_model("aunet", rows)
+    batches = batches_for(model, rows, folder)
+    found = export_on(model, batches, tmp_path / "out")
+    assert found.max_difference <= 1e-3 and found.phantoms == 8 and "mask" in found.outputs
+    about = json.loads((tmp_path / "out" / "export.json").read_text())
+    assert about["inputs"]["x"][:3] == [1, 1, 1] and about["compared"]["phantoms"] == 8
+    assert (tmp_path / "out" / "model.pt2").is_file()
+
+
+def test_a_program_that_says_something_else_is_not_written(phantoms, tmp_path):
+    rows, folder = phantoms
+    model = fresh_model("dcse_resnet50", rows)
+    own, calls = model.method.predict, []
+
+    def drifting(modules, batch, config, inference):
+        calls.append(None)
+        return [replace(said, logits=said.logits * len(calls)) for said in own(modules, batch, config, inference)]
+
+    model.method = replace(model.method, predict=drifting)
+    with pytest.raises(RunRefused) as refused:
+        export_on(model, batches_for(model, rows, folder), tmp_path / "out")
+    assert refused.value.code == "export_differs" and not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_every_method_is_exported_or_is_known_not_to_be(name, phantoms, tmp_path):
+    rows, folder = phantoms
+    model = fresh_model(name, rows)
+    batches = batches_for(model, rows, folder)
+    if name in REFUSED:
+        with pytest.raises(RunRefused) as refused:
+            export_on(model, batches, tmp_path / "out")
+        assert refused.value.code == "export_unsupported"
+        return
+    assert export_on(model, batches, tmp_path / "out").max_difference <= 1e-3
