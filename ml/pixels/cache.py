@@ -65,11 +65,11 @@ class PixelCache:
         try:
             packed, note = np.load(pixels, allow_pickle=False), json.loads(about.read_text())
             os.utime(pixels)
-        except (OSError, ValueError, EOFError):
-            return None  # not there, or half of it was swept away: it is made again
+            matrix = np.asarray(note["affine"], np.float64)
+            flags, mm_per_px, air = tuple(note["flags"]), float(note["mm_per_px"]), bool(note["air"])
+        except (OSError, ValueError, EOFError, KeyError):
+            return None  # not there, half of it swept away, or a version noted less: it is made again
         x = (packed & LEVELS).astype(np.float32) / np.float32(LEVELS)
-        matrix = np.asarray(note["affine"], np.float64)
-        flags, mm_per_px, air = tuple(note["flags"]), float(note["mm_per_px"]), bool(note["air"])
         return Prepared(x, packed >= MASK_BIT, matrix, flags, mm_per_px, air)
 
     def _write(self, key: str, image: Prepared) -> None:

@@ -107,7 +107,7 @@ def phantoms_for(model: Model, folder: Path) -> list[ManifestRow]:
 def batches_for(model: Model, rows: Sequence[ManifestRow], root: Path) -> list[Batch]:
     """Images under `root` as the model reads them, one sample a batch, those with a finding first."""
     reads = model.method.reads(model.config, model.aim)
-    images = StoredImages.of(root, root / "pixels", model.spec.pixels, {}, lambda code, text, example=None: None)
+    images = StoredImages.of(root, root / "pixels", model.spec.pixels, {}, _unheard)
     ordered = sorted(rows, key=lambda row: not row.findings)
     samples, _ = build_samples(ordered, reads, model.aim, images, windows=True)
     loader = SampleLoader(images, reads, model.aim, model.config)
@@ -165,6 +165,10 @@ def _write(fresh: Path, program: Any, model: Model, found: Exported) -> None:
 
 def _tensors_of(batch: Batch) -> tuple[Tensor, ...]:
     return tuple(getattr(batch, name) for name in INPUTS)
+
+
+def _unheard(code: str, text: str, example: str | None) -> None:
+    """Warnings about phantoms concern nobody."""
 
 
 def _program(answering: Answering, example: tuple[Tensor, ...], method: str, *, any_size: bool) -> Any:

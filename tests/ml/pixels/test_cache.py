@@ -1,3 +1,4 @@
+import json
 import os
 import threading
 from dataclasses import replace
@@ -52,6 +53,16 @@ def test_a_torn_file_is_made_again(tmp_path: Path) -> None:
     for path in tmp_path.glob("*/*.npy"):
         path.write_bytes(path.read_bytes()[:50])
     assert np.abs(cache.get_or_make("a", CONFIG, an_image).x - an_image().x).max() < 2e-5
+
+
+def test_a_file_of_a_version_that_noted_less_is_made_again(tmp_path: Path) -> None:
+    cache = PixelCache(tmp_path)
+    cache.get_or_make("a", CONFIG, an_image)
+    for path in tmp_path.glob("*/*.json"):
+        note = json.loads(path.read_text())
+        del note["air"]
+        path.write_text(json.dumps(note))
+    assert cache.get_or_make("a", CONFIG, lambda: replace(an_image(), air=True)).air
 
 
 def test_the_least_recently_used_goes_first(tmp_path: Path) -> None:
