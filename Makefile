@@ -39,10 +39,11 @@ test-methods: setup-dev ## the slow tests of the methods: what they memorise, an
 	@$(PY) -m pytest -m slow tests/ml/methods --durations=40
 
 calibrate-methods: setup-dev ## measure the learning checks: method, stub, baseline; METHODS="name ..." for some
-	@$(PY) bench/methods/calibrate.py $(METHODS)
+	@$(PY) bench/methods/calibrate.py $(METHODS) ; $(PY) manage.py write_docs
 
-bench-methods: setup-dev ## the methods on public sets beside the baselines, and docs/methods-table.md; DATA=folder
+bench-methods: setup-dev ## the methods on public sets beside the baselines; DATA=folder, METHODS="name ..."
 	@$(PY) bench/methods/table.py $(if $(DATA),--data "$(DATA)") $(if $(METHODS),--method $(METHODS))
+	@$(PY) manage.py write_docs
 
 lint: setup-dev ## ruff, import contracts, Biome
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

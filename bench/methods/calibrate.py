@@ -1,6 +1,6 @@
 """What separates a method from a stub of it: train both on phantoms that need what is distinctive, write the figures.
 
-python bench/methods/calibrate.py [METHOD...] [--seeds 0 1 2] [--again] [--list] [--work FOLDER]
+python bench/methods/calibrate.py [METHOD...] [--seeds 0 1 2] [--again] [--list] [--work CALIBRATION]
 
 For each learning check of `checks.py`: the true method and its stub with each seed, the trivial baseline once. Writes
 tests/ml/calibration/<check>.json after every run, and goes on where it stood; a record that has changed is measured
@@ -28,6 +28,7 @@ from typing import Any
 import torch
 
 from bench.methods.checks import CHECKS, Check
+from bench.methods.page import CALIBRATION, summary, values
 from bench.methods.trivial import BASELINES
 from bench.methods.worlds import Made, made
 from ml.methods import get
@@ -44,7 +45,6 @@ from ml.training.device import machine_for
 from ml.training.loop import Watch
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDER = ROOT / "tests" / "ml" / "calibration"
 LEAST_GAP = 0.10
 LEAST_SEEDS = 2
 BASELINE_BELOW = 0.65
@@ -126,7 +126,7 @@ def record_of(check: Check) -> dict[str, Any]:
 
 def read(check: Check) -> dict[str, Any] | None:
     """The committed figures of a check as it now is; None where there are none."""
-    path = FOLDER / f"{check.name}.json"
+    path = CALIBRATION / f"{check.name}.json"
     if not path.exists():
         return None
     document: dict[str, Any] = json.loads(path.read_text())
@@ -134,8 +134,8 @@ def read(check: Check) -> dict[str, Any] | None:
 
 
 def write(check: Check, document: dict[str, Any]) -> None:
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / f"{check.name}.json").write_text(json.dumps(document, indent=1) + "\n")
+    CALIBRATION.mkdir(parents=True, exist_ok=True)
+    (CALIBRATION / f"{check.name}.json").write_text(json.dumps(document, indent=1) + "\n")
 
 
 def fresh(check: Check) -> dict[str, Any]:
@@ -186,28 +186,6 @@ def _judge(document: dict[str, Any], check: Check) -> None:
     true, stub = (values(document, side) for side in ("true", "stub"))
     if true and stub:
         document |= verdict(check, true, stub, max(document["baselines"].values()))
-
-
-def values(document: Mapping[str, Any], side: str) -> list[float]:
-    """Figures of one side, in the order of the seeds."""
-    return [run["value"] for run in sorted(document["runs"], key=lambda run: run["seed"]) if run["side"] == side]
-
-
-def summary(document: Mapping[str, Any]) -> str:
-    """One line: figures of the sides, threshold, verdict."""
-    true, stub = values(document, "true"), values(document, "stub")
-    if not true or not stub:
-        return "not run"
-    (name, baseline), *_ = document["baselines"].items()
-    said = f"true {span(true)}, stub {span(stub)}, {name} {baseline:.3f}"
-    if document["accepted"]:
-        return f"{said}: accepted, threshold {document['threshold']:.3f}"
-    return f"{said}: not accepted ({'; '.join(document['reasons'])})"
-
-
-def span(figures: Sequence[float]) -> str:
-    """.55-.59 (3 seeds)."""
-    return f"{min(figures):.3f} to {max(figures):.3f} ({len(figures)} seed{'s' * (len(figures) > 1)})"
 
 
 def _about() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import models
 
+from bench.methods import page as measured
 from core.errors import catalogue, sentence_of
 from mammoloop.schema import schema_text
 from mammoloop.settings.environment import SETTINGS
@@ -139,8 +140,9 @@ METHODS_INTRODUCTION = """\
 The review that this project comes from lists seventeen CNN methods; those beyond it have no row. Fidelity says how near
 an implementation is to its paper: `paper` follows it, a `reconstruction` fills what the paper leaves out, `adapted`
 keeps the idea and changes task, data or backbone. Every method goes the whole way in the tests: training of two steps a
-stage, metrics, a model loaded again, scores of unread exams. What they learn has been measured for two of them
-([phantoms](experiments/phantom-learning.md)); the others are not calibrated yet, and no figure on real data is claimed.
+stage, metrics, a model loaded again, scores of unread exams. What they learn, on phantoms that need what is
+distinctive about each and on public sets beside the baselines, stands in [a table](methods-table.md), as far as it has
+been measured; two have [an experiment](experiments/phantom-learning.md) of their own.
 
 """
 
@@ -148,6 +150,7 @@ stage, metrics, a model loaded again, scores of unread exams. What they learn ha
 PAGES: dict[str, Callable[[], str]] = {
     "docs/errors.md": errors_page,
     "docs/methods.md": methods_page,
+    "docs/methods-table.md": lambda: measured.page(HEAD),
     "docs/settings.md": settings_page,
     "docs/states.md": states_page,
     "docs/traps.md": traps_page,

@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.methods import table
-from bench.methods.calibrate import FOLDER, figure, read, record_of, values, verdict
+from bench.methods import page
+from bench.methods.calibrate import figure, read, record_of, verdict
 from bench.methods.checks import CHECKS
 from bench.methods.columns import COLUMNS, cells
+from bench.methods.page import CALIBRATION, values
 from bench.methods.trivial import statistics
 from bench.methods.worlds import Phantoms, made
 from ml.methods import NAMES, get
@@ -53,7 +54,7 @@ def test_checks_have_names_of_their_own_and_options_that_their_methods_have():
 
 def test_committed_figures_are_of_the_checks_as_they_are_and_judged_by_the_rule():
     known = {check.name: check for check in CHECKS}
-    for path in FOLDER.glob("*.json"):
+    for path in CALIBRATION.glob("*.json"):
         document = json.loads(path.read_text())
         check = known[path.stem]
         assert document["check"] == record_of(check), f"measure again: make calibrate-methods METHODS={check.name}"
@@ -110,17 +111,13 @@ def test_every_method_has_a_row_and_every_column_a_method():
     assert {column.name for column, _ in cells()} == {column.name for column in COLUMNS}
 
 
-def test_the_page_is_current():
-    assert table.PAGE.read_text() == table.page(), "run: python bench/methods/table.py --write"
-
-
 def test_a_cell_is_never_a_bare_number_and_better_only_where_the_interval_says_so():
     def cell(low):
         gap = {"value": 0.1, "ci": [low, 0.2]}
         return {"value": 0.5, "ci": [0.4, 0.6], "baselines": {"otsu": {"value": 0.4, "ci": [0.3, 0.5]}},
                 "differences": {"otsu": gap}}  # fmt: skip
 
-    assert table.cell_text(cell(0.01)).endswith("difference 0.10 [0.01, 0.20], better")
-    assert "better" not in table.cell_text(cell(-0.01))
-    assert table.interval({"value": 0.5, "ci": None}) == "0.50 [no interval]"
-    assert table.cell_text(None) == "not run" and table.cell_text({"refuses": "few"}) == "refuses: few"
+    assert page.cell_text(cell(0.01)).endswith("difference 0.10 [0.01, 0.20], better")
+    assert "better" not in page.cell_text(cell(-0.01))
+    assert page.interval({"value": 0.5, "ci": None}) == "0.50 [no interval]"
+    assert page.cell_text(None) == "not run" and page.cell_text({"refuses": "few"}) == "refuses: few"

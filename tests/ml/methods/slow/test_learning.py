@@ -4,8 +4,9 @@ import warnings
 
 import pytest
 
-from bench.methods.calibrate import read, summary, trained, values
+from bench.methods.calibrate import read, trained
 from bench.methods.checks import CHECKS
+from bench.methods.page import summary, values
 from bench.methods.worlds import made
 from ml.methods import get
 
