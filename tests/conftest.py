@@ -1,14 +1,17 @@
 """What all tests share: a Redis, a database of either kind, real data where it is."""
 
 import os
+import re
 import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 from tests.settings import REDIS_SOCKET, STATE
 
@@ -17,6 +20,7 @@ settings.register_profile("patient", deadline=None, suppress_health_check=[Healt
 settings.load_profile("patient")
 
 ROOT = Path(__file__).resolve().parents[1]
+EVERY_METHOD = "tests/ml/methods/test_every_method.py"
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
 
@@ -48,6 +52,26 @@ def _start_redis() -> subprocess.Popen[bytes]:
 def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
         config._mammoloop_redis = _start_redis()  # type: ignore[attr-defined]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "BesideTheirOwn | None":
+    """Ours in the place of xdist's for `--dist loadfile`."""
+    return BesideTheirOwn(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+class BesideTheirOwn(LoadFileScheduling):
+    """Files go to workers; what holds for every method goes where the method's own file goes.
+
+    So the longest file is spread over the workers, and what is trained for a method is trained by one of them.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        path, _, rest = nodeid.partition("::")
+        about = re.search(r"\[(\w+)[-\]]", rest)
+        if about and path == EVERY_METHOD:
+            return path.replace("every_method", about[1])
+        return path
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
