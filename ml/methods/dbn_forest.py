@@ -16,7 +16,7 @@ serve the classification of lesions.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -244,9 +244,9 @@ def predict(modules: Modules, batch: Batch, config: Config, inference: Inference
 
 
 def _regions(modules: Modules, batch: Batch, inference: Inference) -> list[Prediction]:
-    network, forest = modules["cnn"], modules["forest"]
-    rows = region_rows(modules, batch, network.embed(batch.x[:, 0]))  # type: ignore[operator]
-    members = forest.members(rows).float()  # type: ignore[operator]  # (T, B, C)
+    network, forest = cast(CropNet, modules["cnn"]), cast(RandomForest, modules["forest"])
+    rows = region_rows(modules, batch, network.embed(batch.x[:, 0]))
+    members = forest.members(rows).float()  # (T, B, C)
     mean = members.mean(0)
     return [
         Prediction(

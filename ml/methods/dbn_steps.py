@@ -4,7 +4,7 @@ Everything here works on one image of a batch at a time, for the number of candi
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch.nn import functional
 from ml.blocks.boxes import iou
 from ml.blocks.conv_norm_act import ConvNormAct
 from ml.blocks.estimators.forest import RandomForest
-from ml.blocks.patch_dbn import PatchDBN
+from ml.blocks.patch_dbn import PatchDBN, PyramidDBN
 from ml.blocks.rbm import RBM
 from ml.blocks.roi_align import roi_align
 from ml.methods.spec import (
@@ -95,6 +95,8 @@ class CropNet(nn.Module):
 class Kept(nn.Module):
     """Thresholds that a stage learned: (n,)."""
 
+    least: Tensor
+
     def __init__(self, count: int) -> None:
         super().__init__()
         self.register_buffer("least", torch.zeros(count))
@@ -103,10 +105,38 @@ class Kept(nn.Module):
 class ForestStep(nn.Module):
     """A forest and the probability under which it throws a candidate out."""
 
+    least: Tensor
+
     def __init__(self, trees: int) -> None:
         super().__init__()
         self.est = RandomForest(2, trees=trees)
         self.register_buffer("least", torch.zeros(1))
+
+
+@dataclass(frozen=True)
+class Learned:
+    """The modules of the stages, each as what it is; levels of the cascades are 1 and 2."""
+
+    modules: Modules
+
+    @property
+    def belief(self) -> PyramidDBN:
+        return cast(PyramidDBN, self.modules["belief"])
+
+    @property
+    def gates(self) -> Tensor:
+        """(levels - 1,) what a coarser level must say."""
+        return cast(Kept, self.modules["gates"]).least
+
+    def cnn(self, level: int) -> CropNet:
+        return cast(CropNet, self.modules[f"cascade_{level}"])
+
+    def least(self, level: int) -> Tensor:
+        """(1,) what a CNN must say of a crop."""
+        return cast(Kept, self.modules[f"keep_{level}"]).least
+
+    def forest(self, level: int) -> ForestStep:
+        return cast(ForestStep, self.modules[f"forest_{level}"])
 
 
 # -- belief nets ------------------------------------------------------------------------------------------------------
@@ -158,10 +188,11 @@ def pixel_labels(config: Config) -> Any:
     """forward of the fine-tuning: logits and labels of patches, as many of masses as of other tissue."""
 
     def forward(modules: Modules, batch: Batch) -> Outputs:
-        net: Any = modules["belief"]
+        net = Learned(modules).belief
         images, inside = net.pyramid(batch.x[:, 0, 0]), net.pyramid(batch.breast[:, 0, 0].float())
         logits, labels = [], []
         for level, network in enumerate(net.levels):
+            assert isinstance(network, PatchDBN)
             for n, image in enumerate(images[level]):
                 mass = box_mask(batch.targets["boxes"][n] / 2**level, *image.shape)
                 for label, wanted in ((1, mass), (0, (inside[level][n] > 0.5) & ~mass)):
@@ -183,7 +214,8 @@ def pixel_loss(outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
 
 def learn_gates(config: Config, lesson: Lesson) -> None:
     """For each level but the coarsest: what the coarser one must say, so that it keeps 99 % of the pixels of masses."""
-    net: Any = lesson.modules["belief"]
+    learned = Learned(lesson.modules)
+    net = learned.belief
     said: list[list[Tensor]] = [[] for _ in range(config.levels)]
     for batch in lesson.batches("train", size=4):
         for n in range(len(batch.ids)):
@@ -191,7 +223,7 @@ def learn_gates(config: Config, lesson: Lesson) -> None:
             for level, own in enumerate(maps):
                 mass = box_mask(batch.targets["boxes"][n] / 2**level, *own.shape)
                 said[level].append(own[mass].cpu())
-    gates: Any = lesson.modules["gates"].least
+    gates = learned.gates
     for level in range(config.levels - 1):
         found = torch.cat(said[level + 1])
         gates[level] = torch.quantile(found[:100_000], 1 - config.gate_kept) if len(found) else 0.0
@@ -209,8 +241,8 @@ class Found:
 
 def candidates(config: Config, modules: Modules, batch: Batch, n: int) -> Found:
     """The connected parts of the finest map over several thresholds, those with the highest peak."""
-    net, gates = modules["belief"], modules["gates"].least
-    maps, _ = net.maps(batch.x[n, 0, 0], batch.breast[n, 0, 0], [*gates.tolist(), 0.0])  # type: ignore[operator]
+    learned = Learned(modules)
+    maps, _ = learned.belief.maps(batch.x[n, 0, 0], batch.breast[n, 0, 0], [*learned.gates.tolist(), 0.0])
     fine = maps[0].float().cpu().numpy()
     found = []
     for threshold in THRESHOLDS:
@@ -247,14 +279,14 @@ def cascade(config: Config, level: int, stage: str) -> Any:
 
     def forward(modules: Modules, batch: Batch) -> Outputs:
         network: Any = modules[stage]
-        crops, labels = [], []
+        learned, crops, labels = Learned(modules), [], []
         with torch.no_grad():
             for n in range(len(batch.ids)):
                 _, boxes, true = shown(config, modules, batch, n)
                 own = crops_of(config, batch.x[n, 0, 0], boxes)
                 keep = true > 0 if level else torch.ones_like(true, dtype=torch.bool)
                 if level:
-                    keep |= said_by(modules["cascade_1"], own) >= modules["keep_1"].least[0]  # type: ignore[index]
+                    keep |= said_by(learned.cnn(1), own) >= learned.least(1)
                 usable = keep & ((true > 0) | batch.targets["complete"][n])
                 crops.append(own[usable])
                 labels.append(true[usable])
@@ -267,7 +299,7 @@ def cascade(config: Config, level: int, stage: str) -> Any:
     return forward
 
 
-def said_by(network: Any, crops: Tensor) -> Tensor:
+def said_by(network: CropNet, crops: Tensor) -> Tensor:
     """(M,) probability of a CNN at rest."""
     network.eval()
     return torch.sigmoid(network.head(network.embed(crops))[:, 0].float()) if len(crops) else crops.new_zeros(0)
@@ -283,14 +315,13 @@ def cascade_loss(outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
 
 def learn_kept(config: Config, level: int, lesson: Lesson) -> None:
     """The probability that keeps 98 % of the true boxes of the training images."""
-    said = []
+    learned, said = Learned(lesson.modules), []
     for batch in lesson.batches("train", size=4):
         for n in range(len(batch.ids)):
             crops = crops_of(config, batch.x[n, 0, 0], batch.targets["boxes"][n])
-            said.append(said_by(lesson.modules[f"cascade_{level}"], crops))
+            said.append(said_by(learned.cnn(level), crops))
     found = torch.cat(said)
-    least: Any = lesson.modules[f"keep_{level}"].least
-    least[0] = torch.quantile(found, 1 - config.kept) if len(found) else 0.0
+    learned.least(level)[0] = torch.quantile(found, 1 - config.kept) if len(found) else 0.0
 
 
 def speak(config: Config, stage: str) -> Any:
@@ -344,10 +375,11 @@ def learn_forest(config: Config, level: int, lesson: Lesson) -> None:
             x.append(torch.cat([*deep, hand], 1)[usable.cpu()])
             y.append(true[usable].long().cpu())
     rows, labels = torch.cat(x), torch.cat(y)
-    step: Any = lesson.modules[f"forest_{level}"]
+    learned = Learned(lesson.modules)
+    step = learned.forest(level)
     keep = torch.ones(len(rows), dtype=torch.bool)
     if level == 2:
-        first: Any = lesson.modules["forest_1"]
+        first = learned.forest(1)
         keep = (first.est(rows)[:, 1] >= first.least[0]) | (labels == 1)
         if bool(labels[keep].all()):  # the first forest let nothing false through: there is no one to learn against
             keep[:] = True
@@ -360,20 +392,20 @@ def survivors(config: Config, modules: Modules, batch: Batch, n: int) -> tuple[l
 
     The counts are of: belief nets, first and second CNN, first forest.
     """
-    found = candidates(config, modules, batch, n)
+    found, learned = candidates(config, modules, batch, n), Learned(modules)
     image, keep, counts, deep = batch.x[n, 0, 0], torch.arange(len(found.boxes)), [len(found.boxes)], []
     crops = crops_of(config, image, found.boxes)
     for level in (1, 2):
-        network: Any = modules[f"cascade_{level}"]
+        network = learned.cnn(level)
         deep.append(network.embed(crops).double().cpu() if len(crops) else torch.zeros(0, FEATURES).double())
         said = said_by(network, crops).cpu()
-        keep = keep[said[keep] >= modules[f"keep_{level}"].least[0].cpu()]  # type: ignore[index]
+        keep = keep[said[keep] >= learned.least(level).cpu()]
         counts.append(len(keep))
     kept = Found(found.boxes.cpu()[keep], found.belief[keep], tuple(found.parts[int(k)] for k in keep))
     rows = torch.cat([*(own[keep] for own in deep), hand_made(config, image, kept, torch.zeros(0, 4))], 1)
-    first, second = modules["forest_1"], modules["forest_2"]
-    passed = first.est(rows)[:, 1] >= first.least[0] if len(rows) else torch.zeros(0, dtype=torch.bool)  # type: ignore
+    first, second = learned.forest(1), learned.forest(2)
+    passed = first.est(rows)[:, 1] >= first.least[0] if len(rows) else torch.zeros(0, dtype=torch.bool)
     counts.append(int(passed.sum()))
     rows, boxes = rows[passed], kept.boxes[passed]
-    members = second.est.members(rows)[..., 1] if len(rows) else torch.zeros(config.trees, 0).double()  # type: ignore
+    members = second.est.members(rows)[..., 1] if len(rows) else torch.zeros(config.trees, 0).double()
     return counts, boxes, rows, members

@@ -257,6 +257,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             ),
             optimiser=Optimiser(lr=config.encoder_lr),
             trainable=("head.",) if config.encoder == "given" else (),
+            given=config.encoder == "given",
             steps=config.encoder_steps,
             epochs=config.encoder_epochs if config.encoder_steps is None else None,
             batch=config.encoder_batch,

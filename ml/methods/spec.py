@@ -216,8 +216,8 @@ class Stage:
     `steps` is the plan, or `epochs` over the training samples where steps is None. `batch` is the effective batch;
     `sampler` says how training samples are drawn. validate: by the task's figures (the stage's network must be what
     predicts), by the loss on validation samples, or not at all. pretrains: left out where an earlier version of the
-    same model goes on. mixes: an artefact `stage:name` with `x` (N, 1, H, W) and `class` (N,) that is added to the
-    training samples.
+    same model goes on. given: its trunk must come from the run's `init`. mixes: an artefact `stage:name` with
+    `x` (N, 1, H, W) and `class` (N,) that is added to the training samples.
     """
 
     name: str
@@ -240,6 +240,7 @@ class Stage:
     head_prefixes: tuple[str, ...] = ()
     validate: Literal["task", "loss", "none"] = "task"
     pretrains: bool = False
+    given: bool = False
     out_of_fold: OutOfFold | None = None
     mixes: str | None = None
     consumes: tuple[str, ...] = ()

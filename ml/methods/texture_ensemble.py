@@ -14,7 +14,7 @@ where there is no validation). AdamW and our augmentation train the CNN. `tiny` 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -262,13 +262,13 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
 
 def predict(modules: Modules, batch: Batch, config: Config, inference: Inference) -> list[Prediction]:
     """The fused probability, with passes that of each; how far the branches are apart stands beside it."""
-    cnn, texture = modules["cnn"], modules["texture"]
+    cnn, texture = modules["cnn"], cast(TextureModel, modules["texture"])
     own: Any = cnn
     features = own.features(enhanced(batch.x, config.cnn_px))
     passes = over_passes(cnn, "cnn", inference, lambda: own.head(own.dropout(features))).double().softmax(2)
     measured = textures(batch)
     other = texture(measured)
-    components = texture.components(measured)  # type: ignore[operator]
+    components = texture.components(measured)
     fused = modules["fuse"](passes, other[:, None]).clamp(min=1e-12)  # (B, T, 2)
     apart = (passes.mean(1) - other)[:, 1].abs()
     embedding = torch.cat([features.double(), components], 1)

@@ -89,8 +89,12 @@ def load_start(network: nn.Module, stage: Stage, start: Start) -> dict[str, Any]
 def require_trunk(stages: Sequence[Stage], start: Start) -> None:
     """Another method's model, or a file, gives a trunk: a method without one must not pretend that it used it.
 
-    Raises RunRefused (exit 2, `init_mismatch`).
+    Nor may a stage whose trunk is to be given learn from a random one. Raises RunRefused (exit 2, `init_mismatch`,
+    `init_needed`).
     """
+    for stage in stages:
+        if stage.given:
+            require_given(stage, start)
     if start.continued or (start.donor is None and start.lent is None):
         return
     with torch.device("meta"):
@@ -100,6 +104,18 @@ def require_trunk(stages: Sequence[Stage], start: Start) -> None:
     names = [name for _, network in networks for name in network.state_dict()]
     if not any(name.startswith(TRUNK) for name in names):
         raise invalid("init_mismatch", "this method has no trunk that an earlier model of another kind could give")
+
+
+def require_given(stage: Stage, start: Start) -> None:
+    """Raises RunRefused (exit 2, `init_needed`) where nothing gives a stage the trunk that it must be given."""
+    if start.donor is None and start.lent is None:
+        raise invalid(
+            "init_needed",
+            f"the stage {stage.name} works with a trunk that is given: start from a model or a weights file",
+        )
+    if start.lent is not None:
+        with torch.device("meta"):
+            require_taker([(stage.name, stage.build())], start.lent)
 
 
 def load_copied(network: nn.Module, stage: Stage, earlier: Modules) -> dict[str, Any]:

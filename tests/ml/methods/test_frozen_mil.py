@@ -6,7 +6,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from ml.blocks.backbones import backbone
 from ml.methods.frozen_mil import Descriptions, Encoder, Heads, MilHead, bag, cut
+from ml.runs.errors import RunRefused
+from ml.runs.request import Init
+from ml.training.lent import Lent
+from ml.training.starting import Start, require_trunk
 
 
 @pytest.mark.parametrize(
@@ -108,5 +113,15 @@ def test_heads_learn_as_if_each_were_alone(made):
     assert heads.members[0].exam.weight.grad.abs().sum() == 0
 
 
-def test_a_given_encoder_keeps_its_trunk(a_setup):
-    assert a_setup("frozen_mil", encoder="given").stage("encoder").trainable == ("head.",)
+def test_a_given_encoder_keeps_its_trunk_and_must_be_given(a_setup):
+    given = a_setup("frozen_mil", encoder="given").stages
+    assert given[0].trainable == ("head.",)
+    with pytest.raises(RunRefused, match="start from a model or a weights file") as error:
+        require_trunk(given, Start())
+    assert error.value.code == "init_needed"
+    require_trunk(a_setup("frozen_mil").stages, Start())
+    trunk = {f"trunk.{name}": value for name, value in backbone("tiny_vgg16").state_dict().items()}
+    lent = Lent(trunk, "", Init(kind="weights_file", path="init/weights.safetensors"))
+    with pytest.raises(RunRefused) as error:
+        require_trunk(given, Start(lent=lent))
+    assert error.value.code == "init_mismatch"
