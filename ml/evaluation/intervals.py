@@ -23,7 +23,9 @@ MOST_DROPPED = 0.10
 
 @dataclass(frozen=True)
 class Interval:
-    """A percentile interval; `ci` is None with `reason` too_few if over a tenth of the replicates had no value."""
+    """A percentile interval; `ci` is None with `reason` too_few if over a tenth of the replicates had no value, or if
+    no draw could differ from another.
+    """
 
     ci: tuple[float, float] | None
     se: float | None
@@ -63,6 +65,11 @@ def resample(positive: dict[str, bool], *, replicates: int = REPLICATES, seed: i
     return Resample(patients=tuple(patients), counts=counts, n_pos=len(groups[1]))
 
 
+def differ(draws: Floats) -> bool:
+    """Whether draws (B, N) are not all the same one, as they are where each side has one patient at most."""
+    return bool((draws != draws[0]).any())
+
+
 def percentile(values: npt.ArrayLike, level: float = 0.95) -> Interval:
     """The middle `level` of replicates; those without a value (NaN) are dropped and counted."""
     drawn = np.asarray(values, np.float64)
@@ -72,6 +79,11 @@ def percentile(values: npt.ArrayLike, level: float = 0.95) -> Interval:
         return Interval(ci=None, se=None, dropped=dropped, replicates=len(drawn), reason="too_few")
     low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
     return Interval((float(low), float(high)), float(known.std(ddof=1)), dropped, len(drawn))
+
+
+def undrawn(replicates: int) -> Interval:
+    """What is said where all draws are the same: their interval would be a point, and look like certainty."""
+    return Interval(ci=None, se=None, dropped=0, replicates=replicates, reason="too_few")
 
 
 def described(interval: Interval, n_pos_patients: int) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ml.evaluation.intervals import described, percentile
+from ml.evaluation.intervals import described, differ, percentile, undrawn
 
 Floats = npt.NDArray[np.float64]
 Figure = Callable[[Floats], Floats]
@@ -44,6 +45,10 @@ class Scope:
     params: Mapping[str, Any] = field(default_factory=dict)
     subgroup: Mapping[str, str] | None = None
     folds: npt.NDArray[np.int64] | None = None
+
+    @cached_property
+    def draws_differ(self) -> bool:
+        return differ(self.weights)
 
 
 def rows_of(
@@ -147,7 +152,8 @@ def _row(
     if np.isnan(found.value):
         empty = {"value": None, "reason": why_null, "ci": None, "ci_method": None}
         return row | empty | {"params": {**scope.params, **params}}
-    interval = described(percentile(found.draws), scope.n_pos_patients)
+    drawn = percentile(found.draws) if scope.draws_differ else undrawn(len(found.draws))
+    interval = described(drawn, scope.n_pos_patients)
     interval["params"] = {**scope.params, **params, **interval["params"]}
     return row | {"value": float(found.value)} | interval
 

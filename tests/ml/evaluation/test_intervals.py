@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ml.evaluation.classification import auc_weighted
-from ml.evaluation.intervals import described, percentile, resample
+from ml.evaluation.intervals import described, differ, percentile, resample, undrawn
 
 Y = [0, 0, 0, 0, 0, 1, 1, 1, 1, 1]
 S = [0.1, 0.2, 0.3, 0.4, 0.6, 0.35, 0.4, 0.7, 0.8, 0.9]
@@ -52,3 +52,10 @@ def test_many_undefined_replicates_give_no_interval_and_say_so():
 def test_few_positive_patients_make_an_interval_wide():
     assert described(percentile(np.linspace(0, 1, 100)), 9)["params"]["wide"]
     assert "wide" not in described(percentile(np.linspace(0, 1, 100)), 10)["params"]
+
+
+def test_one_patient_a_side_can_only_be_drawn_again_and_gives_no_interval():
+    one = resample({"a": False, "b": True}, replicates=50)
+    two = resample({"a": False, "b": True, "c": True}, replicates=50)
+    assert not differ(one.counts) and differ(two.counts)
+    assert described(undrawn(50), 1)["ci"] is None

@@ -102,7 +102,8 @@ export function Figures({ metrics, split }: { metrics: readonly Metric[]; split:
       />
       {told.some((line) => line.model.params.wide) && (
         <p className="warn">
-          Fewer than ten patients with a positive: the intervals are wide, and evidence is weak.
+          Fewer than ten patients with a positive: no interval says much of so few, and none is called
+          evidence.
         </p>
       )}
       {silent.length > 0 && (

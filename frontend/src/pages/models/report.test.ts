@@ -68,6 +68,8 @@ it("calls a model better only where the whole interval is", () => {
   expect(verdict(row("d", { ci: [0.1, 0.5] }))).toBe("better");
   expect(verdict(row("d", { ci: [-0.1, 0.5] }))).toBe("no evidence");
   expect(verdict(row("d", { ci: [-0.4, -0.1] }))).toBe("worse");
+  expect(verdict(row("d", { ci: [0.1, 0.5], params: { wide: true } }))).toBe("too few patients to tell");
+  expect(verdict(row("d", { ci: null }))).toBe("too few patients to tell");
   expect(verdict(null)).toBe("");
 });
 

@@ -129,9 +129,10 @@ export function reasonOfNull(reason: string | null | undefined): string {
   return reason ? (REASONS[reason] ?? reason.replaceAll("_", " ")) : "not defined here";
 }
 
-/** What the paired interval says of model and baseline. */
+/** What the paired interval says of model and baseline; of fewer than ten patients with a positive it says little. */
 export function verdict(difference: Metric | null): string {
-  if (!difference?.ci) return "";
+  if (!difference) return "";
+  if (!difference.ci || difference.params.wide) return "too few patients to tell";
   if (difference.ci[0] > 0) return "better";
   return difference.ci[1] < 0 ? "worse" : "no evidence";
 }
