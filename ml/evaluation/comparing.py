@@ -84,7 +84,7 @@ def _shared(one: Asked, other: Asked, split: str) -> dict[str, tuple[str, Mappin
             raise NotComparable(f"the manifests say different things of image {image}: {wrong}")
     tested = {ours[image]["patient_id"] for image in both}
     for asked in (one, other):
-        if tested & {row["patient_id"] for row in asked.manifest if row["split"] in ("train", "val")}:
+        if tested & {row["patient_id"] for row in asked.manifest if row["split"] in {"train", "val"} - {split}}:
             raise NotComparable("one model learned from patients of the shared test set")
     return {image: (ours[image]["patient_id"], ours[image]) for image in both}
 

@@ -7,6 +7,7 @@ method. What differs from the model by more than a thousandth anywhere is not wr
 
 from __future__ import annotations
 
+import io
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -180,7 +181,9 @@ def _program(answering: Answering, example: tuple[Tensor, ...], method: str, *, 
         try:
             with torch.no_grad(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return torch.export.export(answering, example, dynamic_shapes=shapes)
+                program = torch.export.export(answering, example, dynamic_shapes=shapes)
+                torch.export.save(program, io.BytesIO())  # what can be traced cannot always be written
+                return program
         except Exception as error:  # noqa: BLE001 - torch raises a dozen kinds for what it cannot trace
             reason = error
     said = str(reason).strip().splitlines() or [type(reason).__name__]
