@@ -8,6 +8,7 @@ from pathlib import Path
 from ml.cli import listing
 from ml.cli.telling import Teller
 from ml.cli.threads import set_threads
+from ml.pretraining import NAMES as PRETRAINING
 from ml.runs.errors import RunRefused
 from ml.runs.exits import Exit
 from ml.runs.request import TARGETS, read_request
@@ -20,7 +21,7 @@ _MODULES = {
     "compare": "ml.cli.comparing",
     "export": "ml.cli.exporting",
 }
-RUNNING = ("train", "score", "predict", "evaluate")
+RUNNING = ("train", "score", "predict", "evaluate", "pretrain")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
         "score": "pool rows with uncertainty and embeddings",
         "predict": "predictions only, by the model in init",
         "evaluate": "metrics from existing predictions",
+        "pretrain": "a trunk taught from the images of train and pool alone, to begin other runs with",
     }.items():
         command = commands.add_parser(name, help=text)
         command.add_argument("run_dir", type=Path, nargs="?" if name == "evaluate" else None)
@@ -51,7 +53,8 @@ def parser() -> argparse.ArgumentParser:
     listed.add_argument("--write", action="store_true", help="write ml/catalogue.json from the methods' records")
     start = commands.add_parser("init", help="write request.json")
     start.add_argument("run_dir", type=Path)
-    start.add_argument("--method", required=True)
+    start.add_argument("--method", help=f"a method of `list`; to pretrain one of {', '.join(PRETRAINING)}")
+    start.add_argument("--for", dest="donee", metavar="METHOD", help="to pretrain: whose trunk it is, at this size")
     start.add_argument("--size", default="tiny")
     start.add_argument("--seed", type=int, default=0)
     start.add_argument("--command", dest="what", choices=RUNNING, default="train")

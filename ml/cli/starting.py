@@ -7,7 +7,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from ml import pretraining
 from ml.cli.telling import duration
 from ml.datasets.alike import rows_alike
 from ml.datasets.reading import DatasetError
@@ -90,9 +92,9 @@ def _pooled(row: ManifestRow, share: float, seed: int) -> ManifestRow:
 
 def init(arguments: argparse.Namespace) -> int:
     """Write request.json. Raises RunRefused (exit 2)."""
-    method = catalogue.entry(arguments.method)
+    method, config = _asked_for(arguments)
     if arguments.size not in method["sizes"]:
-        raise invalid("size_unknown", f"{arguments.method} has no size {arguments.size!r}")
+        raise invalid("size_unknown", f"{method['name']} has no size {arguments.size!r}")
     run_dir: Path = arguments.run_dir
     run_dir.mkdir(parents=True, exist_ok=True)
     if arguments.manifest is not None:
@@ -100,14 +102,14 @@ def init(arguments: argparse.Namespace) -> int:
     request = Request(
         run_id=run_dir.resolve().name,
         command=arguments.what,
-        method=arguments.method,
+        method=method["name"],
         size=arguments.size,
         task=method["task"],
         findings=tuple(arguments.finding or method["findings"]),
         target=_target(arguments.target),
         data=Data(folds=arguments.folds, fold=arguments.fold),
         seed=arguments.seed,
-        config={} if arguments.steps is None else {"steps": arguments.steps},
+        config=config if arguments.steps is None else {**config, "steps": arguments.steps},
         pixels={} if arguments.cache is None else {"cache_dir": str(arguments.cache.resolve())},
         init=Init() if arguments.model is None else _brought(arguments.model, run_dir),
         compute=Compute(
@@ -121,6 +123,22 @@ def init(arguments: argparse.Namespace) -> int:
     write_request(run_dir, request)
     print(f"wrote {run_dir / 'request.json'}; next: python -m ml {arguments.what} {run_dir}", file=sys.stderr)
     return 0
+
+
+def _asked_for(arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The catalogue's entry of the method, or what stands for a kind of pretraining; and the config. Exit 2."""
+    if arguments.what != "pretrain":
+        if arguments.method is None or arguments.donee is not None:
+            raise invalid("arguments_invalid", "--method is needed, and --for is of pretraining alone")
+        return catalogue.entry(arguments.method), {}
+    kind = arguments.method or pretraining.NAMES[0]
+    if kind not in pretraining.NAMES:
+        raise invalid("method_unknown", f"no pretraining is named {kind!r}; there is {', '.join(pretraining.NAMES)}")
+    if arguments.donee is None:
+        raise invalid("arguments_invalid", "--for METHOD says whose trunk is taught")
+    catalogue.entry(arguments.donee)
+    entry = {"name": kind, "sizes": pretraining.SIZES, "task": "pretrain", "findings": []}
+    return entry, {"donee": arguments.donee, "donee_size": arguments.size}
 
 
 def _copy_manifest(folder: Path, run_dir: Path) -> None:

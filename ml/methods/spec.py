@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Task = Literal[
-    "density", "asymmetry", "lesion_detection", "lesion_classification", "segmentation", "exam_classification"
+    "density",
+    "asymmetry",
+    "lesion_detection",
+    "lesion_classification",
+    "segmentation",
+    "exam_classification",
+    "pretrain",
 ]
 Fidelity = Literal["paper", "reconstruction", "adapted"]
 Size = Literal["tiny", "base", "large"]
@@ -216,8 +222,9 @@ class Stage:
     `steps` is the plan, or `epochs` over the training samples where steps is None. `batch` is the effective batch;
     `sampler` says how training samples are drawn. validate: by the task's figures (the stage's network must be what
     predicts), by the loss on validation samples, or not at all. pretrains: left out where an earlier version of the
-    same model goes on. given: its trunk must come from the run's `init`. mixes: an artefact `stage:name` with
-    `x` (N, 1, H, W) and `class` (N,) that is added to the training samples.
+    same model goes on. given: its trunk must come from the run's `init`. tells(modules): figures of the stage's own
+    for the training curve. mixes: an artefact `stage:name` with `x` (N, 1, H, W) and `class` (N,) that is added to the
+    training samples.
     """
 
     name: str
@@ -241,6 +248,7 @@ class Stage:
     validate: Literal["task", "loss", "none"] = "task"
     pretrains: bool = False
     given: bool = False
+    tells: "Callable[[Modules], Mapping[str, float]] | None" = None
     out_of_fold: OutOfFold | None = None
     mixes: str | None = None
     consumes: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from ml.runs import atomic, versions
 from ml.runs.errors import invalid
 from ml.runs.records import RecordError, from_dict, to_dict
 
-Command = Literal["train", "evaluate", "predict", "score"]
+Command = Literal["train", "evaluate", "predict", "score", "pretrain"]
 FINDINGS = ("mass", "calcification", "asymmetry", "architectural_distortion")
 ImageKind = Literal["standard", "low_energy", "subtracted", "synthetic_2d"]
 USUAL_KINDS: tuple[ImageKind, ...] = ("standard", "low_energy")

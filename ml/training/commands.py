@@ -18,6 +18,7 @@ from ml.runs.manifest import ManifestRow
 from ml.runs.records import to_dict
 from ml.runs.request import resolve_inside
 from ml.runs.result import write_result
+from ml.training import pretraining
 from ml.training.answers import Said
 from ml.training.card import card_of, card_text
 from ml.training.checkpoints import Identity
@@ -77,9 +78,69 @@ def settled(run: Run) -> tuple[Any, Aim, Start]:
     overridden = settled_config(method, {**plain_config(own), **request.config})
     aim = aim_of(method, overridden, train_rows, task=request.task, findings=findings, target=kind)
     start = find_start(request, run.folder.path, method, aim.labels, run.rows)
+    if start.donor is not None:
+        _warn_of_preparation(run, start.donor, method.reads(overridden, aim))
     if start.continued and start.donor is not None:
         overridden = settled_config(method, {**start.donor.config, **request.config})
     return method.plan(overridden, train_rows), aim, start
+
+
+def pretrain(run: Run) -> None:
+    """A trunk from images alone, a probe of what it learned, a model that lends it."""
+    request, method, labelled = run.request, run.method, list(run.rows)
+    run.rows[:] = pretraining.unlabelled(labelled)
+    config = method.plan(
+        settled_config(method, {**plain_config(method.configured(request.size, {})), **request.config}), run.rows
+    )
+    aim = pretraining.AIM
+    start = find_start(request, run.folder.path, method, aim.labels, labelled)
+    reads, stages = method.reads(config, aim), method.stages(config, aim)
+    views = all_views(run, config, aim, stages, reads, lambda total: _teller(run, "prepare", total))
+    job = Job(
+        method=method, config=config, aim=aim, request=request, views=views, machine=run.machine, watch=run.watch,
+        start=start, identity=Identity(request.sha256, run.meta.sha256), run_dir=run.folder.path, workers=run.workers,
+    )  # fmt: skip
+    (stage,) = stages
+    fitted = fit(job, stages, reads)[stage.name]
+    if (spread := pretraining.collapsed(fitted)) is not None:
+        run.warn("collapsed", f"all images give nearly the same vector (spread {spread:.2f} of 1)", None)
+    images = views[id(stage.reads)].loader.images
+    assert isinstance(images, StoredImages)
+    found = pretraining.probe(run, images, stage, fitted, [row for row in labelled if row.split == "train"])
+    evaluation = pretraining.evaluation_of(found, float(fitted.weights["spread"]))
+    atomic.write_json(
+        run.folder.metrics,
+        {"schema": versions.tag("metrics"), "metrics": evaluation.metrics, "curves": {}, "worst": []},
+    )
+    # Everybody who was seen counts as learned from, also the unlabelled: nobody of them may be tested on later.
+    seen = [replace(row, split="train") for row in run.rows]
+    weights = pretraining.trunk_of(fitted)
+    spec = ModelSpec(
+        method=method.name,
+        size=request.size,
+        task=aim.task,
+        config=plain_config(config),
+        pixels=stored_pixels(run, reads),
+        labels=(),
+        target=aim.target,
+        stages=(stage.name,),
+        parameters=sum(value.numel() for value in weights[stage.name].values()),
+        trained_on=trained_on(seen, snapshot_id=run.meta.snapshot_id, manifest_sha256=run.meta.sha256),
+        code_version=code_version(),
+    )
+    card = card_of(spec, method, seen, evaluation, run.meta)
+    save_model(run.folder.model, spec, weights, card, card_text(card))
+    _environment(run, {"stages": {stage.name: fitted.report}, "probe": found.target if found else None})
+    _finish(run, evaluation.headline, [run.folder.model])
+
+
+def _warn_of_preparation(run: Run, donor: ModelSpec, reads: Reads) -> None:
+    """What the donor saw and this run will see may differ; whoever reads the result must know where."""
+    own = stored_pixels(run, reads)
+    differing = sorted(name for name in {*own, *donor.pixels} if own.get(name) != donor.pixels.get(name))
+    if differing:
+        words = ", ".join(f"{name} {donor.pixels.get(name)} there, {own.get(name)} here" for name in differing)
+        run.warn("donor_preparation_differs", f"the donor's images were prepared otherwise: {words}", None)
 
 
 def score(run: Run) -> None:
@@ -117,6 +178,7 @@ def evaluate_again(run: Run) -> None:
 
 
 COMMANDS: dict[str, Callable[[Run], None]] = {
+    "pretrain": pretrain,
     "train": train,
     "score": score,
     "predict": predict,

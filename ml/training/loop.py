@@ -246,6 +246,8 @@ class Loop:
             mean = float(torch.stack(self.losses).mean())
             self.losses.clear()
             values = {"loss": mean if math.isfinite(mean) else None, "lr": state.rate()}
+            if self.stage.tells is not None:
+                values |= self.stage.tells(self.modules)
             events.write("metric", stage=self.stage.name, step=state.step, split="train", values=values)
 
     def progress(self, loss: float) -> dict[str, object]:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ml import methods, pretraining
 from ml.datasets.folds import fold_rows
-from ml.methods import get
 from ml.runs.cancel import Stopped, StopRequest
 from ml.runs.errors import RunRefused, invalid
 from ml.runs.events import EventWriter, read_events
@@ -93,7 +93,7 @@ def _traceback(error: BaseException) -> str:
 
 
 def _work(folder: RunFolder, request: Request, watch: Watch, attempt: int) -> Exit:
-    method = get(request.method)
+    method = (pretraining if request.command == "pretrain" else methods).get(request.method)
     if request.size not in method.sizes:
         raise invalid("size_unknown", f"{method.name} has no size {request.size!r}")
     meta = read_meta(folder.path)
