@@ -137,7 +137,7 @@ def _asked_for(arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[str,
     if arguments.donee is None:
         raise invalid("arguments_invalid", "--for METHOD says whose trunk is taught")
     catalogue.entry(arguments.donee)
-    entry = {"name": kind, "sizes": pretraining.SIZES, "task": "pretrain", "findings": []}
+    entry: dict[str, Any] = {"name": kind, "sizes": pretraining.SIZES, "task": "pretrain", "findings": []}
     return entry, {"donee": arguments.donee, "donee_size": arguments.size}
 
 

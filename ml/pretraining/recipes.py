@@ -192,7 +192,7 @@ class Masked(Trunk):
         part = hidden.repeat_interleave(self.block, 2).repeat_interleave(self.block, 3)
         last = self.maps(x.masked_fill(part, 0.0))
         self.spread.copy_(spread_of(last.mean((2, 3))))
-        drawn = self.decoder(functional.adaptive_avg_pool2d(last, hidden.shape[-2:])).float()
+        drawn = self.decoder(functional.adaptive_avg_pool2d(last, (hidden.shape[-2], hidden.shape[-1]))).float()
         truth = functional.pixel_unshuffle(x, self.block)  # (B, block², rows, cols)
         mean, sd = truth.mean(1, keepdim=True), truth.std(1, keepdim=True)
         error = (drawn - (truth - mean) / (sd + 0.05)).square().mean(1, keepdim=True)
