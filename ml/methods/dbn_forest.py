@@ -26,14 +26,9 @@ from torch.nn import functional
 from ml.blocks.boxes import nms
 from ml.blocks.estimators.forest import RandomForest
 from ml.blocks.patch_dbn import PyramidDBN
+from ml.methods.dbn_parts import DEFAULTS, FEATURES, Config, CropNet, ForestStep, Kept
 from ml.methods.dbn_steps import (
-    DEFAULTS,
-    FEATURES,
     HIT_IOU,
-    Config,
-    CropNet,
-    ForestStep,
-    Kept,
     cascade,
     cascade_loss,
     contrast,

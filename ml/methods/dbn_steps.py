@@ -4,19 +4,18 @@ Everything here works on one image of a batch at a time, for the number of candi
 """
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from ml.blocks.boxes import iou
-from ml.blocks.conv_norm_act import ConvNormAct
-from ml.blocks.estimators.forest import RandomForest
-from ml.blocks.patch_dbn import PatchDBN, PyramidDBN
+from ml.blocks.patch_dbn import PatchDBN
 from ml.blocks.rbm import RBM
 from ml.blocks.roi_align import roi_align
+from ml.methods.dbn_parts import FEATURES, Config, CropNet, Learned
 from ml.methods.spec import (
     Batch,
     Lesson,
@@ -26,117 +25,10 @@ from ml.methods.spec import (
 from ml.pixels.candidate_features import NAMES, candidate_features
 from ml.pixels.components import components
 
-FEATURES = 128
 HIT_IOU = 0.2
 THRESHOLDS = (0.3, 0.5, 0.7)
 MARKS = 4
 """Marks of an image that are shown to the cascades beside what was proposed."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """`patch_px` and `hidden` are those of the belief nets; `kept`: share of true boxes that a cascade step keeps."""
-
-    target_spacing_mm: float = 0.4
-    max_long_px: int = 640
-    levels: int = 3
-    patch_px: int = 15
-    hidden: tuple[int, ...] = (200, 100)
-    patches: int = 200
-    candidates: int = 20
-    crop_px: int = 40
-    margin: float = 1.5
-    gate_kept: float = 0.99
-    kept: float = 0.98
-    trees: int = 200
-    folds: int = 3
-    batch: int = 8
-    steps: int = 400
-    rbm_steps: int = 600
-    lr: float = 1e-3
-
-
-DEFAULTS: dict[str, dict[str, Any]] = {
-    "tiny": {
-        "target_spacing_mm": 0.8,
-        "max_long_px": 160,
-        "levels": 2,
-        "patch_px": 9,
-        "hidden": (48, 24),
-        "candidates": 8,
-        "folds": 2,
-        "trees": 50,
-        "steps": 60,
-        "rbm_steps": 100,
-    },
-    "large": {},
-}
-
-
-class CropNet(nn.Module):
-    """Crops (M, 1, 40, 40) to features (M, 128) and one logit a class (M, C)."""
-
-    def __init__(self, classes: int = 1) -> None:
-        super().__init__()
-        widths = ((1, 16), (16, 32), (32, 64))
-        self.maps = nn.Sequential(*(nn.Sequential(ConvNormAct(i, o), nn.MaxPool2d(2)) for i, o in widths))
-        self.features = nn.Sequential(nn.Linear(64 * 5 * 5, FEATURES), nn.ReLU())
-        self.head = nn.Linear(FEATURES, classes)
-
-    def embed(self, crops: Tensor) -> Tensor:
-        return self.features(self.maps((crops - 0.25) / 0.25).flatten(1))
-
-    def forward(self, x: Tensor, valid: Tensor | None = None) -> dict[str, Tensor]:
-        """Regions (B, 1, 1, H, W), as samples come."""
-        embedding = self.embed(x[:, 0])
-        return {"logits": self.head(embedding), "embedding": embedding}
-
-
-class Kept(nn.Module):
-    """Thresholds that a stage learned: (n,)."""
-
-    least: Tensor
-
-    def __init__(self, count: int) -> None:
-        super().__init__()
-        self.register_buffer("least", torch.zeros(count))
-
-
-class ForestStep(nn.Module):
-    """A forest and the probability under which it throws a candidate out."""
-
-    least: Tensor
-
-    def __init__(self, trees: int) -> None:
-        super().__init__()
-        self.est = RandomForest(2, trees=trees)
-        self.register_buffer("least", torch.zeros(1))
-
-
-@dataclass(frozen=True)
-class Learned:
-    """The modules of the stages, each as what it is; levels of the cascades are 1 and 2."""
-
-    modules: Modules
-
-    @property
-    def belief(self) -> PyramidDBN:
-        return cast(PyramidDBN, self.modules["belief"])
-
-    @property
-    def gates(self) -> Tensor:
-        """(levels - 1,) what a coarser level must say."""
-        return cast(Kept, self.modules["gates"]).least
-
-    def cnn(self, level: int) -> CropNet:
-        return cast(CropNet, self.modules[f"cascade_{level}"])
-
-    def least(self, level: int) -> Tensor:
-        """(1,) what a CNN must say of a crop."""
-        return cast(Kept, self.modules[f"keep_{level}"]).least
-
-    def forest(self, level: int) -> ForestStep:
-        return cast(ForestStep, self.modules[f"forest_{level}"])
 
 
 # -- belief nets ------------------------------------------------------------------------------------------------------

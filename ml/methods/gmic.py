@@ -43,6 +43,7 @@ from ml.methods.spec import (
     Reads,
     Serves,
     Stage,
+    Where,
 )
 
 SHOWN_ATTENTION = 0.2
@@ -224,7 +225,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
 
 
 def predict(modules: Modules, batch: Batch, config: Config, inference: Inference) -> list[Prediction]:
-    """The fusion's answer, the mean over copies; boxes are the crops that it rests on, best first.
+    """The fusion's answer, the mean over copies, and where the first of them looked.
 
     values: what the image alone and the crops alone say, and how far the three are apart.
     """
@@ -235,21 +236,18 @@ def predict(modules: Modules, batch: Batch, config: Config, inference: Inference
     samples = logits.softmax(-1)
     found = []
     for n in range(len(batch.ids)):
-        boxes, scores = _shown(said[0], n, config.crop_px)
         found.append(
             Prediction(
                 probabilities=samples[n].mean(0),
                 logits=logits[n].mean(0),
                 samples=samples[n] if len(said) > 1 else None,
-                boxes=boxes,
-                scores=scores,
-                labels=torch.zeros(len(scores), dtype=torch.long),
                 values={
                     "global": float(parts[0, n]),
                     "local": float(parts[1, n]),
                     "disagreement": float(parts[:, n].std(unbiased=False)),
                 },
                 embedding=embedding[n],
+                where=_shown(said[0], n, config.crop_px, batch.x.shape[-2]),
             )
         )
     return found
@@ -264,12 +262,19 @@ def _parts(said: Mapping[str, Tensor]) -> list[Tensor]:
     ]
 
 
-def _shown(said: Mapping[str, Tensor], n: int, size: int) -> tuple[Tensor, Tensor]:
-    """Boxes (M, 4) and attention (M,) of an image's crops that matter."""
+def _shown(said: Mapping[str, Tensor], n: int, size: int, rows_px: int) -> Where:
+    """An image's crops that matter, by their attention, and the saliency of what the run is about."""
     attention, order = said["attention"][n].float().cpu().sort(descending=True, stable=True)
     order = order[attention > SHOWN_ATTENTION]
     corners = said["corners"][n].cpu()[order].float()
-    return torch.cat([corners, corners + size], 1), attention[: len(order)]
+    saliency = said["saliency"][n, -1].float().cpu()
+    return Where(
+        names=("attention",),
+        boxes=torch.cat([corners, corners + size], 1),
+        scores=attention[: len(order)],
+        labels=torch.zeros(len(order), dtype=torch.long),
+        heat={"saliency": (saliency, rows_px / saliency.shape[0])},
+    )
 
 
 SPEC = MethodSpec(

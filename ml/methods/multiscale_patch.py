@@ -11,21 +11,34 @@ cell, of whose features the scan takes the maximum; SGD for patches, AdamW for s
 head's rate and its BatchNorm at rest; dropout 0.3 before both heads. A lesion of unknown pathology teaches its type
 alone. Hard backgrounds: in each batch the half that looks most like a lesion counts twice, where the paper draws
 such patches anew. A marked image gives a patch around a lesion, others one of the breast, so half of them are each.
-Heat maps are left out: what is said is said of the image.
+What a scale's patch network says of every window is a heat map, whose peaks over 0.5 are boxes of a window's size; the
+scan, which gives the answer, moved away from that network in its own stage.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ml.blocks.boxes import nms
 from ml.blocks.dropout import HeldDropout
 from ml.blocks.norm import norm_layer, start_from_scratch
 from ml.blocks.preact import PreActBlock
 from ml.methods.answering import binary, classified, over_passes
+from ml.methods.multiscale_views import (
+    CLASSES,
+    LESIONS,
+    SCALES,
+    TAUGHT,
+    Scale,
+    at_scale,
+    factor,
+    patch_loss,
+    patch_view,
+)
 from ml.methods.spec import (
     Aim,
     Batch,
@@ -33,7 +46,6 @@ from ml.methods.spec import (
     Forward,
     Inference,
     Inputs,
-    Loss,
     MethodSpec,
     Modules,
     Optimiser,
@@ -43,19 +55,15 @@ from ml.methods.spec import (
     Serves,
     Stage,
     TrainView,
+    Where,
 )
 from ml.runs.needs import Need
 
-Scale = Literal["fine", "coarse"]
-LESIONS = ("mass", "calcification")
-SCALES: tuple[Scale, ...] = ("fine", "coarse")
-TAUGHT: Mapping[Scale, str] = {"fine": "calcification", "coarse": "mass"}
-"""The finding that a scale's patches are about; the other one is background to it."""
-CLASSES = ("background", "calcification:benign", "calcification:malignant", "mass:benign", "mass:malignant")
 CELLS, STRIDE = 8, 4
 """Side of a window and the step between windows, in cells of the trunk's map."""
-JITTER = 0.25
-TRIES = 20
+PEAK = 0.5
+MOST_PEAKS, PEAK_IOU = 10, 0.3
+"""Of the boxes that are shown, how many there may be and how far they may overlap."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +126,11 @@ class WideTrunk(nn.Module):
         return functional.relu(self.norm(self.blocks(self.stem(x))))
 
 
+def window_means(maps: Tensor) -> Tensor:
+    """(N, D, h, w) means over windows of a trunk's maps; a map smaller than a window is one."""
+    return functional.avg_pool2d(maps, (min(CELLS, maps.shape[2]), min(CELLS, maps.shape[3])), STRIDE)
+
+
 class PatchNet(nn.Module):
     """Patches (N, 1, P, P) in [0, 1] to logits (N, 5) of `CLASSES`."""
 
@@ -130,6 +143,11 @@ class PatchNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.head(self.dropout(self.trunk(x).mean((2, 3))))
         return logits
+
+    def windows(self, x: Tensor) -> Tensor:
+        """(N, h, w) probability that a window of a whole image shows a lesion; every fourth cell begins one."""
+        pooled = window_means(self.trunk(x))
+        return 1 - self.head(pooled.movedim(1, -1)).float().softmax(-1)[..., 0]
 
 
 class ScanNet(nn.Module):
@@ -153,8 +171,7 @@ class ScanNet(nn.Module):
 
     def windows(self, x: Tensor) -> Tensor:
         """(N, D, h, w): the mean map of every window, as a patch of its size would have it."""
-        maps = self.trunk(x)
-        return functional.avg_pool2d(maps, (min(CELLS, maps.shape[2]), min(CELLS, maps.shape[3])), STRIDE)
+        return window_means(self.trunk(x))
 
     def embed(self, x: Tensor, valid: Tensor) -> Tensor:
         """The maximum over the windows that lie on the image, not on the padding of its batch; valid (N, 1, H, W)."""
@@ -165,103 +182,6 @@ class ScanNet(nn.Module):
     def logits(self, embedding: Tensor) -> Tensor:
         """(N, D) to (N, 2)."""
         return binary(self.head(self.dropout(embedding))[:, 0])
-
-
-def factor(config: Config, scale: Scale) -> float:
-    """Fine pixels for one of the scale, along a side."""
-    return 1.0 if scale == "fine" else config.coarse_mm / config.fine_mm
-
-
-def at_scale(x: Tensor, shrink: float) -> Tensor:
-    """(N, 1, H, W) by the mean of the pixels that fall together."""
-    if shrink == 1.0:
-        return x
-    rows, cols = (max(1, round(side / shrink)) for side in x.shape[-2:])
-    return functional.adaptive_avg_pool2d(x, (rows, cols))
-
-
-def patch_view(scale: Scale) -> TrainView:
-    """Around a lesion of the scale's finding where the image has one, else somewhere in the breast."""
-
-    def view(
-        x: Tensor, targets: Mapping[str, Tensor], config: Any, generator: torch.Generator
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        shrink = factor(config, scale)
-        side = round(config.patch_px * shrink)
-        own = targets["types"] == LESIONS.index(TAUGHT[scale])
-        boxes = targets["boxes"][own]
-        chosen = int(torch.randint(max(1, len(boxes)), (), generator=generator))
-        if len(boxes):
-            centre = _beside(boxes[chosen], side, generator)
-            kept = own.nonzero()[chosen]
-        else:
-            centre, kept = _in_breast(x[0], generator), own.nonzero()[:0, 0]
-        patch = at_scale(_cut(x, centre, side)[None], shrink)[0]
-        quarter = int(torch.randint(4, (), generator=generator))
-        listed = {name: targets[name][kept] for name in ("boxes", "labels", "types", "malignant")}
-        return torch.rot90(patch, quarter, (1, 2)), {**targets, **listed}
-
-    return view
-
-
-def _beside(box: Tensor, side: int, generator: torch.Generator) -> Tensor:
-    """A centre (x, y) near a box's, so near that at least half of the box is inside the patch."""
-    middle, reach = (box[:2] + box[2:]) / 2, torch.full((2,), JITTER * side)
-    # A box moves out of a patch by what its side lacks: sqrt(1/2) of each side stays, half of the area.
-    free = ((side - (2**0.5 - 1) * (box[2:] - box[:2])) / 2).clamp(min=0)
-    moved = torch.minimum(reach, free)
-    return middle + (2 * torch.rand(2, generator=generator) - 1) * moved
-
-
-def _in_breast(x: Tensor, generator: torch.Generator) -> Tensor:
-    """A place (x, y) of the breast; x (H, W), air is 0."""
-    rows, cols = x.shape
-    for _ in range(TRIES):
-        row = int(torch.randint(rows, (), generator=generator))
-        col = int(torch.randint(cols, (), generator=generator))
-        if x[row, col] > 0:
-            break
-    return torch.tensor([col + 0.5, row + 0.5])
-
-
-def _cut(x: Tensor, centre: Tensor, side: int) -> Tensor:
-    """(1, side, side) around a place, air where the image ends."""
-    left, top = (round(float(place) - side / 2) for place in centre)
-    whole = functional.pad(x, (side, side, side, side))
-    top, left = min(max(top + side, 0), whole.shape[1] - side), min(max(left + side, 0), whole.shape[2] - side)
-    return whole[:, top : top + side, left : left + side]
-
-
-def allowed(batch: Batch, scale: Scale) -> Tensor:
-    """(B, 5) bool: the classes that a sample may be; both pathologies of its finding where nobody knows which."""
-    found = torch.zeros(len(batch.ids), len(CLASSES), dtype=torch.bool)
-    first = CLASSES.index(f"{TAUGHT[scale]}:benign")
-    for n, (types, malignant) in enumerate(zip(batch.targets["types"], batch.targets["malignant"], strict=True)):
-        own = malignant[types == LESIONS.index(TAUGHT[scale])]
-        if not len(own):
-            found[n, 0] = True
-        elif int(own.max()) < 0:
-            found[n, first : first + 2] = True
-        else:
-            found[n, first + int(own.max())] = True
-    return found.to(batch.x.device)
-
-
-def patch_loss(scale: Scale) -> Loss:
-    """Cross-entropy over the classes that a patch may be; hard backgrounds count twice."""
-
-    def loss(outputs: Outputs, batch: Batch) -> Mapping[str, Tensor]:
-        logits = outputs["logits"].float()
-        may = allowed(batch, scale)
-        losses = torch.logsumexp(logits, 1) - torch.logsumexp(logits.masked_fill(~may, -1e4), 1)
-        background = may[:, 0]
-        doubt = losses.detach()[background]
-        hard = torch.zeros_like(background)
-        hard[background] = doubt >= doubt.median() if len(doubt) > 1 else torch.zeros_like(doubt, dtype=torch.bool)
-        weight = 1.0 + hard.float()
-        return {"cross_entropy": (losses * weight).sum() / weight.sum()}
-
-    return loss
 
 
 def scan_loss(outputs: Outputs, batch: Batch) -> Mapping[str, Tensor]:
@@ -372,7 +292,54 @@ def predict(modules: Modules, batch: Batch, config: Config, inference: Inference
     said = both[..., 1].mean(2)
     values = {scale: said[n] for n, scale in enumerate(SCALES)} | {"disagreement": said.std(0, unbiased=False)}
     logits = both.mean(0).clamp(min=1e-12).log()
-    return classified(logits, torch.cat(embeddings, 1), inference, values)
+    said_of = classified(logits, torch.cat(embeddings, 1), inference, values)
+    return [replace(own, where=where) for own, where in zip(said_of, looked_at(modules, batch, config), strict=True)]
+
+
+def looked_at(modules: Modules, batch: Batch, config: Config) -> list[Where]:
+    """What the patch networks say of the windows of each image: heat, and boxes at its peaks."""
+    maps = {}
+    for scale in SCALES:
+        network = cast(PatchNet, modules[f"patches_{scale}"])
+        maps[scale] = network.windows(at_scale(batch.x[:, 0], factor(config, scale))).cpu()
+    cell_px = {scale: 2 ** len(config.widths) * factor(config, scale) for scale in SCALES}
+    found = []
+    for n in range(len(batch.ids)):
+        boxes, scores, labels = [], [], []
+        for scale in SCALES:
+            own, probability = peaks(maps[scale][n], cell_px[scale])
+            boxes.append(own)
+            scores.append(probability)
+            labels.append(torch.full((len(own),), LESIONS.index(TAUGHT[scale])))
+        order = torch.cat(scores).argsort(descending=True, stable=True)[:MOST_PEAKS]
+        found.append(
+            Where(
+                names=LESIONS,
+                boxes=torch.cat(boxes)[order],
+                scores=torch.cat(scores)[order],
+                labels=torch.cat(labels)[order],
+                heat={TAUGHT[scale]: (over_cells(maps[scale][n]), cell_px[scale]) for scale in SCALES},
+            )
+        )
+    return found
+
+
+def peaks(windows: Tensor, cell_px: float) -> tuple[Tensor, Tensor]:
+    """Boxes (M, 4) and probabilities (M,) of the windows (h, w) that no neighbour exceeds."""
+    highest = functional.max_pool2d(windows[None], 3, 1, 1)[0]
+    rows, cols = ((windows == highest) & (windows > PEAK)).nonzero(as_tuple=True)
+    corners = torch.stack([cols, rows], 1) * STRIDE * cell_px
+    boxes, scores = torch.cat([corners, corners + CELLS * cell_px], 1), windows[rows, cols]
+    kept = nms(boxes, scores, PEAK_IOU, limit=MOST_PEAKS)
+    return boxes[kept], scores[kept]
+
+
+def over_cells(windows: Tensor) -> Tensor:
+    """(h, w) of windows to the trunk's cells that they cover: each has the highest window that it lies in."""
+    rows, cols = ((side - 1) * STRIDE + CELLS for side in windows.shape)
+    begun = windows.new_zeros(rows + CELLS - 1, cols + CELLS - 1)
+    begun[CELLS - 1 : rows : STRIDE, CELLS - 1 : cols : STRIDE] = windows
+    return functional.max_pool2d(begun[None], CELLS, 1)[0]
 
 
 def _last(network: Any, embedding: Tensor) -> Callable[[], Tensor]:

@@ -255,13 +255,28 @@ class Stage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Where:
+    """Where on its one image an answer about a class comes from, for people to look at: no figure is made of it.
+
+    boxes (N, 4) in pixels of the prepared image with scores (N,), best first, and a name each: labels (N,) into names.
+    heat: by name a map (h, w) in [0, 1] and the side of its cells in those pixels. Arrays are on the CPU.
+    """
+
+    names: tuple[str, ...]
+    boxes: "Tensor"
+    scores: "Tensor"
+    labels: "Tensor"
+    heat: "Mapping[str, tuple[Tensor, float]]" = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Prediction:
     """What a method says of one sample. Arrays are on the CPU.
 
     Classifiers: probabilities (C,), logits (C,), samples (T, C); a binary task has two classes, logits [0, z].
     Detectors: boxes (N, 4) in pixels of the prepared image, scores (N,), labels (N,) indices of findings, samples
     (T, N) of each box's own class; best first. Segmenters: mask (H, W) probability, or (K, H, W) for K tissues, and
-    mask_samples (T, ...) of it. values: further numbers by name. embedding (D,).
+    mask_samples (T, ...) of it. values: further numbers by name. embedding (D,). where: what a class rests on.
     """
 
     probabilities: "Tensor | None" = None
@@ -274,6 +289,7 @@ class Prediction:
     mask_samples: "Tensor | None" = None
     values: Mapping[str, float] = field(default_factory=dict)
     embedding: "Tensor | None" = None
+    where: "Where | None" = None
 
 
 @dataclass(frozen=True, kw_only=True)

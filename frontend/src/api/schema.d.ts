@@ -2152,7 +2152,7 @@ export interface components {
         readonly PredictionRow: {
             /** @description image, breast, exam, finding */
             readonly level: string;
-            /** @description prob, box, scalar, mask */
+            /** @description prob, box, scalar, mask, heat */
             readonly kind: string;
             readonly patient_id: string;
             readonly exam_id: string;

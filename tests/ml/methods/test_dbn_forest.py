@@ -5,7 +5,8 @@ import torch
 
 from ml.blocks.patch_dbn import PyramidDBN
 from ml.blocks.rbm import RBM
-from ml.methods.dbn_steps import CropNet, contrast, survivors
+from ml.methods.dbn_parts import CropNet
+from ml.methods.dbn_steps import contrast, survivors
 from ml.pixels.candidate_features import NAMES
 from ml.training.model_folder import load_model
 

@@ -1,5 +1,7 @@
 """What makes `gmic` itself: crops where the saliency points, and who learns from whom. Figures: methods.md 3.19."""
 
+import json
+
 import pytest
 import torch
 from torch.nn import functional
@@ -118,3 +120,14 @@ def test_copies_are_networks_of_their_own_whose_mean_is_the_answer(a_setup):
     own = [module(batch.x)["logits"][0, 1].sigmoid() for module in modules.values()]
     torch.testing.assert_close(said.samples[:, 1], torch.stack(own))
     torch.testing.assert_close(said.probabilities[1], torch.stack(own).mean())
+
+
+def test_the_crops_that_count_and_the_saliency_are_kept_for_people(trained):
+    run = trained("gmic", "exam_classification")
+    rows = [json.loads(line) for line in (run / "predictions.jsonl").read_text().splitlines()]
+    images = {row["image_id"] for row in rows if row["kind"] == "prob"}
+    assert {row["image_id"] for row in rows if row["kind"] == "heat"} == images
+    crops = [row for row in rows if row["kind"] == "box"]
+    assert {row["image_id"] for row in crops} == images  # of two crops one has at least half of the attention
+    assert all(row["target"] == "attention" and row["score"] > 0.2 for row in crops)
+    assert all((run / row["mask_path"]).is_file() for row in rows if row["kind"] == "heat")

@@ -1,10 +1,15 @@
 """What makes `multiscale_patch` itself: patches before scans, and an image's best window. Figures: methods.md 3.2."""
 
+import json
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.nn import functional
 
-from ml.methods.multiscale_patch import CLASSES, LESIONS, PatchNet, ScanNet, allowed, patch_view
+from ml.methods.multiscale_patch import PatchNet, ScanNet, over_cells, peaks
+from ml.methods.multiscale_views import CLASSES, LESIONS, allowed, patch_view
 from ml.methods.spec import Inference
 from ml.training.starting import load_copied
 from ml.training.targets.boxes import LESION_TYPES
@@ -136,3 +141,40 @@ def test_the_hard_half_of_the_backgrounds_counts_twice(a_setup):
     losses = functional.cross_entropy(logits, torch.zeros(3, dtype=torch.long), reduction="none")
     wanted = (losses[0] + 2 * losses[1] + 2 * losses[2]) / 5
     torch.testing.assert_close(setup.stage("patches_fine").loss({"logits": logits}, batch)["cross_entropy"], wanted)
+
+
+def test_peaks_of_the_windows_are_boxes_and_heat_lies_over_the_cells_that_they_cover():
+    windows = torch.zeros(4, 3)
+    windows[2, 1], windows[2, 2], windows[0, 0] = 0.9, 0.7, 0.4
+    boxes, scores = peaks(windows, cell_px=8.0)
+    assert boxes.tolist() == [[32.0, 64.0, 96.0, 128.0]]  # the second window by fours of cells, eight cells wide
+    assert scores.tolist() == [pytest.approx(0.9)]
+    heat = over_cells(windows)
+    assert heat.shape == (20, 16)
+    assert (heat[8:16, 4:12] == 0.9).all()
+    assert (heat[8:16, 12:16] == 0.7).all()
+    assert (heat[:8, :4] == 0.4).all()
+    assert heat[16:].max() == 0
+
+
+def test_a_window_is_judged_as_the_patch_net_judges_it_alone(a_setup):
+    net = PatchNet(a_setup("multiscale_patch").config).eval()
+    torch.manual_seed(1)
+    x = torch.rand(1, 1, 192, 160)
+    with torch.no_grad():
+        maps = net.trunk(x)
+        alone = 1 - net.head(maps[:, :, 8:16, 4:12].mean((2, 3))).softmax(1)[0, 0]
+        assert float(net.windows(x)[0, 2, 1]) == pytest.approx(float(alone), abs=1e-5)
+
+
+def test_heat_and_peaks_of_an_image_are_kept_in_its_own_pixels(trained, world):
+    run = trained("multiscale_patch", "exam_classification")
+    rows = [json.loads(line) for line in (run / "predictions.jsonl").read_text().splitlines()]
+    heat = {(row["image_id"], row["target"]): row for row in rows if row["kind"] == "heat"}
+    read = [row for row in world[0] if row.split in ("val", "test")]
+    assert set(heat) == {(row.image_id, name) for row in read for name in LESIONS}
+    for row in heat.values():
+        picture = np.asarray(Image.open(run / row["mask_path"]))
+        assert picture.shape == (96, 72)
+        assert int(picture.max()) <= round(255 * row["score"])
+    assert all(row["target"] in LESIONS and row["score"] > 0.5 for row in rows if row["kind"] == "box")
