@@ -56,6 +56,8 @@ def _binary(task: str, level: str) -> TaskReport:
     )
 
 
+NO_NORMALS, ON_ALL_IMAGES = "no_normals", ":complete"
+
 TASKS: Mapping[str, TaskReport] = {
     "density": TaskReport(
         density.gather, density.join, density.tell, {"exam": ("qwk", "accuracy", "macro_f1", "auc_dense")}
@@ -172,12 +174,17 @@ def _told(report: TaskReport, asked: Asked, splits: Sequence[str], gathered: Map
 
 
 def _headline(report: TaskReport, metrics: Sequence[dict[str, Any]], splits: Sequence[str]) -> dict[str, float | None]:
+    """The figures that lead; where there is no normal image to count false positives on, those on all images too."""
     shown = "test" if "test" in splits else splits[-1] if splits else None
+    own = [
+        row for row in metrics if row["split"] == shown and not row["subgroup"] and row["series"] == "model"
+    ]  # fmt: skip
+    leading = [row for row in own if row["name"] in report.headlines.get(row["level"], ())]
+    instead = {
+        (row["target"], row["name"] + ON_ALL_IMAGES) for row in leading if row.get("reason") == NO_NORMALS
+    }  # fmt: skip
     return {
         f"{row['target']}:{row['name']}" if report.named_by_target else row["name"]: row["value"]
-        for row in metrics
-        if row["split"] == shown
-        and not row["subgroup"]
-        and row["series"] == "model"
-        and row["name"] in report.headlines.get(row["level"], ())
+        for row in own
+        if row in leading or (row["target"], row["name"]) in instead
     }

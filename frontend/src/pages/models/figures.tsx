@@ -6,7 +6,7 @@ import { type FigureLine, figureLines, figureName, reasonOfNull, spoken, verdict
 
 /** A value with its 95 % interval; where there is none, why. */
 function Value({ of }: { of: Metric }) {
-  if (of.value === null) return <span className="quiet">{reasonOfNull(of.reason)}</span>;
+  if (of.value === null) return <span className="quiet why-none">{reasonOfNull(of.reason)}</span>;
   return (
     <>
       {figure(of.value)} <span className="quiet">{of.ci ? `[${interval(of.ci)}]` : ""}</span>
@@ -17,6 +17,7 @@ function Value({ of }: { of: Metric }) {
 const base: readonly Column<FigureLine>[] = [
   { key: "figure", label: "Figure", value: ({ model }) => figureName(model.name) },
   { key: "target", label: "Of", value: ({ model }) => words(model.target) },
+  { key: "level", label: "By", value: ({ model }) => words(model.level) },
   {
     key: "value",
     label: "Model [95 %]",

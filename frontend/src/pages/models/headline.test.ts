@@ -6,6 +6,7 @@ it("names the few figures that stand for a model", () => {
   expect(headlineText({ "any:froc_sens@1": 0.5, "any:froc_sens@2": 0.6, "any:cpm": null })).toBe(
     "sensitivity at 1 FP an image .500",
   );
+  expect(headlineText({ "any:cpm": null, "any:cpm:complete": 0.5 })).toBe("CPM (all images) .500");
   expect(headlineText({ qwk: null })).toBe("");
 });
 

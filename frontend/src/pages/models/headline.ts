@@ -11,6 +11,8 @@ const SHOWN: readonly (readonly [key: string, name: string])[] = [
   ["any:dice", "Dice"],
   ["any:froc_sens@1", "sensitivity at 1 FP an image"],
   ["any:cpm", "CPM"],
+  ["any:froc_sens@1:complete", "sensitivity at 1 FP an image (all images)"],
+  ["any:cpm:complete", "CPM (all images)"],
 ];
 
 /** The first of them that a model has: what its task is judged by. */

@@ -49,10 +49,7 @@ describe("the figures of a model", () => {
 
 it.each([
   ["froc_sens@1", "Sensitivity at 1 false positive an image"],
-  [
-    "froc_sens@0.25:complete",
-    "Sensitivity at 0.25 false positives an image (false positives on all complete images)",
-  ],
+  ["froc_sens@0.25:complete", "Sensitivity at 0.25 false positives an image (on all images)"],
   ["froc_sens@2:iou>=0.5", "Sensitivity at 2 false positives an image (hit: overlap of at least 0.5)"],
   ["qwk", "Kappa, quadratic weights"],
   ["something_new", "something new"],
@@ -68,9 +65,23 @@ it("calls a model better only where the whole interval is", () => {
   expect(verdict(row("d", { ci: [0.1, 0.5] }))).toBe("better");
   expect(verdict(row("d", { ci: [-0.1, 0.5] }))).toBe("no evidence");
   expect(verdict(row("d", { ci: [-0.4, -0.1] }))).toBe("worse");
-  expect(verdict(row("d", { ci: [0.1, 0.5], params: { wide: true } }))).toBe("too few patients to tell");
-  expect(verdict(row("d", { ci: null }))).toBe("too few patients to tell");
+  expect(verdict(row("d", { ci: [0.1, 0.5], params: { wide: true } }))).toBe("too few to tell");
+  expect(verdict(row("d", { ci: null }))).toBe("too few to tell");
   expect(verdict(null)).toBe("");
+});
+
+it("leads with figures on all images where no image is normal to count false positives on", () => {
+  const none = { value: null, ci: null, reason: "no_normals" };
+  const lines = figureLines([
+    row("cpm", none),
+    row("cpm:complete"),
+    row("froc_sens@1"),
+    row("froc_sens@1:complete"),
+  ]);
+  expect(lines.filter((line) => line.headline).map((line) => line.model.name)).toEqual([
+    "cpm:complete",
+    "froc_sens@1",
+  ]);
 });
 
 it("says once why nothing can be said of a finding", () => {

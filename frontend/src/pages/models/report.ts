@@ -35,11 +35,23 @@ const isHeadline = (name: string) => HEADLINES.includes(name) || /^(froc_sens|se
 
 const place = (row: Metric) => [row.split, row.target, row.level, JSON.stringify(row.subgroup)].join("|");
 
+const ON_ALL_IMAGES = ":complete";
+
+/** Whether a figure leads: one that a task is judged by, or its counterpart on all images where no image is normal. */
+function leads(model: Metric, byPlace: ReadonlyMap<string, Metric>): boolean {
+  if (model.subgroup) return false;
+  const at = (name: string) => byPlace.get(`${place(model)}|${name}`);
+  if (model.name.endsWith(ON_ALL_IMAGES)) {
+    const plain = model.name.slice(0, -ON_ALL_IMAGES.length);
+    return isHeadline(plain) && at(plain)?.reason === "no_normals";
+  }
+  const instead = model.reason === "no_normals" && at(model.name + ON_ALL_IMAGES);
+  return isHeadline(model.name) && !instead;
+}
+
 /** One line for each figure of the model, in the order of the report. */
 export function figureLines(metrics: readonly Metric[]): FigureLine[] {
-  const others = new Map(
-    metrics.filter((row) => row.series !== "model").map((row) => [`${place(row)}|${row.name}`, row]),
-  );
+  const byPlace = new Map(metrics.map((row) => [`${place(row)}|${row.name}`, row]));
   const names = [
     ...new Set(metrics.flatMap((row) => (row.series === "baseline" && row.baseline ? [row.baseline] : []))),
   ];
@@ -48,10 +60,10 @@ export function figureLines(metrics: readonly Metric[]): FigureLine[] {
     .map((model) => ({
       key: `${place(model)}|${model.name}`,
       model,
-      headline: !model.subgroup && isHeadline(model.name),
+      headline: leads(model, byPlace),
       beside: names.flatMap((name) => {
-        const value = others.get(`${place(model)}|baseline:${name}:${model.name}`);
-        const difference = others.get(`${place(model)}|difference:${name}:${model.name}`) ?? null;
+        const value = byPlace.get(`${place(model)}|baseline:${name}:${model.name}`);
+        const difference = byPlace.get(`${place(model)}|difference:${name}:${model.name}`) ?? null;
         return value ? [{ name, value, difference }] : [];
       }),
     }));
@@ -90,7 +102,7 @@ const NAMES: Readonly<Record<string, string>> = {
 };
 
 const VARIANTS: Readonly<Record<string, string>> = {
-  complete: "false positives on all complete images",
+  complete: "on all images",
   mark: "each mark counts",
   centre_in_mark: "hit: centre in the mark",
 };
@@ -132,7 +144,7 @@ export function reasonOfNull(reason: string | null | undefined): string {
 /** What the paired interval says of model and baseline; of fewer than ten patients with a positive it says little. */
 export function verdict(difference: Metric | null): string {
   if (!difference) return "";
-  if (!difference.ci || difference.params.wide) return "too few patients to tell";
+  if (!difference.ci || difference.params.wide) return "too few to tell";
   if (difference.ci[0] > 0) return "better";
   return difference.ci[1] < 0 ? "worse" : "no evidence";
 }

@@ -88,6 +88,7 @@ def test_without_normal_images_the_headline_is_null_and_the_curve_on_all_images_
     found = run(rows, right(rows))
     assert the(found.metrics, "froc_sens@1")["reason"] == "no_normals"
     assert the(found.metrics, "froc_sens@1:complete")["value"] == 1.0
+    assert found.headline["any:froc_sens@1"] is None and found.headline["any:froc_sens@1:complete"] == 1.0
 
 
 def test_the_brightest_blob_is_found_and_chance_is_not(study):
