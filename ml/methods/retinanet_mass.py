@@ -17,7 +17,7 @@ size and no sections, `base` has ResNet-18 and 128-channel pyramids; both are ou
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -299,8 +299,12 @@ def _settle(found: _Candidates, config: Config, inference: Inference, embedding:
 
 def predict(modules: Modules, batch: Batch, config: Config, inference: Inference) -> list[Prediction]:
     """Boxes in pixels of the prepared image."""
-    network: Any = modules["main"]
-    x, valid = batch.x, batch.valid
+    network = cast(RetinaNet, modules["main"])
+    return detected(network, batch.x, batch.valid, config, inference)
+
+
+def detected(network: RetinaNet, x: Tensor, valid: Tensor, config: Config, inference: Inference) -> list[Prediction]:
+    """Boxes of each image (N, 1, 1, H, W), looked at whole or with its sections; valid as x."""
     if not config.sections:
         found, embeddings = _candidates(network, x, valid, inference)
         return [_settle(f, config, inference, e) for f, e in zip(found, embeddings, strict=True)]
@@ -319,9 +323,8 @@ def propose(network: RetinaNet, x: Tensor, config: Config, count: int) -> list[T
     """
     aim = Aim(task="lesion_detection", labels=("lesion",), target="boxes")
     inference = Inference(aim=aim, min_score=0.0, max_boxes=count)
-    found, vectors = _candidates(network, x[:, None], torch.ones_like(x[:, None], dtype=torch.bool), inference)
-    settled = [_settle(own, config, inference, vector) for own, vector in zip(found, vectors, strict=True)]
-    return [own.boxes for own in settled if own.boxes is not None]
+    found = detected(network, x[:, None], torch.ones_like(x[:, None], dtype=torch.bool), config, inference)
+    return [own.boxes for own in found if own.boxes is not None]
 
 
 def over_sections(

@@ -10,12 +10,13 @@ calibrated ones. An exam is as suspicious as its worse breast.
 
 Ours: features of a breast's views, and of a case's, are concatenated and pass one hidden layer of 512; a missing view
 is a vector of zeros, in the case model the other side's view; Platt scaling on validation exams; the positives weigh
-neg/pos, at most 20; detector and classifier read one preparation, the breast and case models its half size; the
-detector's sections are left out. Uncertainty is the disagreement of the three scores, so the passes of dropout have no
-part in it. `copies` trains several copies of each classifier and averages their probabilities first.
+neg/pos, at most 20; detector and classifier read one preparation, the breast and case models its half size. As in row 4
+the detector looks at an image and at 25 sections of it (`sections`, not in `tiny`): dear, as the classifier learns from
+what it proposes anew at each step. Uncertainty is the disagreement of the three scores, so the passes of dropout have
+no part in it. `copies` trains several copies of each classifier and averages their probabilities first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +27,7 @@ from torch.nn import functional
 from ml.blocks.backbones import backbone
 from ml.blocks.estimators.calibration import Platt
 from ml.blocks.mobilenet_v2 import PLAN, MobileNetV2
+from ml.blocks.noisy_or import LEAST_LOGIT, noisy_or
 from ml.blocks.roi_align import roi_align
 from ml.methods import retinanet_mass
 from ml.methods.answering import binary
@@ -45,6 +47,7 @@ from ml.methods.spec import (
     Reads,
     Serves,
     Stage,
+    TrainView,
 )
 from ml.runs.manifest import ManifestRow
 from ml.runs.needs import Need
@@ -53,8 +56,6 @@ BREASTS = ((0, 2), (1, 3))
 """Slots of the right and of the left breast."""
 MODELS = ("lesion_classifier", "breast", "case")
 MOST_WEIGHT = 20.0
-LEAST_LOGIT = -20.0
-"""Of a breast in which the detector found nothing: noisy-or is 0, and its logit must stay a number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +70,7 @@ class Config:
     rows_px: int = 4096
     cols_px: int = 2048
     detector_size: str = "large"
+    sections: bool = True
     boxes: int = 10
     margin: float = 1.5
     crop_px: int = 512
@@ -95,6 +97,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "rows_px": 256,
         "cols_px": 128,
         "detector_size": "tiny",
+        "sections": False,
         "crop_px": 32,
         "crop_plan": ((1, 8, 1, 1), (6, 16, 1, 2), (6, 24, 1, 2)),
         "crop_features": 64,
@@ -124,13 +127,6 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 def grey(x: Tensor, trunk: Any) -> Tensor:
     """(N, 1, H, W) in [0, 1] as a trunk of that many channels takes it."""
     return ((x - 0.449) / 0.226).expand(-1, trunk.in_channels, -1, -1)
-
-
-def noisy_or(logits: Tensor, breast: Tensor, count: int) -> Tensor:
-    """Logits (count,) of 1 - prod(1 - p_i) over the boxes of each breast; logits (M,), breast (M,) indices."""
-    survival = logits.new_zeros(count).index_add(0, breast, functional.logsigmoid(-logits.float()))
-    # ln(p / (1 - p)) with ln(1 - p) = survival; a breast without a box has p = 0.
-    return (torch.log(-torch.expm1(survival.clamp(max=-1e-9))) - survival).clamp(min=LEAST_LOGIT)
 
 
 class BoxClassifier(nn.Module):
@@ -170,8 +166,8 @@ class Copies(nn.Module):
 
 
 def detector_config(config: Config) -> retinanet_mass.Config:
-    """The detector of row 4, without sections."""
-    options = {**retinanet_mass.DEFAULTS[config.detector_size], "sections": False, "dropout": 0.0}
+    """The detector of row 4."""
+    options = {**retinanet_mass.DEFAULTS[config.detector_size], "sections": config.sections, "dropout": 0.0}
     return retinanet_mass.Config(**{**options, "lr": config.detector_lr})
 
 
@@ -235,7 +231,14 @@ def one_class(outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
     return retinanet_mass.detection_loss(outputs, replace(batch, targets={**batch.targets, "labels": labels}))
 
 
-def _reads(config: Config, inputs: Inputs, target: str) -> Reads:
+def section_view(
+    x: Tensor, targets: Mapping[str, Tensor], config: Config, generator: torch.Generator
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """What the detector learns from: the image or, half of the time, a section of it."""
+    return retinanet_mass.train_view(x, targets, detector_config(config), generator)
+
+
+def _reads(config: Config, inputs: Inputs, target: str, view: TrainView | None = None) -> Reads:
     return Reads(
         inputs=inputs,
         pixels={
@@ -245,6 +248,7 @@ def _reads(config: Config, inputs: Inputs, target: str) -> Reads:
         },
         augment={"rotation_degrees": config.rotation_degrees, "scale": 0.1, "gamma": 0.25, "contrast": 0.1},
         targets=(target,),
+        view=view,
     )
 
 
@@ -255,7 +259,7 @@ def reads(config: Config, aim: Aim) -> Reads:
 
 def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
     """Detector, then the three models that judge, then their calibration."""
-    of_image = _reads(config, IMAGE, "boxes")
+    of_image = _reads(config, IMAGE, "boxes", section_view)
     of_breast = _reads(config, BREAST, "class")
     optimiser = Optimiser(lr=config.lr)
     plan_of: dict[str, Any] = {

@@ -6,7 +6,15 @@ import pytest
 import torch
 
 from ml.blocks.backbones import backbone
-from ml.methods.screening_ensemble import LEAST_LOGIT, exam_scores, lesion_logits, noisy_or, plan, views_logits
+from ml.blocks.noisy_or import LEAST_LOGIT, noisy_or
+from ml.methods.screening_ensemble import (
+    boxes_again,
+    detector_config,
+    exam_scores,
+    lesion_logits,
+    plan,
+    views_logits,
+)
 from ml.methods.spec import Inference
 from ml.training.model_folder import load_model
 
@@ -88,3 +96,20 @@ def test_positives_weigh_by_their_rarity_but_never_more_than_twenty_times(a_setu
     unsettled = replace(setup.config, pos_weight=None)
     assert setup.config.pos_weight == plan(unsettled, train).pos_weight == 12 / 2 - 1
     assert plan(unsettled, [replace(row, outcome=None, findings=()) for row in train]).pos_weight == 12
+
+
+def test_the_detector_looks_at_the_image_and_its_sections_and_learns_from_both(a_setup):
+    setup = a_setup("screening_ensemble", sections=True)
+    torch.manual_seed(0)
+    modules = {name: module.eval() for name, module in setup.modules().items()}
+    looks = []
+    pyramid = modules["lesion_detector"].pyramid
+    modules["lesion_detector"].pyramid = lambda x: looks.append(tuple(x.shape[-2:])) or pyramid(x)
+    crops, image = boxes_again(setup.config, modules, torch.rand(1, 1, 96, 64))
+    assert len(looks) == 26
+    assert (len(crops), image.tolist()) == (10, [0] * 10)
+    reads = setup.stage("lesion_detector").reads
+    sizes = {tuple(setup.batch(n=1, seed=seed, reads=reads).x.shape[-2:]) for seed in range(1, 9)}
+    assert len(sizes) > 1
+    large = detector_config(a_setup("screening_ensemble", "large").config)
+    assert (large.sections, setup.config.sections, a_setup("screening_ensemble").config.sections) == (True, True, False)
