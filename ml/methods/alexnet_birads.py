@@ -12,19 +12,20 @@ tenth of the rate of fc6 and fc7, the new fc8 at ten times it. `classes=("B","C"
 Departures, each a default: pixels are also divided by the training spread, since ours lie in [0, 1] and Caffe's in
 [0, 255]; the mean is one number, since ours is a grey network; no ImageNet weights are shipped, so the source of the
 transfer is the presence of findings (`ml.methods.pretraining`), `source="none"` trains from scratch; classes are
-balanced, labels smoothed. `variant="one_tower"` is the AlexNet of torchvision, for an operator's weights file. `base`
-and `tiny` are ours.
+balanced, labels smoothed; the embedding is fc7 along its first 256 principal components on training images.
+`variant="one_tower"` is the AlexNet of torchvision, for an operator's weights file. `base` and `tiny` are ours.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
 from ml.blocks.alexnet import AlexNet
 from ml.blocks.backbones import backbone
+from ml.blocks.estimators.pca import PCA
 from ml.methods import pretraining
 from ml.methods.answering import classified, over_passes
 from ml.methods.densities import NEEDS, density_loss
@@ -48,6 +49,7 @@ from ml.methods.spec import (
 )
 from ml.runs.manifest import ManifestRow
 
+COMPONENTS = 256
 RATES = {"trunk.features.": 0.1, "trunk.classifier.": 1.0, "head.": 10.0}
 
 
@@ -230,7 +232,21 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             sampler="class_balanced",
             head_prefixes=("head.",),
         ),
+        Stage(
+            name="components",
+            kind="extract",
+            build=lambda: PCA(COMPONENTS),
+            learn=lambda lesson: learn_components(config, lesson),
+            consumes=("transfer:weights",),
+        ),
     )
+
+
+def learn_components(config: Config, lesson: Lesson) -> None:
+    """What fc7 says of the training images, along the directions in which it differs most."""
+    network = cast(AlexNetClassifier, lesson.modules["transfer"])
+    rows = [network.trunk.embed(seen(config, lesson.modules, batch)).float().cpu() for batch in lesson.batches("train")]
+    cast(PCA, lesson.modules["components"]).fit(torch.cat(rows).numpy())
 
 
 def predict(modules: Modules, batch: Batch, config: Config, inference: Inference) -> list[Prediction]:
@@ -239,6 +255,8 @@ def predict(modules: Modules, batch: Batch, config: Config, inference: Inference
     maps = network.trunk(seen(config, modules, batch))[-1]
     embedding = network.trunk.summary(maps)
     logits = over_passes(network, "transfer", inference, lambda: network.head(network.trunk.summary(maps)))
+    if "components" in modules:  # not while the network itself is still learning
+        embedding = modules["components"](embedding)
     return classified(logits, embedding, inference)
 
 

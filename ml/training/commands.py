@@ -231,7 +231,8 @@ def _assembled(run: Run, config: Any, aim: Aim, stages: Sequence[Stage], fitted:
         labels=aim.labels,
         target=aim.target,
         findings=() if aim.task == "density" else aim.findings,
-        prior_shift=fitted[stages[-1].name].prior_shift,
+        # Of the stage that answers: what is fitted after it (components, a calibration) has none.
+        prior_shift=next((own.prior_shift for own in reversed(fitted.values()) if own.prior_shift), ()),
         stages=tuple(fitted),
         parameters=sum(p.numel() for module in modules.values() for p in module.parameters()),
         trained_on=trained_on(run.rows, snapshot_id=run.meta.snapshot_id, manifest_sha256=run.meta.sha256),

@@ -4,9 +4,11 @@ import pytest
 import torch
 
 from ml.methods import get
-from ml.methods.alexnet_birads import Centre, drawn_part
+from ml.methods.alexnet_birads import Centre, drawn_part, seen
 from ml.methods.pretraining import settled as source_of
+from ml.methods.spec import Inference
 from ml.runs.manifest import ManifestRow
+from ml.training.model_folder import load_model
 from ml.training.optimisers import make_optimisers
 from ml.training.starting import load_copied
 from ml.training.targets.density import density_shares
@@ -89,7 +91,7 @@ def test_a_transfer_begins_with_the_first_stages_weights_and_moves_its_convoluti
 
 def test_from_scratch_has_no_first_stage_and_one_rate(a_setup):
     setup = a_setup("alexnet_birads", source="none")
-    assert [stage.name for stage in setup.stages] == ["centre", "transfer"]
+    assert [stage.name for stage in setup.stages] == ["centre", "transfer", "components"]
     assert not setup.stage("transfer").lr_factors
     assert not setup.stage("transfer").starts_from
 
@@ -113,7 +115,8 @@ def test_phantoms_join_where_little_is_known_of_findings(a_setup):
     assert source_of("auto", known) == "presence"
     assert source_of("auto", known[1:]) == "phantoms"
     assert source_of("none", known) == "none"
-    assert [stage.name for stage in a_setup("alexnet_birads").stages] == ["centre", "phantoms", "pretrain", "transfer"]
+    stages = [stage.name for stage in a_setup("alexnet_birads").stages]
+    assert stages == ["centre", "phantoms", "pretrain", "transfer", "components"]
 
 
 def test_training_sees_a_drawn_part_and_prediction_the_middle(a_setup):
@@ -140,3 +143,19 @@ def test_the_record_says_that_four_classes_are_ours():
     (served,) = get("alexnet_birads").serves
     assert served.fidelity == "adapted"
     assert "figures of the paper" in served.claim_note
+
+
+def test_the_embedding_is_fc7_along_its_principal_components_on_training_images(a_setup, trained):
+    model = load_model(trained("alexnet_birads", "density") / "model")
+    setup = a_setup("alexnet_birads")
+    network, components = model.modules["transfer"], model.modules["components"]
+    train = setup.batch(n=24)
+    said = model.method.predict(model.modules, train, model.config, Inference(aim=model.aim))
+    found = torch.stack([own.embedding for own in said]).double()
+    with torch.no_grad():
+        fc7 = network.trunk.embed(seen(model.config, model.modules, train)).double()
+    torch.testing.assert_close(found, (fc7 - components.mean) @ components.components.T, atol=1e-4, rtol=1e-4)
+    assert found.shape == (24, 24)  # as many as there are training images, 256 at most
+    assert (components.explained[:-1] >= components.explained[1:]).all()
+    # What a balanced draw did to the prior is still undone: the stage that answers is not the last one.
+    assert len(model.spec.prior_shift) == 4
