@@ -13,7 +13,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
-from tests.settings import REDIS_SOCKET, STATE
+try:
+    import django  # noqa: F401
+except ImportError:
+    # The learner alone: its tests need no server, and find none.
+    WITH_PLATFORM = False
+else:
+    WITH_PLATFORM = True
+    from tests.settings import REDIS_SOCKET, STATE
 
 # A busy machine is no bug: no property has a deadline, and none fails because its data are slow to make.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -50,7 +57,7 @@ def _start_redis() -> subprocess.Popen[bytes]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+    if WITH_PLATFORM and (hasattr(config, "workerinput") or not config.getoption("numprocesses", None)):
         config._mammoloop_redis = _start_redis()  # type: ignore[attr-defined]
 
 
@@ -79,7 +86,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if process is not None:
         process.terminate()
         process.wait(timeout=20)
-    shutil.rmtree(STATE, ignore_errors=True)
+    if WITH_PLATFORM:
+        shutil.rmtree(STATE, ignore_errors=True)
 
 
 def missing(what: str) -> None:
