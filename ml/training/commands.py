@@ -42,13 +42,15 @@ def train(run: Run) -> None:
     request, method = run.request, run.method
     config, aim, start = settled(run)
     reads, stages = method.reads(config, aim), method.stages(config, aim)
-    views = all_views(run, config, aim, stages, reads, lambda total: _teller(run, "prepare", total))
+    views = _views(run, config, aim, stages, reads)
     identity = Identity(request.sha256, run.meta.sha256)
     job = Job(
         method=method, config=config, aim=aim, request=request, views=views, machine=run.machine, watch=run.watch,
         start=start, identity=identity, run_dir=run.folder.path, workers=run.workers,
     )  # fmt: skip
     fitted = fit(job, stages, reads)
+    if not run.machine.ranks.first:
+        return
     model = _assembled(run, config, aim, stages, fitted)
     view = views[id(reads)]
     temperature = _temperature(run, model, view)
@@ -66,6 +68,17 @@ def train(run: Run) -> None:
     save_model(run.folder.model, spec, weights, card, card_text(card))
     _environment(run, {"stages": {name: own.report for name, own in fitted.items()}})
     _finish(run, found.headline, [run.folder.model])
+
+
+def _views(run: Run, config: Any, aim: Aim, stages: Sequence[Stage], reads: Reads) -> dict[int, View]:
+    """What the stages see. One process prepares the images; the others then find them in the cache."""
+    ranks = run.machine.ranks
+    if not ranks.first:
+        ranks.meet()
+    views = all_views(run, config, aim, stages, reads, lambda total: _teller(run, "prepare", total))
+    if ranks.first:
+        ranks.meet()
+    return views
 
 
 def settled(run: Run) -> tuple[Any, Aim, Start]:
@@ -95,13 +108,15 @@ def pretrain(run: Run) -> None:
     aim = pretraining.AIM
     start = find_start(request, run.folder.path, method, aim.labels, labelled)
     reads, stages = method.reads(config, aim), method.stages(config, aim)
-    views = all_views(run, config, aim, stages, reads, lambda total: _teller(run, "prepare", total))
+    views = _views(run, config, aim, stages, reads)
     job = Job(
         method=method, config=config, aim=aim, request=request, views=views, machine=run.machine, watch=run.watch,
         start=start, identity=Identity(request.sha256, run.meta.sha256), run_dir=run.folder.path, workers=run.workers,
     )  # fmt: skip
     (stage,) = stages
     fitted = fit(job, stages, reads)[stage.name]
+    if not run.machine.ranks.first:
+        return
     if (spread := pretraining.collapsed(fitted)) is not None:
         run.warn("collapsed", f"all images give nearly the same vector (spread {spread:.2f} of 1)", None)
     images = views[id(stage.reads)].loader.images

@@ -130,6 +130,8 @@ class TrainLoader:
         self._pool = ThreadPoolExecutor(workers) if workers else None
         self._ahead: deque[tuple[int, Future[Item]]] = deque()
         self._lookahead = 0
+        #: (batch, first, number): of each batch these positions are asked for; None = all.
+        self.part: tuple[int, int, int] | None = None
 
     def batch(self, first: int, count: int) -> Batch:
         """The samples at positions first..first+count-1."""
@@ -151,10 +153,17 @@ class TrainLoader:
         self._lookahead = max(self._lookahead, 3 * count)
         if not self._ahead or self._ahead[0][0] != first:
             self._ahead.clear()
-        start = self._ahead[-1][0] + 1 if self._ahead else first
-        for position in range(start, first + self._lookahead):
+        while len(self._ahead) < self._lookahead:
+            position = self.following(self._ahead[-1][0]) if self._ahead else first
             self._ahead.append((position, self._pool.submit(self.at, position)))
         return [self._ahead.popleft()[1].result() for _ in range(count)]
+
+    def following(self, position: int) -> int:
+        """The position that is asked for after one."""
+        if self.part is None:
+            return position + 1
+        batch, begin, own = self.part
+        return position + 1 + (batch - own if (position + 1 - begin) % batch == own % batch else 0)
 
     def close(self) -> None:
         """End the threads."""

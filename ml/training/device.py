@@ -1,5 +1,6 @@
 """The device and the number format of a run."""
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -9,14 +10,19 @@ from torch import nn
 from ml.runs.errors import RunRefused
 from ml.runs.exits import Exit
 from ml.runs.request import Compute
+from ml.training.ranks import ALONE, Ranks, joined, launched
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Where a run computes, and in what. `precision` is fp32, bf16 or fp16; a CPU has fp32, or bf16 if asked for it."""
+    """Where a run computes, and in what. `precision` is fp32, bf16 or fp16; a CPU has fp32, or bf16 if asked for it.
+
+    ranks: this process among those that train one model together.
+    """
 
     device: torch.device
     precision: str
+    ranks: Ranks = ALONE
 
     @property
     def cuda(self) -> bool:
@@ -52,8 +58,12 @@ def machine_for(compute: Compute) -> Machine:
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
     if wanted.startswith("cuda") and not torch.cuda.is_available():
         raise RunRefused(Exit.DEVICE_LOST, "device_missing", "the run asks for a GPU and there is none")
+    if wanted == "cuda" and launched():
+        wanted = f"cuda:{os.environ['LOCAL_RANK']}"
     device = torch.device(wanted)
-    return Machine(device, _precision(compute.precision, device))
+    if device.index is not None:
+        torch.cuda.set_device(device)
+    return Machine(device, _precision(compute.precision, device), joined(device))
 
 
 def _precision(wanted: str, device: torch.device) -> str:

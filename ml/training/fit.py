@@ -103,19 +103,38 @@ def finished(stage: Stage, weights: Weights, machine: Machine) -> nn.Module:
 
 def _stage(job: Job, stage: Stage, view: View, earlier: Modules, index: int, of: int) -> Fitted:
     artefacts = Artefacts(job.run_dir / "artefacts")
-    if (done := _read(artefacts.root / stage.name)) is not None:
+    ranks = job.machine.ranks
+    done = _read(artefacts.root / stage.name)
+    ranks.meet()  # nobody finishes the stage while another still looks whether it is finished
+    if done is not None:
         return done
-    if stage.pretrains and job.start.continued and stage.name in job.start.weights:
-        return _taken_over(artefacts, stage, job.start)
+    taken_over = stage.pretrains and job.start.continued and stage.name in job.start.weights
+    fitted = None
+    if ranks.first or (stage.kind == "torch" and not taken_over):
+        fitted = _taken_over(stage, job.start) if taken_over else _made(job, stage, view, earlier, index, of)
+    if fitted is not None and ranks.first:
+        _finish(job, artefacts, stage, fitted, told=not taken_over)
+    ranks.meet()
+    if not ranks.first:
+        fitted = _read(artefacts.root / stage.name)
+    assert fitted is not None
+    return fitted
+
+
+def _made(job: Job, stage: Stage, view: View, earlier: Modules, index: int, of: int) -> Fitted:
     began = time.monotonic()
     make = _by_steps if stage.kind == "torch" else _by_lesson
     fitted = make(job, stage, view, earlier, index, of)
     seconds = round(time.monotonic() - began, 1)
-    fitted = replace(fitted, report={**fitted.report, "seconds": seconds})
+    return replace(fitted, report={**fitted.report, "seconds": seconds})
+
+
+def _finish(job: Job, artefacts: Artefacts, stage: Stage, fitted: Fitted, *, told: bool) -> None:
     _keep(artefacts.root / stage.name, fitted)
-    kept = ["weights", *artefacts.names(stage.name)]
-    job.watch.events.write("stage_finished", stage=stage.name, seconds=seconds, artefacts=kept)
-    return fitted
+    if told:
+        kept = ["weights", *artefacts.names(stage.name)]
+        seconds = fitted.report["seconds"]
+        job.watch.events.write("stage_finished", stage=stage.name, seconds=seconds, artefacts=kept)
 
 
 def _by_lesson(job: Job, stage: Stage, view: View, earlier: Modules, index: int, of: int) -> Fitted:
@@ -141,6 +160,8 @@ def _by_steps(job: Job, stage: Stage, view: View, earlier: Modules, index: int, 
     if loader.n == 0:
         raise refused("no_samples", f"no training sample teaches the stage {stage.name}")
     stage = replace(stage, batch=min(stage.batch, max(MIN_BATCH, loader.n)))  # a larger one would repeat itself
+    if job.machine.ranks.size > 1 and stage.train_step is None:
+        loader.part = (stage.batch, *job.machine.ranks.part(stage.batch))
     steps = planned_steps(stage, loader.n, job.start, job.request.compute.max_steps)
     job.watch.events.write("stage_started", stage=stage.name, index=index, of=of, planned_steps=steps)
     state, report = _state(job, stage, steps, earlier)
@@ -213,7 +234,9 @@ def _plan(job: Job, stage: Stage, view: View, steps: int, samples: int, tuned: b
 def _out_of_fold(job: Job, stage: Stage, folds: OutOfFold, view: View, earlier: Modules, index: int, of: int) -> None:
     """Train the stage without each fold of the training patients, and keep what it says of that fold."""
     artefacts = Artefacts(job.run_dir / "artefacts")
-    if "out_of_fold" in artefacts.names(stage.name):
+    known = "out_of_fold" in artefacts.names(stage.name)
+    job.machine.ranks.meet()
+    if known:
         return
     train = of_splits(view.samples, "train")
     rest = [sample for sample in view.samples if sample.split != "train"]
@@ -237,9 +260,10 @@ def _out_of_fold(job: Job, stage: Stage, folds: OutOfFold, view: View, earlier: 
             said = torch.cat([folds.say(modules, batch).float().cpu() for batch in batches])
         values |= dict(zip(held, said, strict=True))
     order = sorted(values)
-    artefacts.write(
-        stage.name, "out_of_fold", {"values": torch.stack([values[n] for n in order]), "index": torch.tensor(order)}
-    )
+    if job.machine.ranks.first:
+        artefacts.write(
+            stage.name, "out_of_fold", {"values": torch.stack([values[n] for n in order]), "index": torch.tensor(order)}
+        )
 
 
 def _renamed(stage: Stage) -> Any:
@@ -255,10 +279,8 @@ def _renamed(stage: Stage) -> Any:
     return forward
 
 
-def _taken_over(artefacts: Artefacts, stage: Stage, start: Start) -> Fitted:
-    fitted = Fitted(start.weights[stage.name], (), {"init": "continued", "steps": 0})
-    _keep(artefacts.root / stage.name, fitted)
-    return fitted
+def _taken_over(stage: Stage, start: Start) -> Fitted:
+    return Fitted(start.weights[stage.name], (), {"init": "continued", "steps": 0})
 
 
 def _keep(folder: Path, fitted: Fitted) -> None:

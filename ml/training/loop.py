@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ml.methods.spec import Batch, Modules, Outputs, Stage
-from ml.runs.cancel import StopRequest
+from ml.runs.cancel import Stopped, StopRequest
 from ml.runs.errors import RunRefused
 from ml.runs.events import EventWriter
 from ml.runs.exits import Exit
@@ -102,7 +102,10 @@ class Loop:
         self.state, self.stage, self.loader, self.plan = state, stage, loader, plan
         self.modules: Modules = {**(earlier or {}), stage.name: state.network}
         self.machine, self.watch, self.validate = machine, watch, validate
-        self.micro = plan.micro or stage.batch
+        self.ranks = machine.ranks
+        #: What of each batch is this process's. A stage that makes its own steps makes them whole, everywhere alike.
+        self.part = (0, stage.batch) if stage.train_step is not None else self.ranks.part(stage.batch)
+        self.micro = min(plan.micro or stage.batch, max(self.part[1], 1))
         self.began = self.saved = time.monotonic()
         self.first_step = state.step
         self.losses: list[Tensor] = []
@@ -114,52 +117,77 @@ class Loop:
         if state.step == 0:
             self.checkpoint()  # where a run that diverges before its first epoch goes back to
         while state.step < plan.steps:
-            try:
-                self.watch.stop.check()
-            except BaseException:
-                self.checkpoint()
-                raise
+            self.check_stop()
             self.set_trainable()
             loss = self.step()
             if not self.finite(loss):
                 continue
             self.losses.append(loss)
             self.tell(loss)
-            if self.evaluation_due() and self.evaluate() and plan.early_stopping:
+            if self.evaluation_due() and self.ranks.most(self.ranks.first and self.evaluate()) and plan.early_stopping:
                 break
             if self.checkpoint_due():
                 self.checkpoint()
         self.checkpoint()
+
+    def check_stop(self) -> None:
+        """End, with a checkpoint, where any of the processes was asked to. Raises Stopped."""
+        asked: Stopped | None = None
+        try:
+            self.watch.stop.check()
+        except Stopped as stopped:
+            asked = stopped
+        except BaseException:
+            self.checkpoint()
+            raise
+        code = self.ranks.most(0 if asked is None else int(asked.exit))
+        if code:
+            self.checkpoint()
+            raise asked or Stopped(Exit(int(code)), "another process was asked to end")
 
     # -- one step -----------------------------------------------------------------------------------------------
 
     def step(self) -> Tensor:
         """One move of the weights, in as many micro-batches as memory asks for; the mean loss, on the device."""
         while True:
+            loss: Tensor | None = None
             try:
-                return self._step()
+                loss = self._gradients()
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
+            if not self.ranks.most(loss is None):
+                assert loss is not None
+                return self._moved(loss)
             self._halve()
 
-    def _step(self) -> Tensor:
+    def _gradients(self) -> Tensor:
+        """The mean loss of this process's part of the batch, times its share; its gradients have gathered."""
         state, stage = self.state, self.stage
         # Dropout of a step depends on (seed, stage, step) alone: nothing to store, nothing to lose on a resume.
         seed = key_seed(self.plan.seed, stage.name, state.step)
-        torch.manual_seed(seed)
+        torch.manual_seed(seed if stage.train_step is not None else seed + self.ranks.rank)
         if stage.train_step is not None:
             return self._own_step(seed)
         state.clear()
         total = torch.zeros((), device=self.machine.device)
-        first = state.step * stage.batch
-        for start in range(0, stage.batch, self.micro):
-            count = min(self.micro, stage.batch - start)
-            batch = self.loader.batch(first + start, count)
+        begin, own = self.part
+        for start in range(0, own, self.micro):
+            count = min(self.micro, own - start)
+            batch = self.loader.batch(state.step * stage.batch + begin + start, count)
             loss = self.loss_of(batch)
             share = count / stage.batch
             state.scaler.scale(loss * share).backward()
             total += loss.detach() * share
+        return total
+
+    def _moved(self, total: Tensor) -> Tensor:
+        """Move the weights along what all processes gathered; the mean loss of the whole batch."""
+        state = self.state
+        if self.stage.train_step is not None:
+            return total
+        self.ranks.add_gradients(state.network.parameters())
+        self.ranks.add([total])
         if self._must_look() and not bool(torch.isfinite(total)):
             return total  # the weights stay as they are
         state.apply()
@@ -303,7 +331,7 @@ class Loop:
     def checkpoint(self) -> None:
         """Write `last`, unless this very step is there already, or the loss since the last look is no number."""
         healthy = not self.losses or bool(torch.isfinite(torch.stack(self.losses)).all())
-        if self.saved_step == self.state.step or not healthy:
+        if self.saved_step == self.state.step or not healthy or not self.ranks.first:
             return
         checkpoints.save(
             self.plan.folder, stage=self.stage.name, step=self.state.step, weights=self.state.all_weights(),

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -25,8 +26,11 @@ from ml.training.context import Run
 from ml.training.device import machine_for
 from ml.training.environment import code_version
 from ml.training.loop import Watch
+from ml.training.ranks import first_of_launch, parted
 from ml.training.selection import reduced, usable_rows
 
+#: Commands in which several processes of a launch take part; the others are the first one's alone.
+TOGETHER = ("train", "pretrain")
 MAX_TRACEBACK = 8 * 1024
 SPLITS = ("train", "val", "test", "audit", "pool")
 
@@ -41,6 +45,8 @@ def run(run_dir: Path, *, command: str, supervised: bool = False, listener: List
         request = read_request(folder.path)
         if request.command != command:
             raise invalid("command_differs", f"request.json asks for {request.command}, not {command}")
+        if not first_of_launch():
+            return _beside(folder, request)
         with folder.locked():
             done = read_result(folder.path)
             if done is not None and done.command == command:
@@ -51,12 +57,23 @@ def run(run_dir: Path, *, command: str, supervised: bool = False, listener: List
         return error.exit
 
 
-def _held(folder: RunFolder, request: Request, supervised: bool, listener: Listener | None) -> Exit:
+def _beside(folder: RunFolder, request: Request) -> Exit:
+    """What a process of a launch does that is not the first: it trains along, and leaves nothing in the folder."""
+    if request.command not in TOGETHER or read_result(folder.path) is not None:
+        return Exit.FINISHED
+    with tempfile.TemporaryDirectory() as elsewhere:
+        return _held(folder, request, False, None, quiet=Path(elsewhere))
+
+
+def _held(
+    folder: RunFolder, request: Request, supervised: bool, listener: Listener | None, quiet: Path | None = None
+) -> Exit:
+    """`quiet`: a folder that gets the events and the heartbeat in the run folder's place."""
     attempt = 1 + sum(event["type"] == "started" for event in read_events(folder.events)[0])
-    events = EventWriter(folder.events, listener)
+    events = EventWriter(folder.events if quiet is None else quiet / "events.jsonl", listener)
     stop = StopRequest(folder.path, max_seconds=request.compute.max_seconds)
     stop.listen(supervised=supervised)
-    with Heartbeat(folder.path) as heartbeat:
+    with Heartbeat(quiet or folder.path) as heartbeat:
         watch = Watch(events, heartbeat, stop)
         try:
             return _work(folder, request, watch, attempt)
@@ -77,6 +94,7 @@ def _held(folder: RunFolder, request: Request, supervised: bool, listener: Liste
             return Exit.UNEXPECTED
         finally:
             events.close()
+            parted()
 
 
 def _failed(events: EventWriter, code: Exit, name: str, text: str, detail: dict[str, Any]) -> None:

@@ -285,3 +285,45 @@ def test_a_weights_file_of_another_network_ends_the_run_before_it_learns(a_folde
     save_file(backbone("tiny_vgg16", classes=9).state_dict(), run / "init/weights.safetensors")
     assert run_folder(run, command="train") == Exit.INVALID_REQUEST
     assert events_of(run)[-1]["code"] == "init_mismatch"
+
+
+def launch(run: Path, processes: int) -> None:
+    """The run by PyTorch's launcher, on this machine."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    done = subprocess.run(
+        [*command, "-m", "ml", "train", str(run)], env=ENV, cwd=ROOT, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_with_the_double_batch(a_folder):
+    """Norms of groups and no dropout: what depends on the company of an image cannot be the same."""
+    alike = {"steps": 4, "batch": 8, "dropout": 0.0, "norm": "gn"}
+    alone, both = a_folder("alone", **alike), a_folder("both", **alike)
+    assert ml(alone) == Exit.FINISHED
+    launch(both, 2)
+    one, other = weights_of(alone), weights_of(both)
+    assert one.keys() == other.keys()
+    apart = np.concatenate([np.abs(one[name] - other[name]).ravel() for name in one])
+    # Without the sum of the gradients it would be 1e-3: AdamW makes of a rounding error in a gradient near 0 a step.
+    assert apart.mean() < 1e-6 and apart.max() < 1e-3
+    # One process wrote: a sequence without a gap, one start, one end, and nothing in a second hand.
+    events = events_of(both)
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert [event["type"] for event in events].count("started") == 1 and events[-1]["type"] == "finished"
+    assert {event["type"] for event in events_of(alone)} == {event["type"] for event in events}
+    losses = [[e["values"]["loss"] for e in events_of(run) if e["type"] == "metric" and e["split"] == "train"]
+              for run in (alone, both)]  # fmt: skip
+    np.testing.assert_allclose(*losses, rtol=1e-3)
+
+
+def test_half_precision_on_a_cpu_learns_and_stays_finite(a_folder):
+    run = a_folder("half")
+    request = json.loads((run / "request.json").read_text())
+    request["compute"]["precision"] = "bf16"
+    (run / "request.json").write_text(json.dumps(request))
+    assert ml(run) == Exit.FINISHED
+    assert json.loads((run / "environment.json").read_text())["precision"] == "bf16"
+    assert all(np.isfinite(value).all() and value.dtype != np.float16 for value in weights_of(run).values())
