@@ -75,10 +75,10 @@ def _started(event: Event) -> str:
 
 def _progress(event: Event) -> str:
     loss = "" if event["loss"] is None else f", loss {event['loss']:.4f}"
-    return (
-        f"{event['stage']}: {event['step']} of {event['planned_steps']}{loss}, "
-        f"{event['images_per_s']:g} images/s, {duration(event['eta_s'])} left"
-    )
+    # A stage that is fitted at once knows how far it is, and neither its speed nor its end.
+    pace = "" if event["images_per_s"] is None else f", {event['images_per_s']:g} images/s"
+    left = "" if event["eta_s"] is None else f", {duration(event['eta_s'])} left"
+    return f"{event['stage']}: {event['step']} of {event['planned_steps']}{loss}{pace}{left}"
 
 
 def _stage_started(event: Event) -> str:

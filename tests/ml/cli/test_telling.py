@@ -31,6 +31,12 @@ def test_progress_says_where_it_is_and_what_is_left():
     assert stream.getvalue() == "main: 20 of 80, loss 0.5000, 12.5 images/s, 2 min 10 s left\n"
 
 
+def test_a_stage_that_is_fitted_at_once_says_how_far_it_is():
+    stream = io.StringIO()
+    Teller(stream)({**PROGRESS, "loss": None, "images_per_s": None, "eta_s": None})
+    assert stream.getvalue() == "main: 20 of 80\n"
+
+
 def test_a_log_gets_one_progress_line_of_a_stage_and_a_terminal_one_that_is_replaced():
     log, terminal = io.StringIO(), Terminal()
     for stream in (log, terminal):
