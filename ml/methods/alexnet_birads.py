@@ -255,8 +255,9 @@ def predict(modules: Modules, batch: Batch, config: Config, inference: Inference
     maps = network.trunk(seen(config, modules, batch))[-1]
     embedding = network.trunk.summary(maps)
     logits = over_passes(network, "transfer", inference, lambda: network.head(network.trunk.summary(maps)))
-    if "components" in modules:  # not while the network itself is still learning
-        embedding = modules["components"](embedding)
+    components = modules.get("components")
+    if isinstance(components, PCA) and components.fitted:  # not while the network itself is still learning
+        embedding = components(embedding)
     return classified(logits, embedding, inference)
 
 

@@ -293,6 +293,8 @@ def predict(modules: Modules, batch: Batch, config: Config, inference: Inference
     values = {scale: said[n] for n, scale in enumerate(SCALES)} | {"disagreement": said.std(0, unbiased=False)}
     logits = both.mean(0).clamp(min=1e-12).log()
     said_of = classified(logits, torch.cat(embeddings, 1), inference, values)
+    if torch.compiler.is_exporting():  # peaks of a map, as many as there are, cannot stand in a program of tensors
+        return said_of
     return [replace(own, where=where) for own, where in zip(said_of, looked_at(modules, batch, config), strict=True)]
 
 
