@@ -247,7 +247,7 @@ def predict(modules: Modules, batch: Batch, config: Config, inference: Inference
                     "disagreement": float(parts[:, n].std(unbiased=False)),
                 },
                 embedding=embedding[n],
-                where=_shown(said[0], n, config.crop_px, batch.x.shape[-2]),
+                where=(_shown(said[0], n, config.crop_px, batch.x.shape[-2]),),
             )
         )
     return found

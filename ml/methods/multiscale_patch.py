@@ -295,7 +295,7 @@ def predict(modules: Modules, batch: Batch, config: Config, inference: Inference
     said_of = classified(logits, torch.cat(embeddings, 1), inference, values)
     if torch.compiler.is_exporting():  # peaks of a map, as many as there are, cannot stand in a program of tensors
         return said_of
-    return [replace(own, where=where) for own, where in zip(said_of, looked_at(modules, batch, config), strict=True)]
+    return [replace(own, where=(where,)) for own, where in zip(said_of, looked_at(modules, batch, config), strict=True)]
 
 
 def looked_at(modules: Modules, batch: Batch, config: Config) -> list[Where]:

@@ -256,17 +256,20 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Where:
-    """Where on its one image an answer about a class comes from, for people to look at: no figure is made of it.
+    """Where on an image (that of a slot) an answer about a class comes from, for people: no figure is made of it.
 
     boxes (N, 4) in pixels of the prepared image with scores (N,), best first, and a name each: labels (N,) into names.
-    heat: by name a map (h, w) in [0, 1] and the side of its cells in those pixels. Arrays are on the CPU.
+    heat: by name a map (h, w) in [0, 1] and the side of its cells in those pixels. masks: by name what was looked at,
+    (H, W) in [0, 1], over 0.5 inside. Arrays are on the CPU.
     """
 
-    names: tuple[str, ...]
-    boxes: "Tensor"
-    scores: "Tensor"
-    labels: "Tensor"
+    slot: int = 0
+    names: tuple[str, ...] = ()
+    boxes: "Tensor | None" = None
+    scores: "Tensor | None" = None
+    labels: "Tensor | None" = None
     heat: "Mapping[str, tuple[Tensor, float]]" = field(default_factory=dict)
+    masks: "Mapping[str, Tensor]" = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -289,7 +292,7 @@ class Prediction:
     mask_samples: "Tensor | None" = None
     values: Mapping[str, float] = field(default_factory=dict)
     embedding: "Tensor | None" = None
-    where: "Where | None" = None
+    where: tuple[Where, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ it left of a region (lesion_classification). `base` and `tiny` are ours.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -51,6 +51,7 @@ from ml.methods.spec import (
     Reads,
     Serves,
     Stage,
+    Where,
 )
 from ml.runs.needs import Need
 
@@ -309,7 +310,17 @@ def predict(modules: Modules, batch: Batch, config: Config, inference: Inference
     if inference.aim.task == "exam_classification":
         same = soft_dice(mask.flatten(0, 1), batch.breast.flatten(0, 1)).unflatten(0, mask.shape[:2])
         values["mask_agreement"] = (same * there).sum(1) / count
-    return classified(logits, embedding, inference, values)
+    said = classified(logits, embedding, inference, values)
+    if inference.aim.task != "exam_classification" or torch.compiler.is_exporting():
+        return said
+    return [replace(own, where=looked_at(mask[n], batch.view_mask[n])) for n, own in enumerate(said)]
+
+
+def looked_at(mask: Tensor, view_mask: Tensor) -> tuple[Where, ...]:
+    """What was taken for breast in each view that is there; mask (V, 1, H, W)."""
+    return tuple(
+        Where(slot=v, masks={"breast": mask[v, 0].float().cpu()}) for v in range(len(mask)) if bool(view_mask[v])
+    )
 
 
 def outlines(modules: Modules, batch: Batch, config: Config, inference: Inference) -> list[Prediction]:

@@ -78,10 +78,10 @@ def classes(said: Said, how: Writing, sample: Sample, item: Item, prediction: Pr
         # One candidate: the class that the task is about.
         said.passes.append(ImagePasses(sample.row.exam_id, sample.id, lesions={part_of(aim): 1 - passes[:, :1]}))
     said.samples[sample.id] = passes[:, None]
-    if prediction.where is not None and level == "image":
-        # Unread exams are many, and their maps would only be looked at of those that are read: they get the boxes.
-        folder = None if how.uncertain else how.folder
-        said.rows += where_rows(sample.row, item, prediction.where, how.version, folder)
+    # Unread exams are many, and their maps would only be looked at of those that are read: they get the boxes.
+    folder = None if how.uncertain else how.folder
+    for where in prediction.where:
+        said.rows += where_rows(sample.rows[where.slot], item, where, how.version, folder)
 
 
 def _all_classes(aim: Aim, p: np.ndarray) -> np.ndarray:

@@ -1,11 +1,13 @@
 """What makes `unet_classifier` itself: nothing outside its mask is judged. Figures: methods-17.md 3.14."""
 
 import hashlib
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from ml.geometry.overlap import dice
 from ml.methods.unet_classifier import boxes_of, inside_of, probabilities
@@ -121,6 +123,17 @@ def test_lesions_are_outlined_in_one_stage_and_tissues_refused(a_setup):
     assert "air" not in setup.reads.pixels
     with pytest.raises(RunRefused, match="outlines lesions"):
         a_setup("unet_classifier", task="segmentation", target="tissue")
+
+
+def test_what_was_taken_for_breast_is_kept_of_each_view(trained, world):
+    run = trained("unet_classifier", "exam_classification")
+    rows = [json.loads(line) for line in (run / "predictions.jsonl").read_text().splitlines()]
+    masks = {row["image_id"]: row for row in rows if row["kind"] == "mask" and row["target"] == "breast"}
+    assert set(masks) == {row.image_id for row in world[0] if row.split in ("val", "test")}
+    for row in masks.values():
+        picture = np.asarray(Image.open(run / row["mask_path"]))
+        assert picture.shape == (96, 72)
+        assert row["score"] == pytest.approx((picture > 0).mean())
 
 
 @pytest.mark.slow

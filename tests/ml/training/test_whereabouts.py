@@ -31,3 +31,18 @@ def test_what_is_hot_in_a_mirrored_small_image_is_hot_where_it_lies_in_the_store
     assert (x * 400 / 128, y * 800 / 256) == (pytest.approx(340, abs=6), pytest.approx(100, abs=6))
     assert picture.max() == pytest.approx(0.8 * 255, abs=16)
     assert [own["kind"] for own in where_rows(row, item, where, "v", None)] == ["box"]
+
+
+def test_a_mask_of_the_second_view_is_drawn_in_the_pixels_of_its_image(a_row, tmp_path):
+    row = a_row(1, rows=80, cols=40)
+    affines = (np.eye(3), compose(flip_x(40), scale(0.5, 0.5)))
+    blank = torch.zeros(1, 40, 20)
+    item = Item("e1/R", (blank, blank), (True, True), affines, {})
+    mask = torch.zeros(40, 20)
+    mask[10:20, :5] = 1  # mirrored: the last ten columns of the image
+    (said,) = where_rows(row, item, Where(slot=1, masks={"breast": mask}), "v", tmp_path)
+    assert (said["kind"], said["target"], said["score"]) == ("mask", "breast", pytest.approx(20 * 10 / 3200, abs=0.01))
+    inside = np.asarray(Image.open(tmp_path / said["mask_path"])) > 0
+    assert inside[22:38, 32:].all()
+    assert not inside[:, :28].any()
+    assert where_rows(row, item, Where(slot=1, masks={"breast": mask}), "v", None) == []
