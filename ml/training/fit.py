@@ -33,6 +33,7 @@ from ml.training.starting import (
     load_start,
     planned_steps,
     require_trunk,
+    unseen,
 )
 from ml.training.state import TrainState
 from ml.training.validating import Validation, validation_for
@@ -253,7 +254,7 @@ def _out_of_fold(job: Job, stage: Stage, folds: OutOfFold, view: View, earlier: 
             stage, name=f"{stage.name}-fold{k}", forward=_renamed(stage), out_of_fold=None,
             validate="none" if stage.validate == "none" else "loss",
         )  # fmt: skip
-        fitted = _stage(job, part, View(kept + rest, view.loader), earlier, index, of)
+        fitted = _stage(replace(job, start=unseen(job.start)), part, View(kept + rest, view.loader), earlier, index, of)
         modules = {**earlier, stage.name: finished(stage, fitted.weights, job.machine)}
         batches = batches_of([train[n] for n in held], view.loader, job.machine.device, 8)
         with torch.inference_mode():

@@ -31,6 +31,11 @@ class Start:
     lent: Lent | None = None
 
 
+def unseen(start: Start) -> Start:
+    """How a copy begins that must not have seen its fold of the patients: with no model that may have learned them."""
+    return start if start.lent is not None else Start()
+
+
 def find_start(
     request: Request, run_dir: Path, method: MethodSpec, labels: tuple[str, ...], rows: list[ManifestRow]
 ) -> Start:

@@ -1,6 +1,7 @@
 """What makes `dream_ensemble` itself: regression on scores of unseen patients. Figures: methods-17.md 3.13."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from ml.methods.dream_ensemble import MEMBERS, NAMES, Stacking, around, breast_scores
 from ml.methods.spec import Inference
 from ml.runs.exits import Exit
-from ml.runs.request import Compute, EvaluationOptions, Request
+from ml.runs.manifest import write_manifest
+from ml.runs.request import Compute, EvaluationOptions, Init, Request, read_request, write_request
 from ml.training.model_folder import load_model
 from ml.training.run import run
 from ml.training.targets.recall import recall_of
@@ -135,6 +137,22 @@ def test_the_regression_learns_from_what_copies_said_of_patients_they_had_not_se
     for fold in folds:
         own, copy = (load_file(run / "artefacts" / f"gmic{end}" / "weights.safetensors") for end in ("", f"-{fold}"))
         assert any(not torch.equal(own[name], copy[name]) for name in own)
+
+
+def test_a_version_that_goes_on_still_asks_copies_that_have_not_seen(trained, world, tmp_path):
+    """The earlier version learned from the patients of every fold, so no copy may begin with its weights."""
+    rows, folder = world
+    before = trained("dream_ensemble", "exam_classification")
+    shutil.copytree(before / "model", tmp_path / "run" / "init" / "model")
+    request = replace(read_request(before), run_id="again", init=Init(kind="model_dir", path="init/model"))
+    write_manifest(tmp_path / "run", rows, pixels_root=folder.resolve())
+    write_request(tmp_path / "run", request)
+    assert run(tmp_path / "run", command="train") is Exit.FINISHED
+    for name in NAMES:
+        told = [json.loads(path.read_text())["report"]["init"] for path in sorted(
+            (tmp_path / "run" / "artefacts").glob(f"{name}*/stage.json"))]  # fmt: skip
+        assert told == ["continued"] + ["scratch"] * (len(told) - 1)
+        assert len(told) > 1
 
 
 def test_members_are_moved_together_until_their_mean_is_the_answer():
