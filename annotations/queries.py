@@ -52,6 +52,12 @@ def _projects(user: User, *roles: Role) -> Any:
     return Membership.objects.filter(user=user, role__in=roles).values("project_id")
 
 
+def unfinished_by(user: User, exam_id: UUID | str) -> QuerySet[Reading]:
+    """An account's own readings of an exam that are under way or will be gone on with; skipped ones are not."""
+    rows = Reading.objects.filter(exam_id=exam_id, reader=user)
+    return rows.exclude(state=ReadingState.COMPLETE).exclude(state=ReadingState.RELEASED, skipped_at__isnull=False)
+
+
 def lock_own(reading_id: UUID, *, by: User) -> Reading:
     """A reader's own reading, locked until the transaction ends. Raises Missing, NotYourReading."""
     reading = visible_to(by).select_for_update(of=("self",)).filter(pk=reading_id).first()

@@ -10,7 +10,11 @@ def grad_cam(score: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
     ReLU(sum_k mean(dY/dA_k) A_k), divided by its maximum; where nothing speaks for the score the map is all zero and
     the maximum 0. Needs gradients; sample n's score must depend on sample n's maps alone (BatchNorm in eval).
     """
-    gradient = torch.autograd.grad(score.sum(), maps)[0]
-    cam = torch.relu((gradient.mean((2, 3), keepdim=True) * maps).sum(1)).detach()
+    cam = weighted(maps, torch.autograd.grad(score.sum(), maps)[0]).detach()
     highest = cam.amax((1, 2))
     return cam / highest.clamp(min=torch.finfo(cam.dtype).tiny)[:, None, None], highest
+
+
+def weighted(maps: Tensor, gradient: Tensor) -> Tensor:
+    """Maps (N, C, h, w), weighed by the mean of the score's gradient there, to (N, h, w) >= 0, not yet divided."""
+    return torch.relu((gradient.mean((2, 3), keepdim=True) * maps).sum(1))

@@ -45,7 +45,7 @@ def classified(
             probabilities=samples[n].mean(0),
             logits=logits[n].mean(0),
             samples=samples[n] if inference.passes else None,
-            values={name: float(own[n]) for name, own in named.items()},
+            values={name: float(own[n].detach()) for name, own in named.items()},
             embedding=embedding[n],
         )
         for n in range(len(logits))

@@ -91,23 +91,25 @@ class ConvNeXtBreast(nn.Module):
         self.dropout = HeldDropout(features, config.dropout)
         self.head = nn.Linear(features, 1)
 
-    def pool(self, x: Tensor, view_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """The breast's vector (B, D), and the attention (B, V, h, w); a missing view weighs nothing."""
-        b, v = x.shape[:2]
+    def cells(self, x: Tensor) -> Tensor:
+        """The places of the breast (B, V, h, w, D)."""
         mean, sd = self.input_norm
         maps = self.trunk(((x - mean) / sd).flatten(0, 1))[-1]
-        h, w = maps.shape[-2:]
-        cells = self.trunk.classifier[0](maps).unflatten(0, (b, v)).flatten(3).movedim(2, -1)
-        there = view_mask[:, :, None].expand(-1, -1, h * w)
-        pooled, attention = self.attention(cells.flatten(1, 2), there.flatten(1))
-        return pooled, attention.reshape(b, v, h, w)
+        cells: Tensor = self.trunk.classifier[0](maps).unflatten(0, x.shape[:2]).movedim(2, -1)
+        return cells
+
+    def pool(self, cells: Tensor, view_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The breast's vector (B, D), and the attention (B, V, h, w); a missing view weighs nothing."""
+        there = view_mask[:, :, None, None].expand(cells.shape[:-1])
+        pooled, attention = self.attention(cells.flatten(1, 3), there.flatten(1))
+        return pooled, attention.reshape(there.shape)
 
     def logits(self, pooled: Tensor) -> Tensor:
         """(B, D) to (B, 2)."""
         return binary(self.head(self.dropout(pooled))[:, 0])
 
     def forward(self, x: Tensor, view_mask: Tensor) -> dict[str, Tensor]:
-        pooled, attention = self.pool(x, view_mask)
+        pooled, attention = self.pool(self.cells(x), view_mask)
         return {"logits": self.logits(pooled), "attention": attention, "embedding": pooled}
 
 
@@ -169,12 +171,24 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
 def predict(modules: Modules, batch: Batch, config: Config, inference: Inference) -> list[Prediction]:
     """Trunk and attention run once, the head once per pass; values tell how much of it rests on each view."""
     network: Any = modules["main"]
-    pooled, attention = network.pool(batch.x, batch.view_mask)
+    pooled, attention = network.pool(network.cells(batch.x), batch.view_mask)
     logits = over_passes(network, "main", inference, lambda: network.logits(pooled))
     shares = attention.float().sum((2, 3))
     return classified(
         logits, pooled, inference, {f"attention_{view}": shares[:, v] for v, view in enumerate(TWO_VIEWS)}
     )
+
+
+def heat(modules: Modules, batch: Batch, config: Config) -> Tensor:
+    """What each place adds to the logit (B, V, h, w): its attention times what the head makes of it alone.
+
+    The logit is their sum, so this is exact. Grad-CAM at the same maps points at air, whose normalised features are as
+    long as the breast's.
+    """
+    network: Any = modules["main"]
+    cells = network.cells(batch.x)
+    _, attention = network.pool(cells, batch.view_mask)
+    return torch.relu(attention * functional.linear(cells, network.head.weight)[..., 0])
 
 
 SPEC = MethodSpec(
@@ -199,4 +213,5 @@ SPEC = MethodSpec(
     reads=reads,
     stages=stages,
     predict=predict,
+    heat=heat,
 )

@@ -299,6 +299,21 @@ def predict(modules: Modules, batch: Batch, config: Config, inference: Inference
     ]
 
 
+def heat(modules: Modules, batch: Batch, config: Config) -> Tensor:
+    """What the heads attend to (B, V, h, w), a cell each half tile: the mean attention of the tiles that cover it."""
+    attention = modules["heads"](*bag(modules["encoder"], batch, config, DESCRIBED))["attention"].float().mean(0)
+    rows, cols = batch.x.shape[-2:]
+    tile, cell = config.tile_px, config.tile_px // 2
+    weights = attention.unflatten(1, (batch.x.shape[1], -1))
+    total = torch.zeros(*weights.shape[:2], -(-rows // cell), -(-cols // cell), device=weights.device)
+    times = torch.zeros_like(total)
+    for k, (top, left) in enumerate(places((rows, cols), tile, tile // 2)):
+        where = (..., slice(top // cell, -(-(top + tile) // cell)), slice(left // cell, -(-(left + tile) // cell)))
+        total[where] += weights[:, :, k, None, None]
+        times[where] += 1
+    return total / times.clamp(min=1)
+
+
 SPEC = MethodSpec(
     name="frozen_mil",
     seed_row=None,
@@ -322,4 +337,5 @@ SPEC = MethodSpec(
     stages=stages,
     predict=predict,
     unsure_by="members",
+    heat=heat,
 )

@@ -320,6 +320,8 @@ class MethodSpec:
     inference) all inference: windows, passes, suppression. classes(config, task), where given, names the classes of a
     task instead of the usual ones. unsure_by says what stands behind the uncertainty: passes of dropout, members that
     disagree (`Prediction.samples` are theirs whenever `inference.passes` is not 0), or the entropy alone.
+    heat(modules, batch, config), where the method has a map of its own (saliency, attention), gives it over the whole
+    views of each sample: (B, V, h, w), not negative.
     """
 
     name: str
@@ -338,6 +340,7 @@ class MethodSpec:
     plan: Callable[[Any, Sequence[ManifestRow]], Any] = lambda config, rows: config
     classes: Callable[[Any, Task], tuple[str, ...] | None] = lambda config, task: None
     unsure_by: Unsure = "dropout"
+    heat: "Callable[[Modules, Batch, Any], Tensor] | None" = None
 
     @property
     def task(self) -> Task:

@@ -59,6 +59,10 @@ class RunFolder:
         return self.path / "embeddings.safetensors"
 
     @property
+    def explanations(self) -> Path:
+        return self.path / "explanations"
+
+    @property
     def environment(self) -> Path:
         return self.path / "environment.json"
 

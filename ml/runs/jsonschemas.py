@@ -3,13 +3,20 @@
 import json
 from pathlib import Path
 
+from ml.runs.explanations import Explanations
 from ml.runs.manifest import ManifestMeta, ManifestRow
 from ml.runs.records import json_schema
 from ml.runs.request import Request
 from ml.runs.result import Result
 
 FOLDER = Path(__file__).parent / "schemas"
-RECORDS = {"request": Request, "manifest_row": ManifestRow, "manifest_meta": ManifestMeta, "result": Result}
+RECORDS = {
+    "request": Request,
+    "manifest_row": ManifestRow,
+    "manifest_meta": ManifestMeta,
+    "result": Result,
+    "explanations": Explanations,
+}
 
 
 def texts() -> dict[str, str]:

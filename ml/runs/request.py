@@ -98,9 +98,15 @@ class EvaluationOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class OutputOptions:
-    """What is written beside the model."""
+    """What is written beside the model.
+
+    explanations: of how many exams heat maps are drawn, those that were most wrong, or least sure, first.
+    all_embeddings: also those of the training images, for the nearest labelled cases.
+    """
 
     embeddings: bool = True
+    all_embeddings: bool = False
+    explanations: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ml.acquisition.aggregate import exam_parts
 from ml.evaluation.calibration import fit_temperature
 from ml.evaluation.report import Evaluation, evaluate
 from ml.methods.aims import aim_of
@@ -25,7 +26,9 @@ from ml.training.checkpoints import Identity
 from ml.training.context import Run
 from ml.training.data import of_splits
 from ml.training.environment import code_version, environment
+from ml.training.explaining import Drawing, draw, exams_named, in_order, least_sure
 from ml.training.fit import Fitted, Job, View, finished, fit
+from ml.training.heat import Speech
 from ml.training.images import StoredImages
 from ml.training.model_folder import Model, ModelSpec, load_model, plain_config, save_model, settled_config, trained_on
 from ml.training.predicting import Predictor
@@ -57,11 +60,14 @@ def train(run: Run) -> None:
     model = replace(model, spec=replace(model.spec, temperature=temperature))
     said = _predict(run, model, View(of_splits(view.samples, *REPORTED), view.loader))
     atomic.write_lines(run.folder.predictions, said.rows)
+    if request.output.all_embeddings:
+        _describe(run, model, View(of_splits(view.samples, "train"), view.loader), said)
     if request.output.embeddings:
         write_embeddings(run.folder.embeddings, said)
     images = view.loader.images
     pixels = images.for_row if isinstance(images, StoredImages) else None
     found = _evaluation(run, said.rows, aim, reads, pixels)
+    _explain(run, model, View(of_splits(view.samples, *REPORTED), view.loader), said, exams_named(found.worst))
     spec = replace(model.spec, thresholds=found.thresholds or _thresholds(found, aim.task))
     weights = {name: own.weights for name, own in fitted.items()}
     card = card_of(spec, method, run.rows, found, run.meta)
@@ -166,6 +172,7 @@ def score(run: Run) -> None:
     atomic.write_lines(run.folder.predictions, said.rows)
     write_samples(run.folder.samples, said, model.spec.labels)
     write_embeddings(run.folder.embeddings, said)
+    _explain(run, model, view, said, least_sure(exam_parts(said.passes)))
     _environment(run, {"model_sha256": model.spec.weights_sha256})
     _finish(run, {"scores": count, "images": len(said.embeddings)}, [run.folder.scores])
 
@@ -177,6 +184,7 @@ def predict(run: Run) -> None:
     atomic.write_lines(run.folder.predictions, said.rows)
     if run.request.output.embeddings:
         write_embeddings(run.folder.embeddings, said)
+    _explain(run, model, view, said, ())
     _environment(run, {"model_sha256": model.spec.weights_sha256})
     _finish(run, {"rows": len(said.rows)}, [])
 
@@ -287,6 +295,31 @@ def _predict(run: Run, model: Model, view: View, *, uncertain: bool = False) -> 
     return speaker.over(view.samples, view.loader, uncertain=uncertain, stop=run.watch.stop, told=told)
 
 
+def _describe(run: Run, model: Model, view: View, said: Said) -> None:
+    """Add the embeddings of the training samples, plain as those of the others."""
+    inference = Inference(aim=model.aim)
+    for sample, _, told in _predictor(run, model).over(view.samples, view.loader, inference, run.watch.stop):
+        if told.embedding is not None:
+            said.embeddings[sample.id] = told.embedding.numpy().astype(np.float32)
+
+
+def _explain(run: Run, model: Model, view: View, said: Said, first: Sequence[str]) -> None:
+    """Heat maps of as many exams as the request asks for, these first."""
+    limit = run.request.output.explanations
+    if not limit:
+        return
+    run.watch.heartbeat.stage = "explain"
+    speech = Speech(model.method, model.modules, model.config, model.aim)
+    how = Drawing(speech, view.loader, run.machine, run.folder.explanations, run.watch.stop)
+    drawn = draw(in_order(view.samples, said.rows, first, limit), how)
+    for count, code, why in (
+        (drawn.late, "explanations_late", "without a heat map: drawing them took too long"),
+        (drawn.dear, "explanations_dear", "without a heat map: so many squares would have to be covered"),
+    ):
+        if count:
+            run.warn(code, f"{count} of the samples {why}")
+
+
 def _evaluation(run: Run, rows: Sequence[dict[str, Any]], aim: Aim, reads: Reads, pixels: Any) -> Evaluation:
     """Metrics of the splits that are there, written as metrics.json."""
     run.watch.heartbeat.stage = "evaluate"
@@ -347,6 +380,7 @@ def _finish(run: Run, best: dict[str, Any], files: Iterable[Any]) -> None:
         run.folder.embeddings,
         run.folder.samples,
         run.folder.environment,
+        run.folder.explanations,
     ]
     listed = [path for path in [*made, *files] if path.exists()]
     result = write_result(run.folder.path, command=run.request.command, best=best, files=list(dict.fromkeys(listed)))

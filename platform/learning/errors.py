@@ -1,6 +1,6 @@
 """What can go wrong when something is learned. Each exit code of `python -m ml` has one of these."""
 
-from core.errors import Conflict, Invalid, Missing, Unavailable
+from core.errors import Conflict, Forbidden, Invalid, Missing, Unavailable
 
 
 class MethodUnknown(Missing):
@@ -120,3 +120,10 @@ class NoRunFolder(Missing):
 
     code = "learning.no_run_folder"
     cure = "It is kept under RUNS_DIR of the worker; mount it where the web process runs."
+
+
+class ReadsBlind(Forbidden):
+    """Your own reading of this exam is not complete: what a model says of it stays hidden from you until then."""
+
+    code = "learning.reads_blind"
+    cure = "Complete or skip your reading of the exam first."

@@ -3,7 +3,9 @@
 from django.db import models
 
 from accounts.models import Project
+from archive.models import Image
 from core.clock import now
+from core.ids import uuid7
 from core.models import Made
 from exchange.models import Snapshot
 from jobs.models import Job, JobState
@@ -203,3 +205,44 @@ class RoundItem(models.Model):
             models.UniqueConstraint(fields=["round", "position"], name="one_exam_per_place"),
             models.UniqueConstraint(fields=["round", "exam_id"], name="one_place_per_exam"),
         ]
+
+
+class Explanation(models.Model):
+    """Where a version's score of a unit came from in one image: a grey picture beside what is derived of the image."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="explanations")
+    image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="explanations")
+    exam_id = models.UUIDField()
+    unit = models.CharField(max_length=128, help_text="what was scored: an image, a breast, an exam, a region")
+    split = models.CharField(max_length=8)
+    kind = models.CharField(max_length=16, help_text="own, grad_cam, occlusion")
+    target = models.CharField(max_length=32)
+    label = models.CharField(max_length=32, help_text="the class that the score is of")
+    score = models.FloatField(null=True)
+    rows = models.PositiveIntegerField()
+    cols = models.PositiveIntegerField()
+    affine = models.JSONField(help_text="3 x 3, from stored pixels to those of the picture")
+    maximum = models.FloatField()
+    empty = models.BooleanField(help_text="nothing in this image spoke for the score: the picture is all zero")
+    box = models.JSONField(null=True, help_text="the region's square in stored pixels")
+    finding_id = models.CharField(max_length=64, null=True)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["exam_id"])]
+        constraints = [models.UniqueConstraint(fields=["version", "image", "unit"], name="one_map_per_image_and_unit")]
+
+
+class ExamEmbedding(models.Model):
+    """Where a version puts an exam among the others: a vector of length 1, float32, little-endian."""
+
+    id = models.BigAutoField(primary_key=True)
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="embeddings")
+    exam_id = models.UUIDField()
+    split = models.CharField(max_length=8)
+    vector = models.BinaryField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["version", "exam_id"], name="one_embedding_per_exam")]

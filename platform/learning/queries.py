@@ -1,6 +1,6 @@
 """What can be read about runs, versions, scores and rounds."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -9,12 +9,14 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from accounts.models import Membership, Project, Role, User
-from annotations.queries import unread_pool
+from annotations.queries import unfinished_by, unread_pool
 from archive.models import Exam
 from archive.queries import hung_images
 from exchange.items import image_of
+from exchange.models import SnapshotItem
 from exchange.queries import ROLES
 from jobs.models import Job, JobState
+from learning.errors import ReadsBlind
 from learning.models import ModelVersion, Round, Run, Score
 from learning.ranking import ranking_document
 from learning.rules import refusal, weights_of
@@ -45,6 +47,12 @@ def versions_visible_to(user: User) -> QuerySet[ModelVersion]:
 def versions_administered_by(user: User) -> QuerySet[ModelVersion]:
     """Versions whose predictions and scores an account may see: an administrator's, and nobody else's."""
     return ModelVersion.objects.filter(project__in=_projects(user, Role.ADMIN))
+
+
+def require_not_reading(user: User, exam_id: UUID) -> None:
+    """What models say of an exam is hidden from an account whose own reading of it goes on. Raises ReadsBlind."""
+    if unfinished_by(user, exam_id).exists():
+        raise ReadsBlind()
 
 
 def rounds_visible_to(user: User) -> QuerySet[Round]:
@@ -161,9 +169,16 @@ def read_of(round_: Round) -> tuple[int, int]:
     return sum(exam_id not in unread for exam_id in exams), len(exams)
 
 
-def worst_with_images(worst: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The worst misses, as the page draws them: with the address of the thumbnail where an image is named."""
+def worst_with_images(version: ModelVersion) -> list[dict[str, Any]]:
+    """The worst misses, as the page draws them: with their thumbnail, and the reading that the truth is of."""
+    exams = {row["exam_id"] for row in version.worst if row.get("exam_id")}
+    items = SnapshotItem.objects.filter(snapshot=version.snapshot_id, exam_id__in=exams)
+    readings = {str(exam): str(reading) for exam, reading in items.values_list("exam_id", "reading_id")}
     return [
-        {**row, "thumbnail_url": f"/api/v1/images/{row['image_id']}/thumbnail/"} if row.get("image_id") else dict(row)
-        for row in worst
+        {
+            **row,
+            "reading": readings.get(str(row.get("exam_id"))),
+            **({"thumbnail_url": f"/api/v1/images/{row['image_id']}/thumbnail/"} if row.get("image_id") else {}),
+        }
+        for row in version.worst
     ]

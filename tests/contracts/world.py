@@ -54,6 +54,7 @@ def a_world(project: Project, ingest: Ingest, *, admin: User, reader: User) -> N
         "exams": list(Admission.objects.filter(project=project).values_list("exam_id", flat=True)),
         "images": [image.pk for image in images],
         "readings": readings, "snapshots": [snapshot.pk], "exports": list(Export.objects.values_list("pk", flat=True)),
+        "explanations": [learning.a_map(version, images[0]).pk],
         "runs": [version.run_id], "models": [version.pk], "rounds": [drawn.pk],
         "items": list(IngestItem.objects.filter(ingest=ingest).values_list("pk", flat=True)),
         "dicomweb": [(image.exam.study_uid, image.series_uid, image.sop_uid) for image in images],

@@ -147,6 +147,40 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/v1/explanations/": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** @description Where the scores of an exam came from: not where the disease is. For administrators alone. */
+        readonly get: operations["explanations_list"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/v1/explanations/{id}/picture/": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** @description The grey picture of a map. */
+        readonly get: operations["explanations_picture_retrieve"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/v1/exports/": {
         readonly parameters: {
             readonly query?: never;
@@ -568,6 +602,23 @@ export interface paths {
         };
         /** @description What the runs made, newest first. */
         readonly get: operations["models_retrieve"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/v1/models/{id}/nearest/": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** @description The labelled exams that a version finds most like an exam; for administrators alone. */
+        readonly get: operations["models_nearest_list"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -1439,6 +1490,58 @@ export interface components {
                 readonly [key: string]: number;
             };
         };
+        /**
+         * @description A row as it is answered: each field is always there.
+         *
+         *     Without this a column with a default, or one that may be blank, would be one that an answer may lack: the framework
+         *     takes every serializer for a form.
+         */
+        readonly ExplanationOut: {
+            /** Format: uuid */
+            readonly id: string;
+            /** Format: uuid */
+            readonly version: string;
+            readonly version_number: number;
+            readonly method: string;
+            readonly task: string;
+            readonly state: string;
+            /** Format: uuid */
+            readonly image: string;
+            /** Format: uuid */
+            readonly exam_id: string;
+            /** @description what was scored: an image, a breast, an exam, a region */
+            readonly unit: string;
+            readonly split: string;
+            /** @description own, grad_cam, occlusion */
+            readonly kind: string;
+            readonly target: string;
+            /** @description the class that the score is of */
+            readonly label: string;
+            /** Format: double */
+            readonly score: number | null;
+            readonly rows: number;
+            readonly cols: number;
+            /** @description 3 x 3, stored pixels to the picture's */
+            readonly affine: readonly (readonly [
+                number,
+                number,
+                number
+            ])[];
+            /** Format: double */
+            readonly maximum: number;
+            /** @description nothing in this image spoke for the score: the picture is all zero */
+            readonly empty: boolean;
+            /** @description the region's square in stored pixels */
+            readonly box: readonly [
+                number,
+                number,
+                number,
+                number
+            ] | null;
+            readonly finding_id: string | null;
+            /** @description grey PNG, 255 where the score came from most */
+            readonly picture_url: string;
+        };
         readonly ExportInRequest: {
             /** Format: uuid */
             readonly snapshot: string;
@@ -1971,6 +2074,32 @@ export interface components {
             readonly params: {
                 readonly [key: string]: unknown;
             };
+        };
+        readonly NearFinding: {
+            readonly type: string;
+            readonly laterality: string | null;
+            readonly birads: string | null;
+            readonly pathology: string | null;
+        };
+        /** @description A labelled exam that lies near; its labels are those of the snapshot that the version learned from. */
+        readonly NearestOut: {
+            /** Format: uuid */
+            readonly exam: string;
+            readonly label: string;
+            readonly split: string;
+            /**
+             * Format: double
+             * @description 1: the same direction
+             */
+            readonly cosine: number;
+            /**
+             * Format: uuid
+             * @description the reading that the labels are of
+             */
+            readonly reading: string;
+            readonly density: string | null;
+            readonly findings: readonly components["schemas"]["NearFinding"][];
+            readonly images: readonly components["schemas"]["ImageBrief"][];
         };
         /** @description Something that waits for this person, and the page where it is done. */
         readonly Need: {
@@ -3091,6 +3220,11 @@ export interface components {
             readonly image_id: string;
             readonly what: string;
             readonly thumbnail_url: string;
+            /**
+             * Format: uuid
+             * @description the reading that says the truth
+             */
+            readonly reading: string | null;
             readonly truth?: string;
             readonly predicted?: string;
             readonly probabilities?: readonly number[];
@@ -3482,6 +3616,69 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["ExamOut"];
+                };
+            };
+            /** @description Refused; the code says why. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly explanations_list: {
+        readonly parameters: {
+            readonly query: {
+                readonly exam: string;
+                /** @description of this version alone */
+                readonly model?: string;
+                readonly project: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": readonly components["schemas"]["ExplanationOut"][];
+                };
+            };
+            /** @description Refused; the code says why. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly explanations_picture_retrieve: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "image/png": string;
                 };
             };
             /** @description Refused; the code says why. */
@@ -4406,6 +4603,40 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["VersionDetail"];
+                };
+            };
+            /** @description Refused; the code says why. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly models_nearest_list: {
+        readonly parameters: {
+            readonly query: {
+                /** @description 6, most 24 */
+                readonly count?: number;
+                readonly exam: string;
+            };
+            readonly header?: never;
+            readonly path: {
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": readonly components["schemas"]["NearestOut"][];
                 };
             };
             /** @description Refused; the code says why. */

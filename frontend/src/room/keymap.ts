@@ -25,6 +25,7 @@ export type Deed =
   | "normal"
   | "complete"
   | "marks"
+  | "heat"
   | "panel"
   | "help";
 
@@ -63,6 +64,7 @@ export const KEYS: readonly KeyBinding<Deed>[] = [
   key("invert", "i", "invert", "Picture"),
   key("one-to-one", "x", "1:1", "Picture"),
   key("fit", "f", "fit", "Picture"),
+  key("heat", "y", "heat map, for administrators after the reading", "Picture"),
   key("hang-next", "space", "next hanging", "Picture"),
   key("hang-previous", "shift+space", "previous hanging", "Picture"),
   key("density:R:a", "a", "density a, right", "Density"),

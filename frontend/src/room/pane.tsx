@@ -1,10 +1,12 @@
 import { type PointerEvent, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { ExamImage } from "../api/types";
+import { type Affine, viewTransform } from "../geometry/heat";
 import { type DisplayPoint, displayPoint, type ImagePoint } from "../geometry/points";
 import type { Shape } from "../geometry/shapes";
 import { type Edge, oneToOne, pan, toImage, type View, zoomAt } from "../geometry/view";
 import { mirrorOf } from "../hanging/headers";
 import type { PlacedMark } from "../reading/document";
+import { HeatImages, type HeatMap } from "../ui/heat";
 import type { Stage } from "../viewer/stage";
 import { dragged } from "../viewer/voi";
 import { nextWay } from "../viewer/windows";
@@ -37,6 +39,9 @@ type Props = {
   selectedFinding: string | null;
   isLocked: boolean;
   shadings: Shadings;
+  /** Where a model's score came from in this image; null where nobody asked to see it. */
+  heat: readonly HeatMap[] | null;
+  heatOpacity: number;
   common: number | null;
   unitPerPx: number;
   hanging: string;
@@ -213,6 +218,15 @@ export function ImagePane(props: Props) {
         }}
         onContextMenu={(event) => event.preventDefault()}
       >
+        {view && props.heat && (
+          <svg className="pane-heat" aria-hidden="true">
+            <HeatImages
+              maps={props.heat}
+              opacity={props.heatOpacity}
+              transformOf={(map) => viewTransform(map.affine as Affine, view)}
+            />
+          </svg>
+        )}
         <svg className="pane-marks" aria-hidden="true">
           {view && (
             <Overlay

@@ -6,6 +6,7 @@ import { Stage } from "../viewer/stage";
 import { Bar } from "./bar";
 import { KeysDialog, ReasonDialog, SignInDialog } from "./dialogs";
 import { Finish } from "./finish";
+import { HeatPanel } from "./heat-panel";
 import { ConflictDialog, Notices } from "./notices";
 import { Panel } from "./panel";
 import { projectName } from "./project-name";
@@ -13,6 +14,7 @@ import type { Opened, Reading } from "./server";
 import { flagReading, skipReading } from "./server";
 import { Toolbar } from "./toolbar";
 import { useFinish } from "./use-finish";
+import { useHeat } from "./use-heat";
 import { useLease, useOtherWindow } from "./use-lease";
 import { useRoom } from "./use-room";
 import { useWork } from "./use-work";
@@ -34,7 +36,15 @@ export function Room({ opened, username }: { opened: Opened; username: string })
   const isLost =
     trouble === "lost" || trouble === "closed" || state.save.kind === "lost" || state.save.kind === "closed";
   const isLocked = !isHeld || isLost;
-  const room = useRoom({ session, state, layouts, isLocked, onComplete: finish.complete });
+  const heat = useHeat(reading);
+  const room = useRoom({
+    session,
+    state,
+    layouts,
+    isLocked,
+    onComplete: finish.complete,
+    onHeat: heat.toggle,
+  });
   const [stage, hasLostContext] = useStage(opened);
   const work = useWork(opened, stage);
 
@@ -76,6 +86,7 @@ export function Room({ opened, username }: { opened: Opened; username: string })
           state={state}
           room={room}
           isLocked={isLocked}
+          heat={heat}
         />
       ) : (
         <main className="wall-empty">This exam has no image that can be hung.</main>
@@ -102,6 +113,7 @@ export function Room({ opened, username }: { opened: Opened; username: string })
             onSkip={() => room.show("skip")}
             onFlag={() => room.show("flag")}
           />
+          <HeatPanel heat={heat} />
         </Panel>
       )}
       <Toolbar

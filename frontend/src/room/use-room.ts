@@ -17,13 +17,14 @@ type Props = {
   layouts: readonly Layout[];
   isLocked: boolean;
   onComplete: () => void;
+  onHeat: () => void;
 };
 
 export type RoomState = ReturnType<typeof useRoom>;
 type DialogName = "keys" | "skip" | "flag" | null;
 
 /** What the hands of the reader do: the tool they hold, what they selected, what a key means now. */
-export function useRoom({ session, state, layouts, isLocked, onComplete }: Props) {
+export function useRoom({ session, state, layouts, isLocked, onComplete, onHeat }: Props) {
   const [tool, setTool] = useState<Tool>("select");
   const [chosen, select] = useState<Selection | null>(null);
   const [nextType, setNextType] = useState<FindingType>("mass");
@@ -91,6 +92,7 @@ export function useRoom({ session, state, layouts, isLocked, onComplete }: Props
     "previous-finding": () => select(stepped(session.document, selection, -1)),
     normal: () => edit(setNormal(session.document)),
     complete: onComplete,
+    heat: onHeat,
     marks: () => hideMarks((hidden) => !hidden),
     panel: () => foldPanel((folded) => !folded),
     help: () => show((open) => (open ? null : "keys")),

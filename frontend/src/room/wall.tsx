@@ -6,6 +6,7 @@ import type { SessionState } from "../reading/session";
 import type { Stage } from "../viewer/stage";
 import { ImagePane } from "./pane";
 import { mmPerPxOf } from "./spacing";
+import type { Heat } from "./use-heat";
 import type { Shadings } from "./use-picture";
 import type { RoomState } from "./use-room";
 
@@ -16,10 +17,11 @@ type Props = {
   state: SessionState;
   room: RoomState;
   isLocked: boolean;
+  heat: Heat;
 };
 
 /** The images of one hanging, all at one size of the breast: the largest at which each of them is seen whole. */
-export function Wall({ stage, images, layout, state, room, isLocked }: Props) {
+export function Wall({ stage, images, layout, state, room, isLocked, heat }: Props) {
   const byId = useMemo(() => new Map(images.map((image) => [image.id, image])), [images]);
   const shadings = useRef<Shadings>(new Map()).current;
   const [fits, setFits] = useState<Readonly<Record<string, number>>>({});
@@ -66,6 +68,8 @@ export function Wall({ stage, images, layout, state, room, isLocked }: Props) {
             selectedFinding={room.selection?.findingId ?? null}
             isLocked={isLocked}
             shadings={shadings}
+            heat={heat.isShown ? (heat.model?.maps.filter((map) => map.image === image.id) ?? null) : null}
+            heatOpacity={heat.opacity}
             common={common}
             hanging={layout.name}
             unitPerPx={allKnown ? (mmPerPxOf(image) as number) : 1}

@@ -59,7 +59,7 @@ class VersionDetail(VersionOut):
 
     @extend_schema_field(Worst(many=True))
     def get_worst(self, version: ModelVersion) -> list[dict[str, Any]]:
-        return queries.worst_with_images(version.worst)
+        return queries.worst_with_images(version)
 
 
 class Promoted(serializers.Serializer[Any]):

@@ -158,6 +158,7 @@ class Worst(serializers.Serializer[Any]):
     image_id = serializers.UUIDField()
     what = serializers.CharField()
     thumbnail_url = serializers.CharField()
+    reading = serializers.UUIDField(allow_null=True, help_text="the reading that says the truth")
     # a class
     truth = serializers.CharField(required=False)
     predicted = serializers.CharField(required=False)

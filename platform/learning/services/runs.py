@@ -23,13 +23,16 @@ from learning.errors import ConfigRefused, InitRefused, MethodUnknown, ResultUnr
 from learning.manifest import labelled_rows
 from learning.models import ModelVersion, Run, RunEvent
 from learning.rules import refusal, tasks_of
+from learning.services.explanations import store_embeddings, store_explanations
 from learning.services.predictions import store_predictions
 from ml.runs import atomic
 from ml.runs.manifest import write_manifest
 from ml.runs.records import to_dict
-from ml.runs.request import Compute, EvaluationOptions, Init, Request, write_request
+from ml.runs.request import Compute, EvaluationOptions, Init, OutputOptions, Request, write_request
 from ml.runs.result import Result, read_result
 
+#: Of so many exams a training or a scoring draws heat maps: those that a person looks at first.
+EXPLAINED_EXAMS = 40
 #: Resamples for intervals: enough for the page; the paper-grade 2000 where a run asks for it.
 BOOTSTRAP = {"tiny": 500, "base": 2000, "large": 2000}
 
@@ -131,6 +134,7 @@ def write_folder(run: Run) -> Path:
         init=bring_model(run.init, folder) if run.init else Init(),
         compute=Compute(threads=queries.threads_for(run.size)),
         evaluation=EvaluationOptions(bootstrap=BOOTSTRAP.get(run.size, 2000)),
+        output=OutputOptions(all_embeddings=True, explanations=EXPLAINED_EXAMS),
     )
     write_request(folder, request)
     Run.objects.filter(pk=run.pk).update(request=to_dict(request))
@@ -205,6 +209,8 @@ def import_run(run: Run) -> ModelVersion:
             created_by=run.created_by,
         )
         store_predictions(version, folder / "predictions.jsonl")
+        store_explanations(version, folder)
+        store_embeddings(version, folder)
         record(run.created_by, "model.made", target=version, run=str(run.pk))
     return version
 

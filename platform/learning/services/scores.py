@@ -17,10 +17,11 @@ from learning.errors import ResultUnreadable
 from learning.manifest import pool_rows
 from learning.models import ModelVersion, Score
 from learning.rules import finite_score
+from learning.services.explanations import store_embeddings, store_explanations
 from learning.services.predictions import store_predictions
-from learning.services.runs import bring_model
+from learning.services.runs import EXPLAINED_EXAMS, bring_model
 from ml.runs.manifest import write_manifest
-from ml.runs.request import Compute, Request, write_request
+from ml.runs.request import Compute, OutputOptions, Request, write_request
 from ml.runs.result import read_result
 
 _CHUNK = 1000
@@ -51,6 +52,7 @@ def write_score_folder(version: ModelVersion, job_id: UUID) -> Path | None:
         pixels={"cache_dir": str(queries.pixel_cache())},
         init=bring_model(version, folder),
         compute=Compute(threads=queries.threads_for(version.size)),
+        output=OutputOptions(explanations=EXPLAINED_EXAMS),
     )
     write_request(folder, request)
     return folder
@@ -78,6 +80,8 @@ def import_scores(version: ModelVersion, folder: Path) -> int:
             ignore_conflicts=True,
         )
         store_predictions(version, folder / "predictions.jsonl")
+        store_explanations(version, folder)
+        store_embeddings(version, folder)
     return len(rows)
 
 

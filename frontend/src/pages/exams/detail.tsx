@@ -6,6 +6,7 @@ import { useHere } from "../../shell/project";
 import { useAddress } from "../../ui/address";
 import { count, day } from "../../ui/format";
 import { Empty, Facts, PageHead, Panel, State } from "../../ui/panel";
+import { Explained } from "./explained";
 import { inHangingOrder, viewName } from "./hanging";
 import { HeaderViewer } from "./header-viewer";
 import { Picture } from "./picture";
@@ -71,6 +72,7 @@ function Detail({ exam }: { exam: ExamDetail }) {
             />
           </Panel>
           {role === "admin" && <Predictions exam={exam.id} />}
+          {role === "admin" && <Explained exam={exam} />}
         </div>
         <div>
           {chosen && <ImagePanel image={chosen} />}

@@ -40,8 +40,10 @@ export function Readings({ exam }: { exam: string }) {
       value: (row) => row.reader_name ?? row.source,
       cell: (row) => (
         <>
-          {row.reader === me.id ? (
-            <Link href={`/read/${row.id}`}>yours</Link>
+          {row.reader === me.id || row.state === "complete" ? (
+            <Link href={`/read/${row.id}`}>
+              {row.reader === me.id ? "yours" : (row.reader_name ?? row.source)}
+            </Link>
           ) : (
             (row.reader_name ?? row.source)
           )}{" "}

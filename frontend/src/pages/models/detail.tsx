@@ -70,7 +70,7 @@ function Detail({ model, onChanged }: { model: ModelDetail; onChanged: () => voi
           <History model={model} />
         </div>
       </div>
-      <WorstCases rows={model.worst.filter((row) => row.split === split)} />
+      <WorstCases model={model.id} rows={model.worst.filter((row) => row.split === split)} />
     </>
   );
 }

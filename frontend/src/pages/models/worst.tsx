@@ -9,27 +9,31 @@ import { asHung, boxAsHung } from "./mirrored";
 
 type Shown = HungImage & { readonly rows: number; readonly cols: number };
 
-/** The cases that the model was most wrong about, drawn, each leading to its exam. */
-export function WorstCases({ rows }: { rows: readonly Worst[] }) {
+/** The cases that the model was most wrong about, drawn, each leading to its reading in the room. */
+export function WorstCases({ model, rows }: { model: string; rows: readonly Worst[] }) {
   if (rows.length === 0) return null;
   return (
     <Panel title="Worst misses">
       <p className="quiet">Solid: what the reader marked. Dashed: what the model proposed, with its score.</p>
       <div className="cards">
         {rows.map((row) => (
-          <WorstCard key={`${row.image_id} ${row.kind} ${row.target} ${row.what} ${row.score}`} row={row} />
+          <WorstCard
+            key={`${row.image_id} ${row.kind} ${row.target} ${row.what} ${row.score}`}
+            model={model}
+            row={row}
+          />
         ))}
       </div>
     </Panel>
   );
 }
 
-function WorstCard({ row }: { row: Worst }) {
+function WorstCard({ model, row }: { model: string; row: Worst }) {
   const { data: image } = useAnswer(`images/${row.image_id}/`);
   const mirror = image ? mirrorOf(image) : { x: false, y: false };
   const turned = [mirror.x && "mirror-x", mirror.y && "mirror-y"].filter(Boolean).join(" ");
   return (
-    <Link className="worst" href={`/exams/${row.exam_id}?image=${row.image_id}`}>
+    <Link className="worst" href={roomOf(row, model)}>
       <span className="worst-picture">
         <img className={turned} src={row.thumbnail_url} alt="" loading="lazy" />
         {image && <Overlay row={row} image={image} />}
@@ -39,6 +43,10 @@ function WorstCard({ row }: { row: Worst }) {
     </Link>
   );
 }
+
+/** The reading in the room, with this model's heat map for administrators; the exam's page where nobody read it. */
+const roomOf = (row: Worst, model: string): string =>
+  row.reading ? `/read/${row.reading}?model=${model}` : `/exams/${row.exam_id}?image=${row.image_id}`;
 
 /** The marks over a picture that hangs as in the reading room: they turn with it, their words do not. */
 function Overlay({ row, image }: { row: Worst; image: Shown }) {

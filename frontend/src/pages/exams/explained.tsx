@@ -1,0 +1,95 @@
+import type { ExamDetail, ExamImage } from "../../api/types";
+import { type Affine, pictureTransform } from "../../geometry/heat";
+import { mirrorOf } from "../../hanging/headers";
+import { Link } from "../../router";
+import { useAnswer } from "../../shell/data";
+import { Problem } from "../../shell/problem";
+import { useHere } from "../../shell/project";
+import { figure, words } from "../../ui/format";
+import { HEAT_WARNING, HeatImages, type HeatMap, HeatScale, kindOfHeat } from "../../ui/heat";
+import { NearExams } from "../../ui/near";
+import { Panel } from "../../ui/panel";
+import { asHung } from "../models/mirrored";
+import { inHangingOrder, viewName } from "./hanging";
+
+/** Where models' scores of an exam came from, and the labelled exams that they find alike; to administrators alone. */
+export function Explained({ exam }: { exam: ExamDetail }) {
+  const { project } = useHere();
+  const { data, error } = useAnswer("explanations/", { project: project.id, exam: exam.id });
+  const versions = [...new Set(data?.map((map) => map.version))].slice(0, 4);
+  if (error) {
+    return (
+      <Panel title="What the models looked at">
+        <Problem error={error} />
+      </Panel>
+    );
+  }
+  return versions.map((version) => (
+    <OfVersion
+      key={version}
+      exam={exam}
+      maps={(data ?? []).filter((map) => map.version === version)}
+      version={version}
+    />
+  ));
+}
+
+function OfVersion({ exam, maps, version }: { exam: ExamDetail; maps: readonly HeatMap[]; version: string }) {
+  const first = maps[0];
+  const { data: near } = useAnswer(`models/${version}/nearest/`, { exam: exam.id });
+  if (!first) return null;
+  const isEmpty = maps.every((map) => map.empty);
+  return (
+    <Panel title={`What model ${first.version_number} looked at`}>
+      <p className="quiet">
+        <Link href={`/models/${version}`}>{first.method}</Link>: {words(first.target)} {words(first.label)}
+        {first.score !== null && ` ${figure(first.score)}`}, {kindOfHeat(first)}. Readers do not see this.
+      </p>
+      <div className="heat-views">
+        {inHangingOrder(exam.images)
+          .filter((image) => maps.some((map) => map.image === image.id))
+          .map((image) => (
+            <View key={image.id} image={image} maps={maps.filter((map) => map.image === image.id)} />
+          ))}
+      </div>
+      {isEmpty ? <p className="warn">Nothing spoke for the score: the map is all zero.</p> : <HeatScale />}
+      <p>
+        <strong>{HEAT_WARNING}</strong>
+      </p>
+      {near && (
+        <>
+          <h3>Nearest labelled exams</h3>
+          <NearExams rows={near} />
+        </>
+      )}
+    </Panel>
+  );
+}
+
+function View({ image, maps }: { image: ExamImage; maps: readonly HeatMap[] }) {
+  const mirror = mirrorOf(image);
+  const turned = asHung(mirror, image);
+  return (
+    <figure className="heat-view">
+      <svg viewBox={`0 0 ${image.cols} ${image.rows}`} role="img" aria-label={`Heat map, ${viewName(image)}`}>
+        <g transform={turned}>
+          <image
+            href={image.thumbnail_url}
+            width={image.cols}
+            height={image.rows}
+            preserveAspectRatio="none"
+          />
+          <HeatImages
+            maps={maps}
+            opacity={0.6}
+            transformOf={(map) => pictureTransform(map.affine as Affine)}
+          />
+        </g>
+      </svg>
+      <figcaption>
+        {viewName(image)}
+        {maps.every((map) => map.empty) && <span className="quiet"> nothing here</span>}
+      </figcaption>
+    </figure>
+  );
+}
