@@ -127,3 +127,10 @@ class ReadsBlind(Forbidden):
 
     code = "learning.reads_blind"
     cure = "Complete or skip your reading of the exam first."
+
+
+class NotComparable(Conflict):
+    """Only two different versions of one project and one task can be compared."""
+
+    code = "learning.not_comparable"
+    cure = "Choose another version of the same task."

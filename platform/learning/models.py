@@ -246,3 +246,17 @@ class ExamEmbedding(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [models.UniqueConstraint(fields=["version", "exam_id"], name="one_embedding_per_exam")]
+
+
+class Comparison(Made):
+    """Two versions on the same patients. `document` is what came of it, null until its job is done."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="comparisons")
+    first = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="compared_first")
+    second = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="compared_second")
+    job_id = models.UUIDField(null=True)
+    document = models.JSONField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["first", "second"], name="one_comparison_per_pair")]

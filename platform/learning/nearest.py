@@ -48,5 +48,5 @@ def _told(item: SnapshotItem, exam: Exam, cosine: float) -> dict[str, Any]:
             {name: finding.get(name) for name in ("type", "laterality", "birads", "pathology")}
             for finding in body["findings"]
         ],
-        "images": hung_images(exam),
+        "images": sorted(hung_images(exam), key=lambda image: (image.view, image.laterality != "R", str(image.pk))),
     }

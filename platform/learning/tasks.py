@@ -7,7 +7,7 @@ from core.words import counted
 from jobs.handlers import JobContext, handler
 from learning import queries, work
 from learning.models import ModelVersion
-from learning.services import rounds, scores
+from learning.services import comparisons, rounds, scores
 
 
 @handler("learning.train", queue="gpu", max_attempts=4)
@@ -43,3 +43,12 @@ def rank(ctx: JobContext, *, project_id: str) -> dict[str, Any]:
     exams = drawn.items.count()
     ctx.conclude(f"Ranked {counted(exams, 'exam')} as round {drawn.number}." if exams else "Nothing was unread.")
     return {"round": str(drawn.pk), "number": drawn.number, "exams": exams}
+
+
+@handler("learning.compare", queue="cpu")
+def compare(ctx: JobContext, *, comparison_id: str) -> dict[str, Any]:
+    """Compare two versions on the same patients."""
+    comparison = comparisons.compute_comparison(comparison_id)
+    patients = (comparison.document or {}).get("patients", {}).get("test", 0)
+    ctx.conclude(f"Compared on {counted(patients, 'test patient')}.")
+    return {"comparison": str(comparison.pk)}

@@ -1,6 +1,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from learning.api.comparisons import Compare
 from learning.api.explanations import Explanations, Nearest, Picture
 from learning.api.loop import Loop
 from learning.api.methods import Methods
@@ -18,6 +19,7 @@ urlpatterns = [
     path("methods/", Methods.as_view(), name="methods"),
     path("explanations/", Explanations.as_view(), name="explanations"),
     path("explanations/<uuid:pk>/picture/", Picture.as_view(), name="explanation-picture"),
+    path("models/<uuid:pk>/compare/<uuid:other>/", Compare.as_view(), name="compare"),
     path("models/<uuid:pk>/nearest/", Nearest.as_view(), name="nearest"),
     path("projects/<uuid:pk>/loop/", Loop.as_view(), name="loop"),
     *router.urls,

@@ -152,6 +152,9 @@ TABLE: dict[tuple[str, str], tuple[Codes, dict[str, Any]]] = {
     ("get", "api/v1/runs/{pk}/folder/"): (STUDIES, {}),
     ("get", "api/v1/explanations/"): (admins(200), {"query": "?project={projects}&exam={exams}"}),
     ("get", "api/v1/explanations/{pk}/picture/"): (blind(200), {}),
+    ("get", "api/v1/models/{pk}/compare/{other}/"): (STUDIES, {}),
+    # With itself, which is refused to whoever may ask.
+    ("post", "api/v1/models/{pk}/compare/{other}/"): ((401, 404, 404, 404, 409, 409, 409), {}),
     ("get", "api/v1/models/{pk}/nearest/"): (blind(200), {"query": "?exam={exams}"}),
     ("get", "api/v1/models/"): (LISTS, {"query": "?project={projects}"}),
     ("get", "api/v1/models/{pk}/"): (STUDIES, {}),

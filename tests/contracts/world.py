@@ -15,7 +15,7 @@ from exchange import services as exchange
 from exchange.models import Export
 from jobs.models import Job
 from jobs.testing import run_queued
-from learning.models import ModelVersion, Prediction
+from learning.models import Comparison, ModelVersion, Prediction
 from learning.services import rounds, runs
 from tests.contracts.test_api import endpoints, view_class
 from tests.exchange import factories as exams
@@ -78,6 +78,7 @@ def _trained(snapshot: Any, admin: User) -> ModelVersion:
     exam = Exam.objects.order_by("-pk").first()
     assert exam is not None
     rows = learning.density_rows(exam.pk)
+    Comparison.objects.create(project=version.project, first=version, second=version, document={})
     Prediction.objects.create(version=version, exam_id=exam.pk, unit=str(exam.pk), split="pool", rows=rows)
     return version
 

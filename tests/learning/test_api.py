@@ -10,6 +10,7 @@ from accounts.models import Role
 from accounts.services import create_user
 from archive.models import Exam
 from jobs.models import Job, JobState
+from jobs.testing import run_queued
 from learning.models import ModelVersion, Prediction
 from learning.services import rounds, runs
 from tests.learning import factories
@@ -208,3 +209,23 @@ def test_only_one_version_of_a_task_is_promoted_whatever_code_runs(density_versi
     rows = ModelVersion.objects.filter(pk__in=[density_version.pk, second.pk])
     with pytest.raises(IntegrityError), transaction.atomic():
         rows.update(state=ModelVersion.State.PROMOTED)
+
+
+def test_two_versions_are_compared_once_on_the_patients_of_both(snapshot, admin, api, var_dir):
+    exam = snapshot.items.get(split="test").exam_id
+    said = [{**row, "split": "test"} for row in factories.density_rows(exam)]
+    first, second = (factories.a_version(snapshot, admin, method="dcse_resnet50", predictions=said) for _ in range(2))
+    address = f"/api/v1/models/{first.pk}/compare/{second.pk}/"
+    assert api(admin).get(address).status_code == 404
+    ordered = api(admin).post(address).json()
+    assert (ordered["done"], ordered["rows"]) == (False, [])
+    assert api(admin).post(address).json()["id"] == ordered["id"]
+    run_queued()
+    told = api(admin).get(address).json()
+    assert told["done"] and told["patients"] == {"val": 0, "test": 1, "audit": 0}
+    accuracy = next(row for row in told["rows"] if row["name"] == "accuracy")
+    assert accuracy["difference"] == 0 and accuracy["better"] is None
+    assert told["settings_apart"] == []
+    other = factories.a_version(snapshot, admin, method="retinanet_mass")
+    refused = api(admin).post(f"/api/v1/models/{first.pk}/compare/{other.pk}/")
+    assert (refused.status_code, refused.json()["code"]) == (409, "learning.not_comparable")

@@ -610,6 +610,24 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/v1/models/{id}/compare/{other}/": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** @description What came of it; 404 where nobody has asked for it. */
+        readonly get: operations["models_compare_retrieve"];
+        readonly put?: never;
+        /** @description Ask for it, once for a pair; read it again until `done`, or watch the job. */
+        readonly post: operations["models_compare_create"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/v1/models/{id}/nearest/": {
         readonly parameters: {
             readonly query?: never;
@@ -1325,6 +1343,26 @@ export interface components {
         readonly ClosedOut: {
             readonly job: components["schemas"]["JobRef"];
         };
+        /** @description `rows`, `patients` and curves are empty until the job is done. */
+        readonly ComparisonOut: {
+            /** Format: uuid */
+            readonly id: string;
+            readonly first: components["schemas"]["VersionOut"];
+            readonly second: components["schemas"]["VersionOut"];
+            /** Format: uuid */
+            readonly job: string | null;
+            readonly done: boolean;
+            /** @description those that both were asked about, by split */
+            readonly patients: {
+                readonly [key: string]: number;
+            };
+            /** @description the later of the two: its labels are the truth */
+            readonly truth_snapshot: number | null;
+            readonly rows: readonly components["schemas"]["Difference"][];
+            readonly settings_apart: readonly components["schemas"]["SettingApart"][];
+            readonly first_curves: components["schemas"]["Curves"];
+            readonly second_curves: components["schemas"]["Curves"];
+        };
         readonly Confusion: {
             readonly split: string;
             readonly target: string;
@@ -1377,6 +1415,30 @@ export interface components {
             readonly Value?: readonly unknown[];
             readonly InlineBinary?: string;
             readonly BulkDataURI?: string;
+        };
+        /** @description A figure of both, and first - second with its interval over patients, paired. */
+        readonly Difference: {
+            readonly split: string;
+            readonly target: string;
+            readonly level: string;
+            readonly name: string;
+            /** Format: double */
+            readonly first: number;
+            /** Format: double */
+            readonly second: number;
+            /** Format: double */
+            readonly difference: number;
+            /** @description 95 %, low and high; null where too few draws had a value */
+            readonly ci: readonly [
+                number,
+                number
+            ] | null;
+            /** @description first or second; null where the interval holds 0 */
+            readonly better: string | null;
+            readonly n_patients: number;
+            readonly params: {
+                readonly [key: string]: unknown;
+            };
         };
         /** @description The smaller level: `factor` stored pixels are one of its own. */
         readonly DisplayOut: {
@@ -2909,6 +2971,11 @@ export interface components {
         };
         readonly SearchOut: {
             readonly results: readonly components["schemas"]["StudyOut"][];
+        };
+        readonly SettingApart: {
+            readonly name: string;
+            readonly first: unknown | null;
+            readonly second: unknown | null;
         };
         readonly SignInInRequest: {
             readonly username: string;
@@ -4603,6 +4670,68 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["VersionDetail"];
+                };
+            };
+            /** @description Refused; the code says why. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly models_compare_retrieve: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly id: string;
+                readonly other: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ComparisonOut"];
+                };
+            };
+            /** @description Refused; the code says why. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly models_compare_create: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly id: string;
+                readonly other: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ComparisonOut"];
                 };
             };
             /** @description Refused; the code says why. */

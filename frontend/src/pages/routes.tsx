@@ -18,6 +18,7 @@ export const routes: readonly Route[] = [
   { path: "/methods", load: () => import("./methods/page") },
   { path: "/models", load: () => import("./models/page") },
   { path: "/models/:id", load: () => import("./models/detail") },
+  { path: "/models/:id/compare/:other", load: () => import("./models/compare") },
   { path: "/rounds", load: () => import("./rounds/page") },
   { path: "/rounds/:id", load: () => import("./rounds/detail") },
   { path: "/jobs", load: () => import("./jobs/page") },

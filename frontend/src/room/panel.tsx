@@ -33,6 +33,8 @@ type PanelProps = {
   onSelect: (selection: Selection | null) => void;
   onType: (type: FindingType) => void;
   onRemove: () => void;
+  /** What stands above the answers. */
+  above?: ReactNode;
   children: ReactNode;
 };
 
@@ -42,6 +44,7 @@ export function Panel(props: PanelProps) {
   const hints = hintsFor(document, images);
   return (
     <aside className="answers" aria-label="Answers">
+      {props.above}
       <fieldset disabled={isLocked} className="panel-answers">
         <Breasts document={document} edit={edit} />
         <Findings {...props} />

@@ -102,6 +102,7 @@ export function Room({ opened, username }: { opened: Opened; username: string })
           onSelect={room.select}
           onType={(type) => room.act(`type:${type}`)}
           onRemove={() => room.act("remove")}
+          above={<HeatPanel heat={heat} />}
         >
           <Finish
             reading={reading}
@@ -113,7 +114,6 @@ export function Room({ opened, username }: { opened: Opened; username: string })
             onSkip={() => room.show("skip")}
             onFlag={() => room.show("flag")}
           />
-          <HeatPanel heat={heat} />
         </Panel>
       )}
       <Toolbar

@@ -1,6 +1,6 @@
 /** The curves of a report as series to draw. The server sends plain arrays; what does not fit is left out. Pure. */
 
-import { BASE_STYLES, type Series } from "../../ui/charts/lines";
+import { BASE_STYLES, type Series, STYLES } from "../../ui/charts/lines";
 import type { Point } from "../../ui/charts/scale";
 import type { Curves, Metric } from "../contract";
 
@@ -90,10 +90,10 @@ export function rocSeries(curves: Curves, split: string): Series[] {
 
 /** How often it was right against how sure it was, in bins that hold something. */
 export function reliabilitySeries(curves: Curves, split: string): Series[] {
-  return ofSplit(curves.reliability, split).map((c) => ({
-    name: "how often right",
+  return ofSplit(curves.reliability, split).map((c, n) => ({
+    name: c.level ? `how often right, by ${c.level}` : "how often right",
     points: points(c.confidence, c.observed).filter((_, i) => (c.n[i] ?? 0) > 0),
-    style: "one" as const,
+    style: STYLES[n % STYLES.length] ?? "one",
   }));
 }
 

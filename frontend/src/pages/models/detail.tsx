@@ -8,6 +8,7 @@ import { Snippet } from "../../ui/copy";
 import { shortHash, words } from "../../ui/format";
 import { Facts, PageHead, Panel, State } from "../../ui/panel";
 import type { Model, ModelDetail } from "../contract";
+import { CompareWith } from "./compare";
 import { Figures } from "./figures";
 import { ModelPlots } from "./plots";
 import { Steps } from "./promotion";
@@ -67,6 +68,7 @@ function Detail({ model, onChanged }: { model: ModelDetail; onChanged: () => voi
         </div>
         <div>
           <Origin model={model} />
+          <CompareWith model={model} />
           <History model={model} />
         </div>
       </div>

@@ -99,7 +99,11 @@ export function Figures({ metrics, split }: { metrics: readonly Metric[]; split:
         rows={told}
         columns={columns}
         rowKey={(line) => line.key}
-        empty={<p className="quiet">No patient of this kind has been read, so nothing can be measured.</p>}
+        empty={
+          silent.length === 0 && (
+            <p className="quiet">No patient of this kind has been read, so nothing can be measured.</p>
+          )
+        }
       />
       {told.some((line) => line.model.params.wide) && (
         <p className="warn">

@@ -1,0 +1,226 @@
+import { useEffect, useState } from "react";
+import { post } from "../../api/fetch";
+import type { components } from "../../api/schema";
+import { Link, navigate, type PageProps } from "../../router";
+import { useAnswer, useDeed, useList } from "../../shell/data";
+import { Problem } from "../../shell/problem";
+import { useBelongsTo, useHere } from "../../shell/project";
+import { Lines } from "../../ui/charts/lines";
+import { SelectField } from "../../ui/field";
+import { counted, figure, interval, words } from "../../ui/format";
+import { Empty, PageHead, Panel, State } from "../../ui/panel";
+import { type Column, Table } from "../../ui/table/table";
+import type { Model } from "../contract";
+import { overlaid, settingText, shownRows, verdictOf } from "./comparing";
+import { figureName } from "./report";
+import "./models.css";
+
+type Comparison = components["schemas"]["ComparisonOut"];
+type Difference = components["schemas"]["Difference"];
+
+/** Two versions of a task on the patients that both never saw. */
+export default function ComparePage({ params }: PageProps) {
+  const address = `models/${params.id}/compare/${params.other}/` as const;
+  const [asked, setAsked] = useState(false);
+  const order = useDeed(async () => {
+    await post(address);
+    setAsked(true);
+  });
+  const { run } = order;
+  // Asked for once by whoever opens the page; the server keeps what came of it.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another pair is another order
+  useEffect(() => void run(), [run, address]);
+  const [seconds, setSeconds] = useState<number | null>(2);
+  const { data, error, reload } = useAnswer(asked ? address : null, null, seconds);
+  useBelongsTo(data?.first.project);
+  useEffect(() => setSeconds(data?.done ? null : 2), [data?.done]);
+  return (
+    <main className="page">
+      <Problem error={order.error ?? error} onRetry={order.error ? () => void run() : reload} />
+      {data && <Compared of={data} />}
+    </main>
+  );
+}
+
+function Compared({ of }: { of: Comparison }) {
+  const { first, second } = of;
+  const splits = Object.entries(of.patients).filter(([, n]) => n > 0);
+  const [chosen, setChosen] = useState<string | null>(null);
+  const split = chosen ?? (splits.some(([name]) => name === "test") ? "test" : (splits[0]?.[0] ?? "test"));
+  return (
+    <>
+      <PageHead
+        title={`Model ${first.number} beside model ${second.number}`}
+        about={`${words(first.task)}, on the same patients`}
+      />
+      <div className="columns">
+        <About name="First" model={first} />
+        <About name="Second" model={second} />
+      </div>
+      {!of.done && (
+        <p role="status">
+          Comparing… {of.job && <Link href={`/jobs/${of.job}`}>Its job</Link>} The page may be closed.
+        </p>
+      )}
+      {of.done && splits.length === 0 && <Empty title="There is no patient that both were asked about." />}
+      {of.done && splits.length > 0 && (
+        <>
+          <fieldset className="tabs">
+            <legend className="visually-hidden">Patients</legend>
+            {splits.map(([name, n]) => (
+              <label key={name}>
+                <input type="radio" name="split" checked={name === split} onChange={() => setChosen(name)} />
+                {name}, {counted(n, "patient")}
+              </label>
+            ))}
+          </fieldset>
+          <Differences of={of} split={split} />
+          <Curves of={of} split={split} />
+        </>
+      )}
+      <Settings of={of} />
+    </>
+  );
+}
+
+function About({ name, model }: { name: string; model: Model }) {
+  return (
+    <Panel title={name}>
+      <p>
+        <Link href={`/models/${model.id}`}>Model {model.number}</Link> <State of={model.state} />{" "}
+        {model.method}, {model.size}, seed {model.seed}, snapshot v{model.snapshot_number}
+      </p>
+    </Panel>
+  );
+}
+
+const columns: readonly Column<Difference>[] = [
+  { key: "figure", label: "Figure", value: (row) => figureName(row.name) },
+  { key: "of", label: "Of", value: (row) => words(row.target) },
+  { key: "level", label: "Per", value: (row) => row.level },
+  { key: "first", label: "First", number: true, value: (row) => row.first, cell: (row) => figure(row.first) },
+  {
+    key: "second",
+    label: "Second",
+    number: true,
+    value: (row) => row.second,
+    cell: (row) => figure(row.second),
+  },
+  {
+    key: "difference",
+    label: "First − second [95 %]",
+    number: true,
+    value: (row) => row.difference,
+    cell: (row) => (
+      <>
+        {row.difference >= 0 ? "+" : ""}
+        {figure(row.difference)}{" "}
+        <span className="quiet">{row.ci ? `[${interval(row.ci)}]` : "no interval"}</span>
+      </>
+    ),
+  },
+  {
+    key: "verdict",
+    label: "Evidence",
+    value: verdictOf,
+    cell: (row) => <span className={row.better ? "verdict is-better" : "verdict"}>{verdictOf(row)}</span>,
+  },
+];
+
+function Differences({ of, split }: { of: Comparison; split: string }) {
+  const rows = of.rows.filter((row) => row.split === split);
+  const { main, rest } = shownRows(rows);
+  return (
+    <Panel title="Differences">
+      <p className="quiet">
+        Patients are drawn with replacement, the same ones for both models; labels are those of snapshot v
+        {of.truth_snapshot}.
+      </p>
+      <Table
+        name="Differences"
+        rows={main}
+        columns={columns}
+        rowKey={(row) => `${row.target} ${row.level} ${row.name}`}
+        empty={<p className="quiet">No figure has a value on both sides.</p>}
+      />
+      {rows.some((row) => row.params.wide) && (
+        <p className="warn">
+          Fewer than ten patients with a positive: the intervals are wide, and evidence is weak.
+        </p>
+      )}
+      {rest.length > 0 && (
+        <details>
+          <summary>{rest.length} more figures</summary>
+          <Table
+            name="More differences"
+            sortWord="more"
+            rows={rest}
+            columns={columns}
+            rowKey={(row) => `${row.target} ${row.level} ${row.name}`}
+          />
+        </details>
+      )}
+    </Panel>
+  );
+}
+
+function Curves({ of, split }: { of: Comparison; split: string }) {
+  const names = [`model ${of.first.number}`, `model ${of.second.number}`] as const;
+  const plots = overlaid(of.first_curves, of.second_curves, split, names);
+  return (
+    <div className="columns">
+      {plots.map((plot) => (
+        <Panel key={plot.title} title={plot.title}>
+          <Lines
+            title={plot.title}
+            series={plot.series}
+            diagonal={plot.diagonal}
+            marks={plot.marks}
+            x={plot.x}
+            y={plot.y}
+            width={420}
+            height={300}
+          />
+        </Panel>
+      ))}
+    </div>
+  );
+}
+
+function Settings({ of }: { of: Comparison }) {
+  return (
+    <Panel title="Settings that differ">
+      <Table
+        name="Settings"
+        sortWord="settings"
+        rows={of.settings_apart}
+        columns={[
+          { key: "name", label: "Setting", value: (row) => row.name.replace("config.", "") },
+          { key: "first", label: "First", value: (row) => settingText(row.first) },
+          { key: "second", label: "Second", value: (row) => settingText(row.second) },
+        ]}
+        rowKey={(row) => row.name}
+        empty={<p className="quiet">None: they were made alike.</p>}
+      />
+    </Panel>
+  );
+}
+
+/** Choose another version of the same task; its page opens. */
+export function CompareWith({ model }: { model: Model }) {
+  const { project } = useHere();
+  const models = useList("models/", { project: project.id });
+  const others = models.rows?.filter((row) => row.task === model.task && row.id !== model.id) ?? [];
+  if (others.length === 0) return null;
+  return (
+    <SelectField
+      label="Compare with"
+      value=""
+      onChange={(other) => other && navigate(`/models/${model.id}/compare/${other}`)}
+      options={[
+        { value: "", label: "another model…" },
+        ...others.map((row) => ({ value: row.id, label: `Model ${row.number}, ${row.method}, ${row.size}` })),
+      ]}
+    />
+  );
+}

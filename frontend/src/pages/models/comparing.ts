@@ -1,0 +1,119 @@
+/** Two models beside each other: which figures come first, what they say, the curves of both in one plot. Pure. */
+
+import type { components } from "../../api/schema";
+import type { Series } from "../../ui/charts/lines";
+import type { Curves } from "../contract";
+import { cut, reliabilitySeries, rocSeries, targetsOf } from "./curves";
+import { isHeadline } from "./report";
+
+type Difference = components["schemas"]["Difference"];
+
+/** The figures that models are judged by, and the others. */
+export function shownRows(rows: readonly Difference[]): { main: Difference[]; rest: Difference[] } {
+  return {
+    main: rows.filter((row) => isHeadline(row.name)),
+    rest: rows.filter((row) => !isHeadline(row.name)),
+  };
+}
+
+/** What the paired interval is evidence for. */
+export function verdictOf(row: Difference): string {
+  if (row.better) return `${row.better} is better`;
+  return row.ci ? "no evidence" : "too few patients";
+}
+
+export function settingText(value: unknown): string {
+  if (value === null || value === undefined) return "—";
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+interface Axis {
+  readonly label: string;
+  readonly domain: readonly [number, number];
+}
+
+export interface Plot {
+  readonly title: string;
+  readonly series: Series[];
+  readonly diagonal: boolean;
+  readonly marks: boolean;
+  readonly x: Axis;
+  readonly y: Axis;
+}
+
+const SHARE: readonly [number, number] = [0, 1];
+const MOST_RATE = 4;
+const STYLES = ["one", "two"] as const;
+
+/** One plot a kind of curve and finding, the baselines left out. */
+export function overlaid(
+  first: Curves,
+  second: Curves,
+  split: string,
+  names: readonly [string, string],
+): Plot[] {
+  const both = [first, second] as const;
+  const of = (seriesOf: (curves: Curves) => Series[]): Series[] =>
+    both.flatMap((curves, n) =>
+      seriesOf(curves).map((one, _, all) => ({
+        ...one,
+        name: all.length > 1 ? `${names[n]}: ${one.name}` : (names[n] as string),
+        style: STYLES[n] as Series["style"] & string,
+      })),
+    );
+  const plot = (
+    title: string,
+    series: Series[],
+    x: Axis,
+    y: Axis,
+    kind: "froc" | "roc" | "reliability",
+  ): Plot => ({
+    title,
+    series,
+    x,
+    y,
+    diagonal: kind !== "froc",
+    marks: kind === "reliability",
+  });
+  const targets = [...new Set(both.flatMap((curves) => targetsOf(curves, split)))];
+  const found = [
+    ...targets.map((target) =>
+      plot(
+        `FROC, ${target === "any" ? "any finding" : target.replaceAll("_", " ")}`,
+        of((curves) => frocOf(curves, split, target)),
+        { label: "false positives an image", domain: [0, MOST_RATE] },
+        { label: "sensitivity", domain: SHARE },
+        "froc",
+      ),
+    ),
+    plot(
+      "ROC",
+      of((curves) => rocSeries(curves, split).filter((one) => one.style === "one")),
+      { label: "false positive rate", domain: SHARE },
+      { label: "sensitivity", domain: SHARE },
+      "roc",
+    ),
+    plot(
+      "Reliability: how sure against how often right",
+      of((curves) => reliabilitySeries(curves, split)),
+      { label: "how sure", domain: SHARE },
+      { label: "how often right", domain: SHARE },
+      "reliability",
+    ),
+  ];
+  return found.filter(({ series }) => series.length > 0);
+}
+
+/** The model's own FROC of a finding, on normal images where there are any. */
+function frocOf(curves: Curves, split: string, target: string): Series[] {
+  const all = (curves.froc ?? []).filter(
+    (c) => c.split === split && c.target === target && c.series === "model",
+  );
+  const drawn = all.find((c) => c.fp_on === "normal") ?? all[0];
+  if (!drawn) return [];
+  const points = drawn.fp_per_image.flatMap((x, i) => {
+    const y = drawn.sensitivity[i];
+    return y === undefined ? [] : [{ x, y }];
+  });
+  return [{ name: target, points: cut(points, MOST_RATE), stepped: true }];
+}
