@@ -253,12 +253,6 @@ def predict(modules: Modules, batch: Batch, config: Config, inference: Inference
     return found
 
 
-def heat(modules: Modules, batch: Batch, config: Config) -> Tensor:
-    """The saliency of the class that the run is about (B, 1, h, w), the mean over copies."""
-    said = [modules[name](batch.x, batch.valid)["saliency"][:, -1:] for name in names(config) if name in modules]
-    return torch.stack(said).mean(0)
-
-
 def _parts(said: Mapping[str, Tensor]) -> list[Tensor]:
     """Probabilities (B,) of image, crops and both."""
     return [
@@ -307,5 +301,4 @@ SPEC = MethodSpec(
     stages=stages,
     predict=predict,
     unsure_by="entropy",
-    heat=heat,
 )

@@ -114,8 +114,8 @@ def _written(sample: Sample, item: Item, heat: Heat, how: Drawing, number: int) 
         if not present:
             continue  # a stand-in is another view's image
         rows, cols = item.x[view].shape[-2:]
-        values = heat.maps[view, :rows, :cols].numpy()
-        picture, affine = _shrunk(values / highest if highest > 0 else values, np.asarray(item.affines[view]))
+        values = (heat.maps[view, :rows, :cols] / (highest or 1.0)).numpy()
+        picture, affine = _shrunk(values, np.asarray(item.affines[view]))
         name = f"{number:05d}-{view}.png"
         Image.fromarray(np.round(picture.clip(0, 1) * 255).astype(np.uint8)).save(how.folder / name, optimize=True)
         maps.append(

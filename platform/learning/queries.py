@@ -1,5 +1,6 @@
 """What can be read about runs, versions, scores and rounds."""
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,15 @@ def run_folder(run_id: UUID | str) -> Path:
 def model_folder(version: ModelVersion) -> Path:
     """Where a version's model lies."""
     return run_folder(version.run_id) / "model"
+
+
+def model_spec(version: ModelVersion) -> dict[str, Any]:
+    """model/spec.json; empty where the folder is not on this machine."""
+    try:
+        found = json.loads((model_folder(version) / "spec.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def pixel_cache() -> Path:

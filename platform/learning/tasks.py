@@ -48,7 +48,8 @@ def rank(ctx: JobContext, *, project_id: str) -> dict[str, Any]:
 @handler("learning.compare", queue="cpu")
 def compare(ctx: JobContext, *, comparison_id: str) -> dict[str, Any]:
     """Compare two versions on the same patients."""
-    comparison = comparisons.compute_comparison(comparison_id)
-    patients = (comparison.document or {}).get("patients", {}).get("test", 0)
+    document = work.compare_versions(comparison_id)
+    comparisons.keep_comparison(comparison_id, document)
+    patients = document["patients"].get("test", 0)
     ctx.conclude(f"Compared on {counted(patients, 'test patient')}.")
-    return {"comparison": str(comparison.pk)}
+    return {"comparison": comparison_id}

@@ -14,7 +14,7 @@ from core.errors import MammoError
 from jobs.handlers import Cancelled, GiveBack, JobContext, LeaseGone
 from learning import errors, queries
 from learning.gpus import gpu_numbers, one_gpu
-from learning.models import ModelVersion, Run
+from learning.models import Comparison, ModelVersion, Run
 from learning.rules import progress_text
 from learning.services import runs, scores
 from learning.supervise import PATIENCE, Event, Patience, StopChild, environment, supervise
@@ -99,6 +99,16 @@ def score_version(ctx: JobContext, version_id: UUID | str, *, patience: Patience
     stored = scores.import_scores(version, folder)
     shutil.rmtree(folder, ignore_errors=True)  # a copy of the model, and what is in the database by now
     return stored
+
+
+def compare_versions(comparison_id: UUID | str) -> dict[str, Any]:
+    """What comes of comparing two versions on the same patients; see `learning.comparing`."""
+    # Here and not at the top: evaluation loads scipy and scikit-image, which the web process never needs.
+    from learning.comparing import compared
+
+    rows = Comparison.objects.select_related("first__snapshot", "second__snapshot", "first__run", "second__run")
+    comparison = rows.get(pk=comparison_id)
+    return compared(comparison.first, comparison.second)
 
 
 def _run_child(command: str, folder: Path, watch: JobWatch, *, size: str, patience: Patience) -> int:

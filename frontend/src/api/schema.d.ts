@@ -1358,7 +1358,12 @@ export interface components {
             };
             /** @description the later of the two: its labels are the truth */
             readonly truth_snapshot: number | null;
-            readonly rows: readonly components["schemas"]["Difference"][];
+            /** @description series model is the first, baseline the second */
+            readonly rows: readonly components["schemas"]["Metric"][];
+            /** @description by split, why the two cannot be compared there */
+            readonly refusals: {
+                readonly [key: string]: string;
+            };
             readonly settings_apart: readonly components["schemas"]["SettingApart"][];
             readonly first_curves: components["schemas"]["Curves"];
             readonly second_curves: components["schemas"]["Curves"];
@@ -1415,30 +1420,6 @@ export interface components {
             readonly Value?: readonly unknown[];
             readonly InlineBinary?: string;
             readonly BulkDataURI?: string;
-        };
-        /** @description A figure of both, and first - second with its interval over patients, paired. */
-        readonly Difference: {
-            readonly split: string;
-            readonly target: string;
-            readonly level: string;
-            readonly name: string;
-            /** Format: double */
-            readonly first: number;
-            /** Format: double */
-            readonly second: number;
-            /** Format: double */
-            readonly difference: number;
-            /** @description 95 %, low and high; null where too few draws had a value */
-            readonly ci: readonly [
-                number,
-                number
-            ] | null;
-            /** @description first or second; null where the interval holds 0 */
-            readonly better: string | null;
-            readonly n_patients: number;
-            readonly params: {
-                readonly [key: string]: unknown;
-            };
         };
         /** @description The smaller level: `factor` stored pixels are one of its own. */
         readonly DisplayOut: {

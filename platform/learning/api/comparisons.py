@@ -11,29 +11,13 @@ from rest_framework.response import Response
 
 from accounts.asking import asker
 from accounts.permissions import SignedIn
-from core.answers import Numbers, counts
+from core.answers import counts
 from core.api import ApiView
 from learning import queries
 from learning.api.models import VersionOut
-from learning.api.shapes import Curves
+from learning.api.shapes import Curves, Metric
 from learning.models import Comparison, ModelVersion
 from learning.services import comparisons
-
-
-class Difference(serializers.Serializer[Any]):
-    """A figure of both, and first - second with its interval over patients, paired."""
-
-    split = serializers.CharField()
-    target = serializers.CharField()
-    level = serializers.CharField()
-    name = serializers.CharField()
-    first = serializers.FloatField()
-    second = serializers.FloatField()
-    difference = serializers.FloatField()
-    ci = Numbers(2, allow_null=True, help_text="95 %, low and high; null where too few draws had a value")
-    better = serializers.CharField(allow_null=True, help_text="first or second; null where the interval holds 0")
-    n_patients = serializers.IntegerField()
-    params = serializers.DictField()
 
 
 class SettingApart(serializers.Serializer[Any]):
@@ -52,7 +36,8 @@ class ComparisonOut(serializers.Serializer[Any]):
     done = serializers.SerializerMethodField()
     patients = serializers.SerializerMethodField(help_text="those that both were asked about, by split")
     truth_snapshot = serializers.SerializerMethodField(help_text="the later of the two: its labels are the truth")
-    rows = serializers.SerializerMethodField()
+    rows = serializers.SerializerMethodField(help_text="series model is the first, baseline the second")
+    refusals = serializers.SerializerMethodField(help_text="by split, why the two cannot be compared there")
     settings_apart = serializers.SerializerMethodField()
     first_curves = serializers.SerializerMethodField()
     second_curves = serializers.SerializerMethodField()
@@ -72,9 +57,13 @@ class ComparisonOut(serializers.Serializer[Any]):
     def get_patients(self, comparison: Comparison) -> Any:
         return self._said(comparison, "patients", {})
 
-    @extend_schema_field(Difference(many=True))
+    @extend_schema_field(Metric(many=True))
     def get_rows(self, comparison: Comparison) -> Any:
         return self._said(comparison, "rows", [])
+
+    @extend_schema_field(serializers.DictField(child=serializers.CharField()))
+    def get_refusals(self, comparison: Comparison) -> Any:
+        return self._said(comparison, "refusals", {})
 
     @extend_schema_field(SettingApart(many=True))
     def get_settings_apart(self, comparison: Comparison) -> Any:
@@ -82,11 +71,11 @@ class ComparisonOut(serializers.Serializer[Any]):
 
     @extend_schema_field(Curves)
     def get_first_curves(self, comparison: Comparison) -> Any:
-        return self._said(comparison, "first", {}).get("curves", {})
+        return self._said(comparison, "first", {})
 
     @extend_schema_field(Curves)
     def get_second_curves(self, comparison: Comparison) -> Any:
-        return self._said(comparison, "second", {}).get("curves", {})
+        return self._said(comparison, "second", {})
 
 
 class Compare(ApiView):

@@ -1,28 +1,17 @@
 """Two versions told on the same patients: ordered once for a pair, computed in the background, kept."""
 
-import json
-from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 
 from accounts.models import User
 from accounts.queries import require_role
-from exchange.queries import ROLES, items_of
+from exchange.queries import ROLES
 from jobs.services import submit
 from learning import queries
 from learning.errors import NotComparable
-from learning.manifest import labelled_rows
-from learning.models import Comparison, ModelVersion, Prediction
-from ml.evaluation.comparison import compare
-from ml.evaluation.reports.asked import Asked
-from ml.runs.records import to_dict
-
-REPLICATES = 1000
-SPLITS = ("val", "test", "audit")
+from learning.models import Comparison, ModelVersion
 
 
 def order_comparison(first: ModelVersion, second: ModelVersion, *, by: User) -> Comparison:
@@ -52,48 +41,9 @@ def order_comparison(first: ModelVersion, second: ModelVersion, *, by: User) -> 
     return found
 
 
-def compute_comparison(comparison_id: UUID | str) -> Comparison:
-    """Compare and keep what came of it; a second time it is there already."""
-    rows = Comparison.objects.select_related("first__snapshot", "second__snapshot", "first__run", "second__run")
-    comparison = rows.get(pk=comparison_id)
-    if comparison.document is not None:
-        return comparison
-    first, second = comparison.first, comparison.second
-    # Labels may have been amended between the two snapshots: the later one is the truth for both.
-    truth = max((first, second), key=lambda version: version.snapshot.number)
-    manifest = [to_dict(row) for row in labelled_rows(items_of(truth.snapshot))]
-    known = {(str(exam), split) for exam, split in _exams_of(first)} & {(str(e), s) for e, s in _exams_of(second)}
-    shared = [row for row in manifest if (row["exam_id"], row["split"]) in known]
-    found = compare(_asked(first, shared), _asked(second, shared), first.task)
-    comparison.document = {
-        "rows": found.rows,
-        "patients": dict(found.patients),
-        "truth_snapshot": truth.snapshot.number,
-        "first": {"curves": found.first.curves},
-        "second": {"curves": found.second.curves},
-    }
-    comparison.save(update_fields=["document"])
-    return comparison
-
-
-def _exams_of(version: ModelVersion) -> Iterator[tuple[UUID, str]]:
-    return version.snapshot.items.values_list("exam_id", "split").iterator()
-
-
-def _asked(version: ModelVersion, manifest: list[dict[str, Any]]) -> Asked:
-    spec = _json(queries.model_folder(version) / "spec.json")
-    predictions = Prediction.objects.filter(version=version, split__in=SPLITS).values_list("rows", flat=True)
-    return Asked(
-        predictions=[row for rows in predictions.iterator(chunk_size=500) for row in rows],
-        manifest=manifest,
-        splits=SPLITS,
-        findings=tuple(spec.get("findings") or version.run.findings),
-        target=spec.get("target"),
-        labels=tuple(spec.get("labels") or ()),
-        replicates=REPLICATES,
-        run_dir=queries.run_folder(version.run_id),
-        pixels_root=Path(settings.STORE_DIR),
-    )
+def keep_comparison(comparison_id: UUID | str, document: dict[str, Any]) -> None:
+    """Keep what came of a comparison; what is there already stays."""
+    Comparison.objects.filter(pk=comparison_id, document=None).update(document=document)
 
 
 def differences(first: ModelVersion, second: ModelVersion) -> list[dict[str, Any]]:
@@ -108,7 +58,7 @@ def differences(first: ModelVersion, second: ModelVersion) -> list[dict[str, Any
 
 def _settings(version: ModelVersion) -> dict[str, Any]:
     """What a version was made with, flat; the config as it was settled where its folder is on this machine."""
-    config = _json(queries.model_folder(version) / "spec.json").get("config") or version.run.config
+    config = queries.model_spec(version).get("config") or version.run.config
     init = version.run.init
     return {
         "method": version.method,
@@ -120,12 +70,3 @@ def _settings(version: ModelVersion) -> dict[str, Any]:
         "code": version.code_version,
         **{f"config.{name}": value for name, value in config.items()},
     }
-
-
-def _json(path: Path) -> Mapping[str, Any]:
-    """A folder that is not on this machine says nothing."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

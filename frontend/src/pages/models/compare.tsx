@@ -11,12 +11,11 @@ import { counted, figure, interval, words } from "../../ui/format";
 import { Empty, PageHead, Panel, State } from "../../ui/panel";
 import { type Column, Table } from "../../ui/table/table";
 import type { Model } from "../contract";
-import { overlaid, settingText, shownRows, verdictOf } from "./comparing";
+import { overlaid, type Pair, pairsOf, settingText, verdictOf } from "./comparing";
 import { figureName } from "./report";
 import "./models.css";
 
 type Comparison = components["schemas"]["ComparisonOut"];
-type Difference = components["schemas"]["Difference"];
 
 /** Two versions of a task on the patients that both never saw. */
 export default function ComparePage({ params }: PageProps) {
@@ -62,7 +61,9 @@ function Compared({ of }: { of: Comparison }) {
           Comparing… {of.job && <Link href={`/jobs/${of.job}`}>Its job</Link>} The page may be closed.
         </p>
       )}
-      {of.done && splits.length === 0 && <Empty title="There is no patient that both were asked about." />}
+      {of.done && splits.length === 0 && (
+        <Empty title="They cannot be compared.">{Object.values(of.refusals).join("; ")}</Empty>
+      )}
       {of.done && splits.length > 0 && (
         <>
           <fieldset className="tabs">
@@ -94,42 +95,43 @@ function About({ name, model }: { name: string; model: Model }) {
   );
 }
 
-const columns: readonly Column<Difference>[] = [
+const columns: readonly Column<Pair>[] = [
   { key: "figure", label: "Figure", value: (row) => figureName(row.name) },
   { key: "of", label: "Of", value: (row) => words(row.target) },
   { key: "level", label: "Per", value: (row) => row.level },
-  { key: "first", label: "First", number: true, value: (row) => row.first, cell: (row) => figure(row.first) },
+  {
+    key: "first",
+    label: "First",
+    number: true,
+    value: (row) => row.first.value,
+    cell: (row) => figure(row.first.value),
+  },
   {
     key: "second",
     label: "Second",
     number: true,
-    value: (row) => row.second,
-    cell: (row) => figure(row.second),
+    value: (row) => row.second.value,
+    cell: (row) => figure(row.second.value),
   },
   {
     key: "difference",
     label: "First − second [95 %]",
     number: true,
-    value: (row) => row.difference,
-    cell: (row) => (
+    value: (row) => row.difference.value,
+    cell: ({ difference: { value, ci } }) => (
       <>
-        {row.difference >= 0 ? "+" : ""}
-        {figure(row.difference)}{" "}
-        <span className="quiet">{row.ci ? `[${interval(row.ci)}]` : "no interval"}</span>
+        {value !== null && value >= 0 ? "+" : ""}
+        {figure(value)} <span className="quiet">{ci ? `[${interval(ci)}]` : "no interval"}</span>
       </>
     ),
   },
-  {
-    key: "verdict",
-    label: "Evidence",
-    value: verdictOf,
-    cell: (row) => <span className={row.better ? "verdict is-better" : "verdict"}>{verdictOf(row)}</span>,
-  },
+  { key: "verdict", label: "Evidence", value: verdictOf },
 ];
 
 function Differences({ of, split }: { of: Comparison; split: string }) {
-  const rows = of.rows.filter((row) => row.split === split);
-  const { main, rest } = shownRows(rows);
+  const rows = pairsOf(of.rows, split);
+  const main = rows.filter((row) => row.headline);
+  const rest = rows.filter((row) => !row.headline);
   return (
     <Panel title="Differences">
       <p className="quiet">
@@ -140,23 +142,18 @@ function Differences({ of, split }: { of: Comparison; split: string }) {
         name="Differences"
         rows={main}
         columns={columns}
-        rowKey={(row) => `${row.target} ${row.level} ${row.name}`}
-        empty={<p className="quiet">No figure has a value on both sides.</p>}
+        rowKey={(row) => row.key}
+        empty={<p className="quiet">No figure that models are judged by has a value on both sides.</p>}
       />
-      {rows.some((row) => row.params.wide) && (
-        <p className="warn">
-          Fewer than ten patients with a positive: the intervals are wide, and evidence is weak.
-        </p>
-      )}
       {rest.length > 0 && (
         <details>
-          <summary>{rest.length} more figures</summary>
+          <summary>{counted(rest.length, "more figure")}</summary>
           <Table
             name="More differences"
             sortWord="more"
             rows={rest}
             columns={columns}
-            rowKey={(row) => `${row.target} ${row.level} ${row.name}`}
+            rowKey={(row) => row.key}
           />
         </details>
       )}

@@ -1,25 +1,52 @@
 import { expect, test } from "vitest";
-import { overlaid, settingText, shownRows, verdictOf } from "./comparing";
+import { overlaid, pairsOf, settingText, verdictOf } from "./comparing";
 
-const row = (name: string, better: string | null, ci: [number, number] | null) => ({
-  split: "test",
+const row = (
+  series: "model" | "baseline" | "difference",
+  metric: string,
+  value: number,
+  ci: [number, number] | null,
+) => ({
+  name: series === "model" ? metric : `${series}:other:${metric}`,
+  metric,
+  series,
+  baseline: series === "model" ? null : "other",
   target: "density",
   level: "exam",
-  name,
-  first: 0.8,
-  second: 0.6,
-  difference: 0.2,
+  split: "test",
+  subgroup: null,
+  value,
   ci,
-  better,
-  n_patients: 20,
+  ci_method: null,
+  n_patients: 40,
+  n_units: 40,
+  n_pos: 20,
+  n_neg: 20,
   params: {},
 });
+const figureOf = (metric: string, ci: [number, number] | null) => [
+  row("model", metric, 0.8, null),
+  row("baseline", metric, 0.6, null),
+  row("difference", metric, 0.2, ci),
+];
 
-test("what models are judged by comes first, and the evidence is said in words", () => {
-  const { main, rest } = shownRows([row("qwk", "first", [0.1, 0.3]), row("kappa_linear", null, [-0.1, 0.3])]);
-  expect(main.map(verdictOf)).toEqual(["first is better"]);
-  expect(rest.map(verdictOf)).toEqual(["no evidence"]);
-  expect(verdictOf(row("qwk", null, null))).toBe("too few patients");
+test("the second model stands where a baseline does, and the evidence is said in words", () => {
+  const metrics = [
+    ...figureOf("qwk", [0.1, 0.3]),
+    ...figureOf("brier", [0.1, 0.3]),
+    ...figureOf("accuracy", [-0.1, 0.5]),
+    ...figureOf("macro_f1", null),
+    row("model", "kappa", 0.1, null),
+  ];
+  const pairs = pairsOf(metrics, "test");
+  expect(pairs.map((pair) => [pair.name, verdictOf(pair)])).toEqual([
+    ["qwk", "first is better"],
+    ["brier", "second is better"],
+    ["accuracy", "no evidence"],
+    ["macro_f1", "too few to tell"],
+  ]);
+  expect([pairs[0]?.first.value, pairs[0]?.second.value, pairs[0]?.headline]).toEqual([0.8, 0.6, true]);
+  expect(pairsOf(metrics, "val")).toEqual([]);
 });
 
 test("curves of both lie in one plot, told apart by name and dash, without the baselines", () => {

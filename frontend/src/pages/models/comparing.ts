@@ -1,25 +1,54 @@
 /** Two models beside each other: which figures come first, what they say, the curves of both in one plot. Pure. */
 
-import type { components } from "../../api/schema";
 import type { Series } from "../../ui/charts/lines";
-import type { Curves } from "../contract";
+import type { Curves, Metric } from "../contract";
 import { cut, reliabilitySeries, rocSeries, targetsOf } from "./curves";
-import { isHeadline } from "./report";
+import { figureLines, verdict } from "./report";
 
-type Difference = components["schemas"]["Difference"];
-
-/** The figures that models are judged by, and the others. */
-export function shownRows(rows: readonly Difference[]): { main: Difference[]; rest: Difference[] } {
-  return {
-    main: rows.filter((row) => isHeadline(row.name)),
-    rest: rows.filter((row) => !isHeadline(row.name)),
-  };
+/** A figure of both, and what their paired difference says. */
+export interface Pair {
+  readonly key: string;
+  readonly name: string;
+  readonly target: string;
+  readonly level: string;
+  readonly headline: boolean;
+  readonly first: Metric;
+  readonly second: Metric;
+  readonly difference: Metric;
 }
 
-/** What the paired interval is evidence for. */
-export function verdictOf(row: Difference): string {
-  if (row.better) return `${row.better} is better`;
-  return row.ci ? "no evidence" : "too few patients";
+/** The figures of a split that both have: the second model stands where a baseline does. */
+export function pairsOf(metrics: readonly Metric[], split: string): Pair[] {
+  const own = metrics.filter((row) => row.split === split);
+  return figureLines(own).flatMap(({ key, model, headline, beside: [other] }) =>
+    other?.difference
+      ? [
+          {
+            key,
+            name: model.name,
+            target: model.target,
+            level: model.level,
+            headline,
+            first: model,
+            second: other.value,
+            difference: other.difference,
+          },
+        ]
+      : [],
+  );
+}
+
+const LOWER_IS_BETTER = ["brier", "ece", "hd95_mm", "assd_mm", "pd_mae"];
+const WINNER: Readonly<Record<string, readonly [string, string]>> = {
+  better: ["first is better", "second is better"],
+  worse: ["second is better", "first is better"],
+};
+
+/** What the paired interval is evidence for, in words. */
+export function verdictOf({ name, difference }: Pair): string {
+  const said = verdict(difference);
+  const isLower = LOWER_IS_BETTER.includes(name.split(":")[0] ?? "");
+  return WINNER[said]?.[isLower ? 1 : 0] ?? said;
 }
 
 export function settingText(value: unknown): string {

@@ -31,9 +31,7 @@ const HEADLINES = [
   "pd_mae",
   "pd_spearman",
 ];
-/** Whether a model is judged by a figure. */
-export const isHeadline = (name: string) =>
-  HEADLINES.includes(name) || /^(froc_sens|sens@spec)@?[\d.]+$/.test(name);
+const isHeadline = (name: string) => HEADLINES.includes(name) || /^(froc_sens|sens@spec)@?[\d.]+$/.test(name);
 
 const place = (row: Metric) => [row.split, row.target, row.level, JSON.stringify(row.subgroup)].join("|");
 
