@@ -43,7 +43,7 @@ def order_comparison(first: ModelVersion, second: ModelVersion, *, by: User) -> 
 
 def keep_comparison(comparison_id: UUID | str, document: dict[str, Any]) -> None:
     """Keep what came of a comparison; what is there already stays."""
-    Comparison.objects.filter(pk=comparison_id, document=None).update(document=document)
+    Comparison.objects.filter(pk=comparison_id, document__isnull=True).update(document=document)
 
 
 def differences(first: ModelVersion, second: ModelVersion) -> list[dict[str, Any]]:
