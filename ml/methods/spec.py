@@ -320,8 +320,8 @@ class MethodSpec:
     inference) all inference: windows, passes, suppression. classes(config, task), where given, names the classes of a
     task instead of the usual ones. unsure_by says what stands behind the uncertainty: passes of dropout, members that
     disagree (`Prediction.samples` are theirs whenever `inference.passes` is not 0), or the entropy alone.
-    heat(modules, batch, config), where a method of several views has a map of its own (attention), gives it over the
-    whole views of each sample: (B, V, h, w), not negative; that of one image is in `Prediction.where`.
+    heat(modules, batch, config), where a method has a map of its own that is too dear for every answer, gives it over
+    the whole views of each sample: (B, V, h, w), not negative; others are in `Prediction.where`.
     """
 
     name: str
