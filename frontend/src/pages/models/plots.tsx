@@ -1,10 +1,12 @@
 import { useState } from "react";
 import { Confusion } from "../../ui/charts/confusion";
+import { FigureBars } from "../../ui/charts/figure-bars";
 import { Lines } from "../../ui/charts/lines";
 import { SelectField } from "../../ui/field";
 import { words } from "../../ui/format";
 import { Panel } from "../../ui/panel";
 import type { ModelDetail } from "../contract";
+import { barPlots } from "./bars";
 import { confusionOf, cut, frocSeries, reliabilitySeries, rocSeries, targetsOf } from "./curves";
 
 /** The curves of the report, whichever it has. */
@@ -49,6 +51,11 @@ export function ModelPlots({ model, split }: { model: ModelDetail; split: string
             />
           </Panel>
         )}
+        {barPlots(model.metrics, split).map(({ title, rows }) => (
+          <Panel key={title} title={title}>
+            <FigureBars title={title} rows={rows} />
+          </Panel>
+        ))}
       </div>
     </>
   );

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { RunEvent } from "../contract";
-import { curvesOf, eventText, lastOf } from "./curves";
+import { curvesOf, eventText, lastOf, stageLosses } from "./curves";
 
 let seq = 0;
 function event(type: string, fields: Partial<RunEvent>): RunEvent {
@@ -64,4 +64,35 @@ it("says on one line what an event says", () => {
 it("finds the last event of a type", () => {
   expect(lastOf([train(1, 1), train(2, 1)], "metric")?.step).toBe(2);
   expect(lastOf([], "metric")).toBeUndefined();
+});
+
+it("each stage has its losses in its own steps", () => {
+  const curves = {
+    trainLoss: [
+      { x: 5, y: 2 },
+      { x: 10, y: 1 },
+      { x: 13, y: 0.5 },
+    ],
+    valLoss: [{ x: 14, y: 0.7 }],
+    validation: [],
+    stages: [
+      { name: "patches", at: 0, planned: 10 },
+      { name: "empty", at: 10, planned: 0 },
+      { name: "whole", at: 10, planned: 5 },
+    ],
+    planned: 15,
+    step: 14,
+  };
+  expect(stageLosses(curves)).toEqual([
+    {
+      name: "patches",
+      planned: 10,
+      train: [
+        { x: 5, y: 2 },
+        { x: 10, y: 1 },
+      ],
+      validation: [],
+    },
+    { name: "whole", planned: 5, train: [{ x: 3, y: 0.5 }], validation: [{ x: 4, y: 0.7 }] },
+  ]);
 });

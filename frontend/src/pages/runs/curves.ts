@@ -49,6 +49,25 @@ export function curvesOf(events: readonly RunEvent[]): Curves {
   };
 }
 
+export interface StageLoss {
+  readonly name: string;
+  readonly train: readonly Point[];
+  readonly validation: readonly Point[];
+  readonly planned: number;
+}
+
+/** The losses of each stage that told one, in its own steps: those of different stages are of different things. */
+export function stageLosses({ stages, trainLoss, valLoss }: Curves): StageLoss[] {
+  return stages
+    .map(({ name, at, planned }) => {
+      // A stage's step n lies at `at + n`, and the next one begins with its step 1.
+      const within = (points: readonly Point[]) =>
+        points.flatMap(({ x, y }) => (x > at && x <= at + planned ? [{ x: x - at, y }] : []));
+      return { name, planned, train: within(trainLoss), validation: within(valLoss) };
+    })
+    .filter(({ train }) => train.length > 0);
+}
+
 /** Preparing images and predicting also count steps, of another kind: they tell no loss. */
 function tellsOfTraining(event: RunEvent): boolean {
   return event.type === "metric" || (event.type === "progress" && typeof event.loss === "number");

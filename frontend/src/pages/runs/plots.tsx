@@ -1,7 +1,7 @@
 import { Lines, type Series, STYLES } from "../../ui/charts/lines";
 import { count, words } from "../../ui/format";
 import { Panel } from "../../ui/panel";
-import type { Curves } from "./curves";
+import { type Curves, type StageLoss, stageLosses } from "./curves";
 
 /** Loss on training and validation patients over all stages, up to the last planned step. */
 export function LossPlot({ curves, live }: { curves: Curves; live: boolean }) {
@@ -9,6 +9,7 @@ export function LossPlot({ curves, live }: { curves: Curves; live: boolean }) {
     { name: "train", points: curves.trainLoss, style: "one" },
     ...(curves.valLoss.length ? [{ name: "validation", points: curves.valLoss, style: "two" as const }] : []),
   ];
+  const stages = stageLosses(curves);
   const end = Math.max(curves.planned, curves.step, 1);
   return (
     <Panel title="Loss" aside={<span className="quiet">{stepText(curves)}</span>}>
@@ -16,6 +17,8 @@ export function LossPlot({ curves, live }: { curves: Curves; live: boolean }) {
         <p className="quiet">
           {live ? "The first point comes with the first steps." : "This run told no loss."}
         </p>
+      ) : stages.length > 1 ? (
+        stages.map((stage) => <OfStage key={stage.name} stage={stage} />)
       ) : (
         <Lines
           title={`Loss against steps; last ${curves.trainLoss.at(-1)?.y.toPrecision(3)}`}
@@ -26,6 +29,29 @@ export function LossPlot({ curves, live }: { curves: Curves; live: boolean }) {
         />
       )}
     </Panel>
+  );
+}
+
+/** One stage on its own scales. */
+function OfStage({ stage }: { stage: StageLoss }) {
+  const series: Series[] = [
+    { name: "train", points: stage.train, style: "one" },
+    ...(stage.validation.length
+      ? [{ name: "validation", points: stage.validation, style: "two" as const }]
+      : []),
+  ];
+  return (
+    <>
+      <h3>{words(stage.name)}</h3>
+      <Lines
+        title={`Loss of ${words(stage.name)} against steps`}
+        series={series}
+        x={{ label: "step", domain: [0, Math.max(stage.planned, 1)], format: count }}
+        y={{ label: "loss" }}
+        marks={stage.train.length < 3}
+        height={180}
+      />
+    </>
   );
 }
 
