@@ -17,11 +17,12 @@ RESULTS = ROOT / "bench" / "methods" / "results"
 INTRODUCTION = """\
 One row a method. *T-true*: the learning check on phantoms that need what is distinctive about the method: the method
 itself, a stub of it (the same without that part), a trivial baseline; a check is accepted by rule, whose figures and
-reasons stand in `tests/ml/calibration/`. *Seconds*: one such run at `tiny`, with preparation and prediction, on one
-thread of a CPU that other work shared. *Real data*: size `tiny` with its default steps, cross-validated by patient, the
-95 % interval of the patient bootstrap; "better" is said only where the interval of the paired difference to the best
-baseline of the task stays above 0. What these small networks do on small public sets says little about the large ones.
-How it is measured, and how to go on: [bench/methods](../bench/methods/README.md). Weights are those of all stages.
+reasons stand in `tests/ml/calibration/`. *Seconds*: of one such run at `tiny`, with preparation and prediction, on one
+thread; those of the first checks are of the wall, on a machine that other work shared. *Real data*: size `tiny` with
+its default steps, cross-validated by patient, the 95 % interval of the patient bootstrap; "better" is said only where
+the interval of the paired difference to the best baseline of the task stays above 0. What these small networks do on
+small public sets says little about the large ones. How it is measured, and how to go on:
+[bench/methods](../bench/methods/README.md). Weights are those of all stages.
 
 | row | method | serves (fidelity) | weights (tiny) | T-true | seconds | real data |
 | --- | --- | --- | --- | --- | --- | --- |
@@ -59,8 +60,10 @@ def _checked(method: str) -> tuple[str, str]:
     found = [json.loads(path.read_text()) for path in sorted(CALIBRATION.glob("*.json"))]
     for document in found:
         if document["method"] == method:
-            seconds = [run["seconds"] for run in document["runs"] if run["side"] == "true"]
-            return f"{document['check']['metric']}: {summary(document)}", f"{sum(seconds) / len(seconds):.0f}"
+            # null: a run that was suspended meanwhile.
+            seconds = [run["seconds"] for run in document["runs"] if run["side"] == "true" and run["seconds"]]
+            mean = f"{sum(seconds) / len(seconds):.0f}" if seconds else "-"
+            return f"{document['check']['metric']}: {summary(document)}", mean
     return "properties only: not calibrated", "-"
 
 
