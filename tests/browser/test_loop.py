@@ -65,6 +65,27 @@ def test_freeze_retrain_promote_and_the_order_changes(
     ranked = [entry["score"] for entry in scores if entry["score"] is not None]
     assert ranked == sorted(ranked, reverse=True) and len(ranked) == len(before)
 
+    _the_heat_map_is_shown_in_the_room(page, platform_running, project, model)
+
+
+def _the_heat_map_is_shown_in_the_room(page: Page, platform: Platform, project: str, model: str) -> None:
+    """Of an exam that has been read, with its sentence; the administrator hides it again with a key."""
+    admin = platform.client("admin")
+    readings = admin.get(f"/api/v1/readings/?project={project}&page_size=100")["results"]
+    reading = next(
+        one
+        for one in readings
+        if one["state"] == "complete"
+        and admin.get(f"/api/v1/explanations/?project={project}&exam={one['exam']}&model={model}")
+    )
+    page.goto(f"/read/{reading['id']}?model={model}")
+    expect(page.get_by_text("Shows where the score came from, not where the disease is.")).to_be_visible()
+    pane = page.locator("[data-testid^=pane-][data-state=shown]").first
+    expect(pane.get_by_test_id("heat").locator("image").first).to_be_attached()
+    expect(page.get_by_test_id("nearest").get_by_role("link").first).to_have_attribute("href", re.compile("^/read/"))
+    page.keyboard.press("y")
+    expect(page.get_by_test_id("heat")).to_have_count(0)
+
 
 def _ended(run: dict) -> dict | None:
     return run if run["state"] in {"done", "failed", "cancelled"} else None
