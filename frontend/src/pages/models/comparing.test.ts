@@ -24,15 +24,15 @@ const row = (
   n_neg: 20,
   params: {},
 });
-const figureOf = (metric: string, ci: [number, number] | null) => [
+const figureOf = (metric: string, ci: [number, number] | null, better = false) => [
   row("model", metric, 0.8, null),
   row("baseline", metric, 0.6, null),
-  row("difference", metric, 0.2, ci),
+  { ...row("difference", metric, 0.2, ci), params: { better } },
 ];
 
 test("the second model stands where a baseline does, and the evidence is said in words", () => {
   const metrics = [
-    ...figureOf("qwk", [0.1, 0.3]),
+    ...figureOf("qwk", [0.1, 0.3], true),
     ...figureOf("brier", [0.1, 0.3]),
     ...figureOf("accuracy", [-0.1, 0.5]),
     ...figureOf("macro_f1", null),

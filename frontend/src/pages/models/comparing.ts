@@ -38,17 +38,12 @@ export function pairsOf(metrics: readonly Metric[], split: string): Pair[] {
   );
 }
 
-const LOWER_IS_BETTER = ["brier", "ece", "hd95_mm", "assd_mm", "pd_mae"];
-const WINNER: Readonly<Record<string, readonly [string, string]>> = {
-  better: ["first is better", "second is better"],
-  worse: ["second is better", "first is better"],
-};
+const WINNER: Readonly<Record<string, string>> = { better: "first is better", worse: "second is better" };
 
 /** What the paired interval is evidence for, in words. */
-export function verdictOf({ name, difference }: Pair): string {
+export function verdictOf({ difference }: Pair): string {
   const said = verdict(difference);
-  const isLower = LOWER_IS_BETTER.includes(name.split(":")[0] ?? "");
-  return WINNER[said]?.[isLower ? 1 : 0] ?? said;
+  return WINNER[said] ?? said;
 }
 
 export function settingText(value: unknown): string {

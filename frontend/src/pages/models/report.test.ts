@@ -62,7 +62,8 @@ it("says why a figure has no value", () => {
 });
 
 it("calls a model better only where the whole interval is", () => {
-  expect(verdict(row("d", { ci: [0.1, 0.5] }))).toBe("better");
+  expect(verdict(row("d", { ci: [0.1, 0.5], params: { better: true } }))).toBe("better");
+  expect(verdict(row("brier", { ci: [-0.5, -0.1], params: { better: true } }))).toBe("better");
   expect(verdict(row("d", { ci: [-0.1, 0.5] }))).toBe("no evidence");
   expect(verdict(row("d", { ci: [-0.4, -0.1] }))).toBe("worse");
   expect(verdict(row("d", { ci: [0.1, 0.5], params: { wide: true } }))).toBe("too few to tell");

@@ -141,12 +141,16 @@ export function reasonOfNull(reason: string | null | undefined): string {
   return reason ? (REASONS[reason] ?? reason.replaceAll("_", " ")) : "not defined here";
 }
 
-/** What the paired interval says of model and baseline; of fewer than ten patients with a positive it says little. */
+/**
+ * What the paired interval says of model and baseline; of fewer than ten patients with a positive it says little.
+ * The report knows of which figures less is better.
+ */
 export function verdict(difference: Metric | null): string {
   if (!difference) return "";
   if (!difference.ci || difference.params.wide) return "too few to tell";
-  if (difference.ci[0] > 0) return "better";
-  return difference.ci[1] < 0 ? "worse" : "no evidence";
+  if (difference.params.better) return "better";
+  const holdsZero = difference.ci[0] <= 0 && difference.ci[1] >= 0;
+  return holdsZero ? "no evidence" : "worse";
 }
 
 /** Lines that say something, and the targets of which nothing can be said, each with its one reason. */
