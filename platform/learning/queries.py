@@ -179,9 +179,17 @@ def read_of(round_: Round) -> tuple[int, int]:
     return sum(exam_id not in unread for exam_id in exams), len(exams)
 
 
+def _id_in(word: Any) -> UUID | None:
+    """An id of ours among the learner's words; what a run names otherwise is no row of ours."""
+    try:
+        return UUID(word)
+    except (AttributeError, TypeError, ValueError):
+        return None
+
+
 def worst_with_images(version: ModelVersion) -> list[dict[str, Any]]:
     """The worst misses, as the page draws them: with their thumbnail, and the reading that the truth is of."""
-    exams = {row["exam_id"] for row in version.worst if row.get("exam_id")}
+    exams = {exam for row in version.worst if (exam := _id_in(row.get("exam_id"))) is not None}
     items = SnapshotItem.objects.filter(snapshot=version.snapshot_id, exam_id__in=exams)
     readings = {str(exam): str(reading) for exam, reading in items.values_list("exam_id", "reading_id")}
     return [

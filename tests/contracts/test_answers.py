@@ -6,14 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from archive import services as archive
 from exchange import services as exchange
 from exchange.models import Snapshot
 from jobs.models import Job
-from learning.models import ModelVersion, Prediction
-from learning.services import rounds, runs
+from learning.comparing import compared
+from learning.models import ExamEmbedding, ModelVersion, Prediction
+from learning.services import comparisons, rounds, runs
 from tests.archive.factories import a_mammogram, delivered
 from tests.archive.test_api import bytes_of
 from tests.learning import factories
@@ -63,13 +65,31 @@ def world(snapshot: Snapshot, density_version: ModelVersion, pool: Any, admin: A
     Prediction.objects.create(
         version=density_version, exam_id=exam.pk, unit=str(exam.pk), split="pool", rows=factories.density_rows(exam.pk)
     )
+    factories.a_map(density_version, exam.images.get())
+    near = [exam.pk, *snapshot.items.values_list("exam_id", flat=True)]
+    ExamEmbedding.objects.bulk_create(
+        ExamEmbedding(version=density_version, exam_id=one, split="pool", vector=np.array([1, 0], "<f4").tobytes())
+        for one in near
+    )
+    first, second = two_compared(snapshot, admin)
     other = archive.create_archive(by=admin, name="PACS", url="https://pacs.example/dicom-web")
     readings = project.readings.order_by("pk")
     return {
         "project": project.pk, "exam": exam.pk, "image": exam.images.get().pk, "ingest": ingest.pk,
         "archive": other.pk, "snapshot": snapshot.pk, "run": density_version.run_id, "model": density_version.pk,
         "round": drawn.pk, "job": job.pk, "reading": readings[0].pk, "user": reader.pk,
+        "first": first.pk, "second": second.pk,
     }  # fmt: skip
+
+
+def two_compared(frozen: Snapshot, by: Any) -> list[ModelVersion]:
+    """Two versions that say the same of one patient, told beside each other."""
+    tested = frozen.items.get(split="test").exam_id
+    said = [{**row, "split": "test"} for row in factories.density_rows(tested)]
+    both = [factories.a_version(frozen, by, method="dcse_resnet50", predictions=said) for _ in range(2)]
+    ordered = comparisons.order_comparison(*both, by=by)
+    comparisons.keep_comparison(ordered.pk, compared(*both))
+    return both
 
 
 ASKED = [
@@ -107,6 +127,9 @@ ASKED = [
     "models/?project={project}",
     "models/{model}/",
     "models/{model}/predictions/?exam={exam}",
+    "models/{model}/nearest/?exam={exam}",
+    "models/{first}/compare/{second}/",
+    "explanations/?project={project}&exam={exam}",
     "rounds/?project={project}",
     "rounds/{round}/",
 ]

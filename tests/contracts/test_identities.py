@@ -41,6 +41,7 @@ ASKED = {
     "api/v1/runs/": "?project={projects}", "api/v1/models/": "?project={projects}",
     "api/v1/rounds/": "?project={projects}", "api/v1/scores/": "?model={models}",
     "api/v1/models/{pk}/predictions/": "?exam={predicted}", "api/v1/methods/": "?snapshot={snapshots}",
+    "api/v1/explanations/": "?project={projects}&exam={exams}", "api/v1/models/{pk}/nearest/": "?exam={exams}",
 }  # fmt: skip
 
 

@@ -137,7 +137,7 @@ def cases():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", cases())
+@pytest.mark.parametrize("name", list(cases()))
 def test_a_method_memorises_eight_phantoms(name, tmp_path, record_property):
     figure, losses, seconds = memorised(name, tmp_path)
     shares = {
