@@ -21,7 +21,7 @@ from ml.training.heat import Heat, Speech, heat_of
 
 Floats = npt.NDArray[np.float32]
 #: Drawing may take so long, in seconds; what is left over then has no map.
-BUDGET_SECONDS = 180.0
+BUDGET_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
