@@ -17,16 +17,18 @@ def nearest_labelled(version: ModelVersion, exam_id: UUID, count: int) -> list[d
 
     None where the version has no embedding of the exam. Labels are those that the version learned from.
     """
-    places = {row.exam_id: row for row in ExamEmbedding.objects.filter(version=version)}
-    own = places.get(exam_id)
+    known = ExamEmbedding.objects.filter(version=version)
+    own = known.filter(exam_id=exam_id).first()
     if own is None:
         return None
     patient = Exam.objects.filter(pk=exam_id).values("patient_id")
     theirs = set(Exam.objects.filter(patient_id__in=patient).values_list("pk", flat=True))
     labelled = SnapshotItem.objects.filter(snapshot=version.snapshot_id).exclude(exam_id__in=theirs)
-    items = {item.exam_id: item for item in labelled.filter(exam_id__in=places)}
+    items = {item.exam_id: item for item in labelled.filter(exam_id__in=known.values("exam_id"))}
     if not items:
         return []
+    # Of the pool nothing is fetched: it is the larger part by far, and nobody has labelled it.
+    places = {row.exam_id: row for row in known.filter(exam_id__in=labelled.values("exam_id"))}
     ids = sorted(items)
     vectors = np.stack([np.frombuffer(places[exam].vector, "<f4") for exam in ids])
     cosine = vectors @ np.frombuffer(own.vector, "<f4")
