@@ -12,6 +12,7 @@ from annotations.readings import MAX_REASON
 from annotations.rules import receipt_of
 from annotations.rules.patch import MAX_OPERATIONS
 from core.answers import RowOut, Shaped, texts
+from core.bodies import Body
 
 
 class ReceiptOut(serializers.Serializer[Any]):
@@ -89,7 +90,7 @@ class PatchField(serializers.Field[Any, Any, Any, Any]):
         return value
 
 
-class EditIn(serializers.Serializer[Any]):
+class EditIn(Body):
     """A change: a JSON Patch (RFC 6902; add, remove, replace, test) and an id that the client made for it."""
 
     edit_id = serializers.UUIDField()
@@ -120,11 +121,11 @@ class EditOut(RowOut[ReadingEdit]):
         fields = ["revision", "edit_id", "patch", "actor", "at", "findings", "marks", "sha256"]
 
 
-class ReasonIn(serializers.Serializer[Any]):
+class ReasonIn(Body):
     reason = serializers.CharField(max_length=MAX_REASON)
 
 
-class NextIn(serializers.Serializer[Any]):
+class NextIn(Body):
     project = serializers.UUIDField()
 
 

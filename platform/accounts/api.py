@@ -21,6 +21,7 @@ from accounts.permissions import Anyone, SignedIn, SiteAdmin
 from accounts.throttling import PerSignIn
 from core.answers import RowOut, Shaped
 from core.api import ApiView, ApiViewSet
+from core.bodies import Body
 from core.errors import Forbidden, Missing, Unauthenticated
 from core.models import AuditEvent
 
@@ -72,7 +73,7 @@ class MeOut(RowOut[User]):
         return [{"project": MemberProject(project).data, "role": role} for project, role in roles.items()]
 
 
-class SignInIn(serializers.Serializer[Any]):
+class SignInIn(Body):
     username = serializers.CharField(max_length=64)
     password = serializers.CharField(max_length=200, trim_whitespace=False)
 
@@ -112,14 +113,14 @@ class MeView(ApiView):
         return Response(MeOut(request.user).data)
 
 
-class ProjectIn(serializers.Serializer[Any]):
+class ProjectIn(Body):
     name = serializers.CharField(max_length=120)
     seed = serializers.IntegerField(default=0, min_value=-(2**31), max_value=2**31 - 1)
     readings_per_exam = serializers.IntegerField(default=1, min_value=1, max_value=10)
     audit_share = serializers.FloatField(default=0.0, min_value=0, max_value=1)
 
 
-class ProjectChange(serializers.Serializer[Any]):
+class ProjectChange(Body):
     name = serializers.CharField(max_length=120, required=False)
     weights = serializers.DictField(child=serializers.FloatField(min_value=0, max_value=100), required=False)
 
@@ -174,13 +175,13 @@ class UserOut(RowOut[User]):
         fields = ["id", "username", "is_site_admin", "is_active", "last_login", "created_at"]
 
 
-class UserIn(serializers.Serializer[Any]):
+class UserIn(Body):
     username = serializers.RegexField(r"^[\w.@+-]{2,64}$")
     password = serializers.CharField(max_length=200, required=False, allow_null=True, trim_whitespace=False)
     is_site_admin = serializers.BooleanField(default=False)
 
 
-class UserChange(serializers.Serializer[Any]):
+class UserChange(Body):
     password = serializers.CharField(max_length=200, required=False, trim_whitespace=False)
     is_active = serializers.BooleanField(required=False)
 
@@ -236,7 +237,7 @@ class MembershipOut(RowOut[Membership]):
         fields = ["id", "project", "user", "username", "role", "created_at"]
 
 
-class MembershipIn(serializers.Serializer[Any]):
+class MembershipIn(Body):
     project = serializers.UUIDField()
     user = serializers.UUIDField()
     role = serializers.ChoiceField(choices=Role.choices)
@@ -284,7 +285,7 @@ class TokenMade(TokenOut):
         fields = [*TokenOut.Meta.fields, "secret"]
 
 
-class TokenIn(serializers.Serializer[Any]):
+class TokenIn(Body):
     name = serializers.CharField(max_length=64, required=False, allow_blank=True, default="")
     scope = serializers.ChoiceField(choices=Scope.choices, default=Scope.WRITE)
     days = serializers.FloatField(min_value=0.001, max_value=3650, default=services.TOKEN_DAYS)
@@ -292,7 +293,9 @@ class TokenIn(serializers.Serializer[Any]):
 
 
 class Tokens(mixins.ListModelMixin, ApiViewSet):
-    """Bearer tokens; a secret is shown once."""
+    """Bearer tokens; a secret is shown once, so no answer is kept: an order sent again makes another token."""
+
+    keeps_answers = False
 
     permission_classes = [SignedIn]
     serializer_class = TokenOut

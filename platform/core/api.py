@@ -48,7 +48,7 @@ class Replayed(Exception):
 class Idempotent(APIView):
     """POST with an Idempotency-Key: the same actor, key and body get the same answer for 48 h."""
 
-    #: False where an answer names people: it is never kept. Such a POST only asks, so it may be repeated.
+    #: False where an answer names people or tells a secret: it is never kept, and such a POST may be repeated.
     keeps_answers = True
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

@@ -20,6 +20,7 @@ from accounts.asking import asker
 from accounts.permissions import SignedIn
 from core.answers import RowOut, Shaped, counts
 from core.api import ApiViewSet, CursorPaging
+from core.bodies import Body
 from exchange import queries, services
 from exchange.asking import project_of
 from exchange.errors import ExportLost, ExportNotReady
@@ -34,13 +35,13 @@ class Policy(serializers.Serializer[Any]):
     references = serializers.BooleanField(default=False, help_text="take the labels that came with a data set")
 
 
-class SnapshotIn(serializers.Serializer[Any]):
+class SnapshotIn(Body):
     project = serializers.UUIDField()
     policy = Policy(default={"references": False})
     note = serializers.CharField(default="", allow_blank=True, max_length=2000)
 
 
-class DryRunIn(serializers.Serializer[Any]):
+class DryRunIn(Body):
     project = serializers.UUIDField()
     policy = Policy(default={"references": False})
 
@@ -170,7 +171,7 @@ class ByPosition(CursorPaging):
     ordering = "position"
 
 
-class ExportIn(serializers.Serializer[Any]):
+class ExportIn(Body):
     snapshot = serializers.UUIDField()
     format = serializers.ChoiceField(choices=sorted(FORMATS))
 

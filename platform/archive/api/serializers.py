@@ -11,6 +11,7 @@ from archive import columns, derive, queries
 from archive.models import Admission, Archive, Image, Ingest, IngestItem, Split
 from archive.rules import frame_address, meaning_of
 from core.answers import Numbers, RowOut, Shaped, texts
+from core.bodies import Body
 from jobs.models import Job
 
 API = "/api/v1"
@@ -227,7 +228,7 @@ class IngestOut(RowOut[Ingest]):
         ]
 
 
-class IngestIn(serializers.Serializer[Any]):
+class IngestIn(Body):
     project = serializers.UUIDField()
     dataset = serializers.CharField(default="auto", max_length=32)
 
@@ -272,7 +273,7 @@ class ArchiveOut(RowOut[Archive]):
         return bool(archive.secret)
 
 
-class ArchiveIn(serializers.Serializer[Any]):
+class ArchiveIn(Body):
     name = serializers.CharField(max_length=80)
     url = serializers.CharField(max_length=500)
     username = serializers.CharField(max_length=128, required=False, allow_blank=True)
@@ -307,7 +308,7 @@ class StudyOut(serializers.Serializer[Any]):
     instances = serializers.IntegerField(allow_null=True)
 
 
-class SearchIn(serializers.Serializer[Any]):
+class SearchIn(Body):
     """What to look for, as DICOM writes it (PS3.4 C.2.2.2); what is left out is not asked for."""
 
     PatientID = serializers.CharField(max_length=64, required=False, allow_blank=True)
@@ -321,7 +322,7 @@ class SearchOut(serializers.Serializer[Any]):
     results = StudyOut(many=True)
 
 
-class PullIn(serializers.Serializer[Any]):
+class PullIn(Body):
     project = serializers.UUIDField()
     studies = serializers.ListField(
         child=serializers.RegexField(r"^[0-9.]{1,64}$"), min_length=1, max_length=500, help_text="Study Instance UIDs"

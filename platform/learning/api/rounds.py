@@ -17,6 +17,7 @@ from accounts.permissions import SignedIn
 from annotations.api.serializers import RankReason
 from core.answers import RowOut, Shaped
 from core.api import ApiViewSet
+from core.bodies import Body
 from exchange.asking import project_of
 from learning import queries
 from learning.api.common import PROJECT
@@ -27,7 +28,7 @@ from learning.services import rounds
 MOST_ITEMS = 500
 
 
-class RoundIn(serializers.Serializer[Any]):
+class RoundIn(Body):
     project = serializers.UUIDField()
 
 

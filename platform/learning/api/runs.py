@@ -25,6 +25,7 @@ from accounts.permissions import SignedIn
 from accounts.queries import require_role
 from core.answers import RowOut, Shaped, figures, texts
 from core.api import ApiViewSet
+from core.bodies import Body
 from core.streams import MEDIA_TYPE, EventStream, event_stream
 from exchange.asking import project_of
 from exchange.queries import ROLES, visible_to
@@ -45,7 +46,7 @@ MOST_EVENTS = 1000
 _ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 
 
-class RunIn(serializers.Serializer[Any]):
+class RunIn(Body):
     snapshot = serializers.UUIDField()
     method = serializers.CharField(max_length=64)
     size = serializers.CharField(max_length=16, default="tiny")

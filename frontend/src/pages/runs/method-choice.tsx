@@ -9,32 +9,36 @@ interface Props {
   readonly onChoose: (name: string) => void;
 }
 
-/** The methods as choices with what they learn and where they come from; a refused one says what is missing. */
+/** The methods as choices, by what they mainly learn; a refused one stays, and says what is missing. */
 export function MethodChoice({ methods, chosen, onChoose }: Props) {
   const group = useId();
-  return (
-    <fieldset className="choices">
-      <legend>Method</legend>
-      {byTask(methods)
-        .flatMap(([, own]) => own)
-        .map((method) => (
-          <label key={method.name} className={method.allowed ? "choice" : "choice is-refused"}>
-            <input
-              type="radio"
-              name={group}
-              value={method.name}
-              checked={method.name === chosen}
-              disabled={!method.allowed}
-              onChange={() => onChoose(method.name)}
-            />
-            <span>
-              <strong>{method.name}</strong> · {method.serves.map((served) => words(served.task)).join(", ")}
-              {method.findings.length > 0 && `: ${method.findings.map(words).join(", ")}`}
-            </span>
-            {method.refusal && <span className="warn">{method.refusal}</span>}
-            <span className="hint">{method.reference}</span>
-          </label>
-        ))}
+  return byTask(methods).map(([task, own]) => (
+    <fieldset key={task} className="choices side-by-side">
+      <legend>{words(task)}</legend>
+      {own.map((method) => (
+        <label key={method.name} className={method.allowed ? "choice" : "choice is-refused"}>
+          <input
+            type="radio"
+            name={group}
+            value={method.name}
+            checked={method.name === chosen}
+            disabled={!method.allowed}
+            onChange={() => onChoose(method.name)}
+          />
+          <span>
+            <strong>{method.name}</strong>
+            {method.findings.length > 0 && `: ${method.findings.map(words).join(", ")}`}
+          </span>
+          {method.refusal && <span className="warn">{method.refusal}</span>}
+          {method.serves.length > 1 && <span>{alsoText(method)}</span>}
+          <span className="hint">{method.reference}</span>
+        </label>
+      ))}
     </fieldset>
-  );
+  ));
+}
+
+function alsoText({ task, serves }: Method): string {
+  const others = serves.filter((served) => served.task !== task);
+  return `also ${others.map((served) => words(served.task)).join(", ")}`;
 }

@@ -60,7 +60,10 @@ function Options({ snapshot, onClose }: { snapshot: Snapshot; onClose: () => voi
   const [size, setSize] = useState("tiny");
   const [init, setInit] = useState("");
   const [seed, setSeed] = useState("0");
-  const method = methods.data?.find((m) => m.name === name) ?? methods.data?.find((m) => m.allowed);
+  const allowed = methods.data?.filter((m) => m.allowed);
+  // Retraining is mostly doing again what was done last.
+  const usual = name ?? models.rows?.[0]?.method;
+  const method = allowed?.find((m) => m.name === usual) ?? allowed?.[0];
   const tasks = method?.serves.map((served) => served.task) ?? [];
   const task = tasks.find((served) => served === wantedTask) ?? method?.task;
   const versions =

@@ -1,10 +1,11 @@
 import { Link } from "../../router";
 import { Ago } from "../../ui/ago";
 import { Snippet } from "../../ui/copy";
-import { clockTime, compact, count, words } from "../../ui/format";
+import { clockTime, compact, count, duration, secondsBetween, words } from "../../ui/format";
 import { type Fact, Facts, Panel } from "../../ui/panel";
 import type { Run, RunDetail, RunEvent } from "../contract";
 import { type Curves, eventText, lastOf } from "./curves";
+import { isLive } from "./state";
 
 /** What went wrong, and what to do about it. */
 export function Failure({ run }: { run: Run }) {
@@ -35,8 +36,8 @@ export function RunSide({
 }) {
   return (
     <>
-      <Panel title="Now">
-        <Facts rows={now(run, events, curves)} />
+      <Panel title={isLive(run) ? "Now" : "How it ran"}>
+        <Facts rows={[...(isLive(run) ? now(events, curves) : past(run)), ...machine(run, events)]} />
       </Panel>
       <Panel title="Data">
         <Facts
@@ -81,17 +82,30 @@ function stageText(name: string | null | undefined, index: number, of: number): 
   return index < 0 ? name : `${name}, ${index + 1} of ${of}`;
 }
 
-function now(run: Run, events: readonly RunEvent[], curves: Curves): Fact[] {
+function now(events: readonly RunEvent[], curves: Curves): Fact[] {
   const last = lastOf(events, "progress");
-  const started = lastOf(events, "started");
   const stage = curves.stages.findIndex((s) => s.name === last?.stage);
   return [
     ["stage", stageText(last?.stage, stage, lastOf(events, "stage_started")?.of ?? curves.stages.length)],
     ["step", last ? `${count(last.step)} of ${count(last.planned_steps)}` : "—"],
     ["speed", last?.images_per_s ? `${compact(last.images_per_s)} images/s` : "—"],
     ["learning rate", compact(last?.lr)],
-    ["device", [started?.device, started?.precision].filter(Boolean).join(", ") || "—"],
     Boolean(last?.gpu_mem_mb) && ["memory", `${count(last?.gpu_mem_mb)} MB on the card`],
+  ];
+}
+
+function past(run: Run): Fact[] {
+  if (!run.job?.finished_at) return [];
+  return [
+    ["ended", <Ago key="e" at={run.job.finished_at} />],
+    ["took", duration(secondsBetween(run.job.started_at, run.job.finished_at))],
+  ];
+}
+
+function machine(run: Run, events: readonly RunEvent[]): Fact[] {
+  const started = lastOf(events, "started");
+  return [
+    ["device", [started?.device, started?.precision].filter(Boolean).join(", ") || "—"],
     [
       "started",
       <span key="t">
