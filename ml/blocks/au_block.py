@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ml.blocks.block import Block
 from ml.blocks.channel_gate import ChannelGate
 from ml.blocks.norm import norm_layer
 
@@ -14,7 +15,7 @@ def conv_bn(i: int, o: int, *, relu: bool = True) -> nn.Sequential:
     return nn.Sequential(*layers, nn.ReLU()) if relu else nn.Sequential(*layers)
 
 
-class AUEncoderBlock(nn.Module):
+class AUEncoderBlock(Block):
     """r = conv-BN-ReLU(x); ReLU(r + conv-BN(conv-BN-ReLU(r))): (N, I, H, W) to (N, O, H, W)."""
 
     def __init__(self, i: int, o: int) -> None:
@@ -27,7 +28,7 @@ class AUEncoderBlock(nn.Module):
         return torch.relu(r + self.rest(r))
 
 
-class AUBlock(nn.Module):
+class AUBlock(Block):
     """x (N, C, H, W) and the skip (N, C/2, 2H, 2W) to (N, C/2, 2H, 2W).
 
     Bilinear upsampling keeps what is smooth, dense upsampling (channels shuffled into pixels) what is sharp. The

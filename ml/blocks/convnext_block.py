@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ml.blocks.block import Block
 from ml.blocks.drop_path import DropPath
 
 LAYER_SCALE = 1e-6
@@ -33,7 +34,7 @@ class _ToFirst(nn.Module):
         return x.movedim(-1, 1)
 
 
-class ConvNeXtBlock(nn.Module):
+class ConvNeXtBlock(Block):
     """x + s * (depthwise 7x7, LayerNorm, 1x1 to 4C, GELU, 1x1 to C), (N, C, H, W) to the same.
 
     The layer scale s, one value a channel, starts at 1e-6; with s = 0 the block is the identity. `drop` is the

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ml.blocks.block import Block
+
 BOTTLENECK = 4
 
 
@@ -25,7 +27,7 @@ class DenseLayer(nn.Module):
         return self.conv2(functional.relu(self.norm2(y), inplace=True))
 
 
-class DenseBlock(nn.Module):
+class DenseBlock(Block):
     """n dense layers: (N, I, H, W) to (N, I + n*G, H, W), whose first I maps are the input."""
 
     def __init__(self, i: int, layers: int, growth: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ml.blocks.block import Block
 from ml.blocks.dropout import HeldDropout
 
 
@@ -38,7 +39,7 @@ class TokenDropout(HeldDropout):
         return super().forward(x.transpose(1, 2)).transpose(1, 2)
 
 
-class EncoderLayer(nn.Module):
+class EncoderLayer(Block):
     """Tokens (N, L, D) look at each other, then each is changed for itself."""
 
     def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
@@ -56,7 +57,7 @@ class EncoderLayer(nn.Module):
         return x + self.dropout2(self.feed(self.norm2(x)))
 
 
-class DecoderLayer(nn.Module):
+class DecoderLayer(Block):
     """Queries (N, Q, D) look at each other, then at the image's tokens (N, L, D)."""
 
     def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:

@@ -6,12 +6,14 @@ Source: Szegedy et al., CVPR 2016.
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ml.blocks.block import Block
+
 Size = int | tuple[int, int]
 EPS = 1e-3
 AUXILIARY_CELLS = 5
 
 
-class WideBlock(nn.Module):
+class WideBlock(Block):
     """A block of parallel branches; `width` is the number of its output maps."""
 
     width: int

@@ -5,13 +5,15 @@ Source: Sandler et al., "MobileNetV2: inverted residuals and linear bottlenecks"
 
 from torch import Tensor, nn
 
+from ml.blocks.block import Block
+
 
 def conv_norm_relu6(i: int, o: int, k: int = 3, s: int = 1, g: int = 1) -> nn.Sequential:
     """Convolution ("same" padding, no bias), BatchNorm, ReLU6: (N, I, H, W) to (N, O, H/s, W/s)."""
     return nn.Sequential(nn.Conv2d(i, o, k, s, k // 2, groups=g, bias=False), nn.BatchNorm2d(o), nn.ReLU6(inplace=True))
 
 
-class InvertedResidual(nn.Module):
+class InvertedResidual(Block):
     """1x1 t*i, depthwise 3x3(s), linear 1x1 o; plus the input where the shape stays: (N, I, H, W) to (N, O, H/s, W/s).
 
     `expansion` t = 1 leaves the first convolution out.

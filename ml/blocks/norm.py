@@ -14,6 +14,11 @@ def norm_layer(kind: Norm, channels: int) -> nn.Module:
     return nn.GroupNorm(max(1, min(32, channels // 4)), channels, eps=1e-5)
 
 
+def is_batch_norm(module: nn.Module) -> bool:
+    """Whether a module norms by the statistics of its batch, those of several processes included."""
+    return isinstance(module, nn.BatchNorm2d | nn.SyncBatchNorm)
+
+
 def start_from_scratch(network: nn.Module) -> None:
     """Kaiming-normal convolutions (fan-out), norms at 1 and 0, the last norm of a residual branch at 0.
 

@@ -7,6 +7,7 @@ Source: He et al., "Identity mappings in deep residual networks", ECCV 2016.
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ml.blocks.block import Block
 from ml.blocks.norm import Norm, norm_layer
 
 
@@ -14,7 +15,7 @@ def _projection(i: int, o: int, stride: int, wanted: bool) -> nn.Sequential | No
     return nn.Sequential(nn.Conv2d(i, o, 1, stride, bias=False)) if wanted else None
 
 
-class PreActBlock(nn.Module):
+class PreActBlock(Block):
     """norm-ReLU-3x3(s)-norm-ReLU-3x3 + skip: (N, I, H, W) to (N, P, H/s, W/s). `down` projects the shortcut."""
 
     expansion = 1
@@ -33,7 +34,7 @@ class PreActBlock(nn.Module):
         return y + (x if self.downsample is None else self.downsample(active))
 
 
-class PreActBottleneck(nn.Module):
+class PreActBottleneck(Block):
     """norm-ReLU-1x1 p, norm-ReLU-3x3(s) p, norm-ReLU-1x1 4p + skip: (N, I, H, W) to (N, 4P, H/s, W/s)."""
 
     expansion = 4

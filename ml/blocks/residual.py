@@ -7,6 +7,7 @@ striding (Yu et al. 2017).
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ml.blocks.block import Block
 from ml.blocks.norm import Norm, norm_layer
 
 
@@ -16,7 +17,7 @@ def _skip(i: int, o: int, stride: int, norm: Norm) -> nn.Sequential | None:
     return nn.Sequential(nn.Conv2d(i, o, 1, stride, bias=False), norm_layer(norm, o))
 
 
-class BasicBlock(nn.Module):
+class BasicBlock(Block):
     """3x3(s)-norm-ReLU-3x3-norm + skip, ReLU: (N, I, H, W) to (N, P, H/s, W/s). `dilation` applies to both."""
 
     expansion = 1
@@ -40,7 +41,7 @@ class BasicBlock(nn.Module):
         return functional.relu(y + (x if self.downsample is None else self.downsample(x)))
 
 
-class Bottleneck(nn.Module):
+class Bottleneck(Block):
     """1x1 p, 3x3(s) p, 1x1 4p + skip, ReLU: (N, I, H, W) to (N, 4P, H/s, W/s)."""
 
     expansion = 4

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ml.blocks.block import Block
 from ml.blocks.dropout import HeldDropout
 from ml.blocks.norm import norm_layer, start_from_scratch
 
 
-class DoubleConv(nn.Sequential):
+class DoubleConv(Block, nn.Sequential):
     """Two 3x3 convolutions, each with BN (then without bias) or a bias, and ReLU: (N, I, H, W) to (N, O, H, W)."""
 
     def __init__(self, i: int, o: int, bn: bool = True) -> None:

@@ -70,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     start.add_argument("--device", default="auto")
     start.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16", "fp16"))
     start.add_argument("--deterministic", action="store_true", help="the same weights every time on one machine")
+    start.add_argument("--gradient-checkpointing", action="store_true", help="less memory, about a third more time")
     manifest = commands.add_parser("manifest", help="write the manifest of a data set")
     manifest.add_argument("name", help="mini-mias, cdd-cesm-seg512, cdd-cesm-cm512 or ddsm-tissue-seg")
     manifest.add_argument("folder", type=Path)

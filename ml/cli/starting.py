@@ -117,6 +117,7 @@ def init(arguments: argparse.Namespace) -> int:
             precision=arguments.precision,
             max_steps=arguments.max_steps,
             deterministic=arguments.deterministic,
+            gradient_checkpointing=arguments.gradient_checkpointing,
         ),
     )
     parse_request(to_dict(request))

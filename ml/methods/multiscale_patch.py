@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from ml.blocks.boxes import nms
 from ml.blocks.dropout import HeldDropout
-from ml.blocks.norm import norm_layer, start_from_scratch
+from ml.blocks.norm import is_batch_norm, norm_layer, start_from_scratch
 from ml.blocks.preact import PreActBlock
 from ml.methods.answering import binary, classified, over_passes
 from ml.methods.multiscale_views import (
@@ -165,7 +165,7 @@ class ScanNet(nn.Module):
     def train(self, mode: bool = True) -> "ScanNet":
         super().train(mode)
         for module in self.trunk.modules():
-            if isinstance(module, nn.BatchNorm2d):
+            if is_batch_norm(module):
                 module.eval()
         return self
 

@@ -74,8 +74,10 @@ class Data:
 class Compute:
     """The machine. `workers` is the number of loader threads: 0, in line, on a CPU; up to 8 where a GPU waits.
 
-    max_steps caps every stage: a try-out of the whole way in seconds, never a result. A checkpoint is written after
-    each epoch or 300 s, but at least `checkpoint_seconds` after the one before.
+    precision auto: bf16 on a GPU that has it, else fp16 with scaled gradients; fp32 on a CPU. gradient_checkpointing:
+    blocks are computed again when gradients come back, which takes less memory and about a third more time, and gives
+    the same result. max_steps caps every stage: a try-out of the whole way in seconds, never a result. A checkpoint is
+    written after each epoch or 300 s, but at least `checkpoint_seconds` after the one before.
     """
 
     device: str = "auto"
@@ -85,6 +87,7 @@ class Compute:
     max_seconds: float | None = None
     max_steps: int | None = None
     deterministic: bool = False
+    gradient_checkpointing: bool = False
     checkpoint_seconds: float = 10.0
 
 

@@ -15,7 +15,7 @@ from ml.training.ranks import ALONE, Ranks, joined, launched
 
 @dataclass(frozen=True)
 class Machine:
-    """Where a run computes, and in what. `precision` is fp32, bf16 or fp16; a CPU has fp32, or bf16 if asked for it.
+    """Where a run computes, and in what. `precision` is fp32, bf16 or fp16; a CPU has fp32 unless asked for another.
 
     ranks: this process among those that train one model together.
     """
@@ -27,6 +27,11 @@ class Machine:
     @property
     def cuda(self) -> bool:
         return self.device.type == "cuda"
+
+    @property
+    def joins_norms(self) -> bool:
+        """Whether batch norms see the parts of all processes as one batch: PyTorch can do so on CUDA alone."""
+        return self.cuda and self.ranks.size > 1
 
     def autocast(self) -> AbstractContextManager[object]:
         """Half precision for what tolerates it; losses are computed in float32 by the methods."""
@@ -67,13 +72,19 @@ def machine_for(compute: Compute) -> Machine:
 
 
 def _precision(wanted: str, device: torch.device) -> str:
+    if wanted != "auto":
+        return wanted
     if device.type == "cpu":
-        return "bf16" if wanted == "bf16" else "fp32"
-    if wanted == "auto":
-        return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
-    return wanted
+        return "fp32"
+    return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
+
+
+#: What PyTorch says where memory ended and the error has no class of its own: its CPU allocator, two CUDA libraries.
+_NO_MEMORY = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """True for an allocation that failed on the device or in main memory."""
-    return isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError))
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)

@@ -23,6 +23,7 @@ from ml.training.lessons import Artefacts, StageLesson, fold_of
 from ml.training.loop import Loop, Plan, Watch
 from ml.training.optimisers import LAYER_DECAY, make_optimisers, trainable
 from ml.training.predicting import Predictor
+from ml.training.recomputing import recompute_blocks
 from ml.training.sampling import key_seed
 from ml.training.starting import (
     RATE_OF_CONTINUED,
@@ -161,6 +162,9 @@ def _by_steps(job: Job, stage: Stage, view: View, earlier: Modules, index: int, 
     if loader.n == 0:
         raise refused("no_samples", f"no training sample teaches the stage {stage.name}")
     stage = replace(stage, batch=min(stage.batch, max(MIN_BATCH, loader.n)))  # a larger one would repeat itself
+    if job.machine.joins_norms and stage.train_step is None:
+        # Norms that wait for each other must be asked equally often.
+        stage = replace(stage, batch=job.machine.ranks.even(stage.batch))
     if job.machine.ranks.size > 1 and stage.train_step is None:
         loader.part = (stage.batch, *job.machine.ranks.part(stage.batch))
     steps = planned_steps(stage, loader.n, job.start, job.request.compute.max_steps)
@@ -210,6 +214,10 @@ def _state(job: Job, stage: Stage, steps: int, earlier: Modules) -> tuple[TrainS
         stage = replace(stage, optimiser=replace(stage.optimiser, lr=stage.optimiser.lr * RATE_OF_CONTINUED))
         head_factor = 1.0 if job.start.continued else 1 / RATE_OF_CONTINUED
         optimisers = make_optimisers(network, stage, layer_decay=LAYER_DECAY, head_factor=head_factor)
+    if job.request.compute.gradient_checkpointing:
+        report["recomputed_blocks"] = recompute_blocks(network)
+        if not report["recomputed_blocks"]:
+            job.watch.events.warning("nothing_recomputed", f"{stage.name} has no blocks to compute again: memory stays")
     moving = {name for name, _ in trainable(network, stage)}
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name in moving)

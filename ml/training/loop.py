@@ -11,6 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ml.blocks.norm import is_batch_norm
 from ml.methods.spec import Batch, Modules, Outputs, Stage
 from ml.runs.cancel import Stopped, StopRequest
 from ml.runs.errors import RunRefused
@@ -20,6 +21,7 @@ from ml.runs.heartbeat import Heartbeat
 from ml.training import checkpoints
 from ml.training.checkpoints import Identity
 from ml.training.device import Machine, is_out_of_memory
+from ml.training.norms import join_norms, statistics_kept
 from ml.training.optimisers import trainable
 from ml.training.sampling import key_seed
 from ml.training.state import TrainState
@@ -50,6 +52,11 @@ def frozen_modules(network: torch.nn.Module, stage: Stage) -> list[torch.nn.Modu
 def _under(name: str, prefixes: tuple[str, ...]) -> bool:
     """The module is one of these, inside one, or around one."""
     return any(name.startswith(p) or p.startswith(f"{name}.") for p in prefixes)
+
+
+def no_memory(text: str) -> RunRefused:
+    """Memory ended, and fewer samples at once are no way out."""
+    return RunRefused(Exit.OUT_OF_MEMORY, "out_of_memory", text)
 
 
 class Loader(Protocol):
@@ -105,17 +112,22 @@ class Loop:
         self.ranks = machine.ranks
         #: What of each batch is this process's. A stage that makes its own steps makes them whole, everywhere alike.
         self.part = (0, stage.batch) if stage.train_step is not None else self.ranks.part(stage.batch)
-        self.micro = min(plan.micro or stage.batch, max(self.part[1], 1))
+        self.micro = min(state.micro or plan.micro or stage.batch, max(self.part[1], 1))
         self.began = self.saved = time.monotonic()
         self.first_step = state.step
         self.losses: list[Tensor] = []
         self.saved_step = -1
+        self.joined = False
 
     def run(self) -> None:
         """Train to the end of the plan. Raises Stopped, RunRefused (exits 4 and 5)."""
         state, plan = self.state, self.plan
         if state.step == 0:
             self.checkpoint()  # where a run that diverges before its first epoch goes back to
+        if self.machine.joins_norms and self.stage.train_step is None:
+            self.rehearse()
+            join_norms(state.network)
+            self.joined = True
         while state.step < plan.steps:
             self.check_stop()
             self.set_trainable()
@@ -148,7 +160,24 @@ class Loop:
     # -- one step -----------------------------------------------------------------------------------------------
 
     def step(self) -> Tensor:
-        """One move of the weights, in as many micro-batches as memory asks for; the mean loss, on the device."""
+        """One move of the weights; the mean loss, on the device."""
+        return self._moved(self._gathered())
+
+    def rehearse(self) -> None:
+        """Find the micro-batch that memory holds, and leave no trace.
+
+        Joined norms wait for each other in the midst of a step, where a process whose memory ended could no longer
+        tell the others to take fewer samples. Two copies of the weights make room for what an optimiser will keep.
+        """
+        self.set_trainable()
+        room = [torch.empty_like(parameter) for parameter in self.state.network.parameters() for _ in range(2)]
+        with statistics_kept(self.state.network):
+            self._gathered()
+        del room
+        self.state.clear()
+
+    def _gathered(self) -> Tensor:
+        """Gradients in as many micro-batches as memory asks for; the loss as `_gradients` gives it."""
         while True:
             loss: Tensor | None = None
             try:
@@ -156,9 +185,11 @@ class Loop:
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
+                if self.joined:
+                    raise no_memory("out of memory in a step whose norms wait for other GPUs") from None
             if not self.ranks.most(loss is None):
                 assert loss is not None
-                return self._moved(loss)
+                return loss
             self._halve()
 
     def _gradients(self) -> Tensor:
@@ -221,9 +252,11 @@ class Loop:
         gc.collect()
         if self.machine.cuda:
             torch.cuda.empty_cache()
-        if self.micro == 1 or self.stage.train_step is not None:
-            raise RunRefused(Exit.OUT_OF_MEMORY, "out_of_memory", "out of memory with one image at a time")
-        self.micro = self.micro // 2
+        if self.stage.train_step is not None:
+            raise no_memory("out of memory in a stage whose batch cannot be cut")
+        if self.micro == 1:
+            raise no_memory("out of memory with one image at a time")
+        self.micro = self.state.micro = self.micro // 2
         accumulate = math.ceil(self.stage.batch / self.micro)
         self.watch.events.write("resource", what="oom_halved", batch=self.micro, accumulate=accumulate)
 
@@ -256,7 +289,7 @@ class Loop:
                 parameter.requires_grad_(not frozen or name.startswith(self.stage.head_prefixes))
         if self.plan.freeze_norm or frozen:
             for module in state.network.modules():
-                if isinstance(module, torch.nn.BatchNorm2d):
+                if is_batch_norm(module):
                     module.eval()
 
     # -- what others see ----------------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 `torchrun --nproc-per-node 2 -m ml train RUN_DIR`.
 
 Every process goes the same way through the stages. Of each batch it takes its own part; gradients are summed over all,
-which is what one process would have had, batch norm apart. Rank 0 alone writes the folder, looks at validation and
-predicts; what it decides, all do. Alone, every function here is nothing.
+which is what one process would have had, batch norm on CPUs apart (`ml.training.norms`). Rank 0 alone writes the
+folder, looks at validation and predicts; what it decides, all do. Alone, every function here is nothing.
 """
 
 import os
@@ -35,6 +35,10 @@ class Ranks:
         """(first, number) of `count` samples that are this process's; the first ones take what is left over."""
         least, over = divmod(count, self.size)
         return self.rank * least + min(self.rank, over), least + (self.rank < over)
+
+    def even(self, count: int) -> int:
+        """A batch of at most `count`, but one sample each, of which all processes have parts of one size."""
+        return max(count // self.size, 1) * self.size
 
     def most(self, value: float) -> float:
         """The largest of all processes' values."""

@@ -14,7 +14,11 @@ EMA_FROM_STEPS = 1000
 
 
 class TrainState:
-    """Of one stage. `rate_scale` is halved whenever the loss left the numbers and the run went back."""
+    """Of one stage. `rate_scale` is halved whenever the loss left the numbers and the run went back.
+
+    micro: how many samples go through at once, where memory has forced fewer than the plan's: a resumed run begins
+    with as many, or norms would see other batches than in a run that was not interrupted.
+    """
 
     def __init__(
         self, network: nn.Module, optimisers: dict[str, torch.optim.Optimizer], stage: Stage, steps: int, *,
@@ -28,7 +32,8 @@ class TrainState:
         self.evaluations_since_best = 0
         self.ema: Weights | None = self._copy() if steps >= EMA_FROM_STEPS and stage.train_step is None else None
         # Only float16 needs its gradients scaled up to stay above zero.
-        self.scaler = torch.amp.GradScaler("cuda", enabled=half)
+        self.scaler = torch.amp.GradScaler(next(network.parameters()).device.type, enabled=half)
+        self.micro: int | None = None
         self.movers = {name: Moves(self, name) for name in optimisers}
 
     def _copy(self) -> Weights:
@@ -91,6 +96,7 @@ class TrainState:
         return {
             "optimisers": {name: own.state_dict() for name, own in self.optimisers.items()},
             "scaler": self.scaler.state_dict(),
+            "micro": self.micro,
             "rate_scale": self.rate_scale,
             "diverged": self.diverged,
             "best": self.best,
@@ -106,7 +112,9 @@ class TrainState:
                 self.ema[name].copy_(weights[f"ema.{name}"])
         for name, own in self.optimisers.items():
             own.load_state_dict(counters["optimisers"][name])
-        self.scaler.load_state_dict(counters["scaler"])
+        if counters["scaler"]:  # empty where the run began in another precision, on another machine
+            self.scaler.load_state_dict(counters["scaler"])
+        self.micro = counters["micro"] if self.micro is None else self.micro
         self.step = step
         if not keep_rate:
             self.rate_scale, self.diverged = counters["rate_scale"], counters["diverged"]

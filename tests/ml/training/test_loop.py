@@ -137,46 +137,116 @@ def test_validation_is_drawn_while_training_and_too_small_a_one_decides_nothing(
 
 @pytest.fixture
 def a_loop(a_job):
-    def make(stage_change=None, micro=None, steps=4):
-        job = a_job()
+    def make(stage_change=None, micro=None, steps=4, folder="run", stop=None, machine=CPU, resumed=False):
+        job = a_job(folder=folder, stop=stop)
         (stage,) = job.stages
         stage = replace(stage, **(stage_change or {}))
         torch.manual_seed(0)
         network = stage.build()
-        state = TrainState(network, make_optimisers(network, stage), stage, steps)
+        half = machine.precision == "fp16"
+        state = TrainState(network, make_optimisers(network, stage), stage, steps, half=half)
         (view,) = job.views.values()
         loader = TrainLoader(of_splits(view.samples, "train"), view.loader, stage.sampler, 0, CPU, 0)
         plan = Plan(
             steps=steps, seed=0, identity=job.identity, folder=job.run_dir / "checkpoints" / "main", micro=micro
         )
-        return Loop(state, stage, loader, plan, CPU, job.watch, None)
+        if resumed:
+            state.restore(*load_newest(plan.folder, plan.identity))
+        return Loop(state, stage, loader, plan, machine, job.watch, None)
 
     return make
 
 
-def test_out_of_memory_halves_the_micro_batch_and_goes_on(a_loop):
-    loop = a_loop()
+def end_of_main_memory():
+    torch.empty(2**46)  # a quarter of a petabyte: PyTorch's own allocator refuses
+
+
+def end_of_memory():
+    raise MemoryError
+
+
+def end_of_gpu_memory():
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+def with_small_memory(loop, holds, end=end_of_memory):
+    """The loop on a machine that holds so many samples at once."""
     build = loop.loader.batch
 
     def small_memory(first, count):
-        if count > 2:
-            raise MemoryError
+        if count > holds:
+            end()
         return build(first, count)
 
     loop.loader.batch = small_memory
-    loop.run()
+    return loop
+
+
+def resources_of(loop):
     events, _ = read_events(loop.plan.folder.parents[1] / "events.jsonl")
-    assert [(e["batch"], e["accumulate"]) for e in events if e["type"] == "resource"] == [(4, 2), (2, 4)]
+    return [(e["what"], e["batch"], e["accumulate"]) for e in events if e["type"] == "resource"]
+
+
+@pytest.mark.parametrize("end", [end_of_memory, end_of_main_memory, end_of_gpu_memory])
+def test_out_of_memory_halves_the_micro_batch_says_so_and_goes_on(a_loop, end):
+    loop = with_small_memory(a_loop(), 2, end)
+    loop.run()
+    assert resources_of(loop) == [("oom_halved", 4, 2), ("oom_halved", 2, 4)]
     assert loop.state.step == 4
 
 
+def test_a_step_that_is_too_large_on_its_way_is_done_again_in_parts(a_loop):
+    """The end comes in the midst of the network, after half of the gradients are there."""
+    loop = a_loop({"loss": lambda outputs, batch: {"sum": outputs["logits"].square().sum() / 8}})
+    loss_of, calls = loop.loss_of, []
+
+    def heavy(batch):
+        calls.append(len(batch.ids))
+        loss = loss_of(batch)
+        if len(calls) == 1 or (len(batch.ids) == 4 and len(calls) == 3):
+            end_of_main_memory()
+        return loss
+
+    loop.loss_of = heavy
+    loop.run()
+    assert calls == [8, 4, 4, *[2] * 16] and loop.state.step == 4
+
+
+def test_a_run_that_had_to_take_fewer_samples_resumes_with_as_many_to_the_same_weights(a_loop, tmp_path):
+    straight = with_small_memory(a_loop(folder="straight"), 2)
+    straight.run()
+    torn = with_small_memory(a_loop(folder="torn", stop=CountedStop(tmp_path, 2)), 2)
+    with pytest.raises(Stopped):
+        torn.run()
+    again = a_loop(folder="torn", resumed=True)
+    assert (again.state.step, again.micro) == (2, 2)
+    again.run()
+    assert same(again.state.network.state_dict(), straight.state.network.state_dict())
+
+
+def test_a_rehearsal_finds_what_memory_holds_and_leaves_no_trace(a_loop):
+    """Where norms of several GPUs wait for each other, a step must not fail on one of them."""
+    loop = with_small_memory(a_loop(), 2)
+    before = {name: value.clone() for name, value in loop.state.network.state_dict().items()}
+    loop.rehearse()
+    assert same(loop.state.network.state_dict(), before) and loop.micro == 2
+    assert all(parameter.grad is None for parameter in loop.state.network.parameters())
+    loop.run()
+    plain = a_loop(micro=2)
+    plain.run()
+    assert same(loop.state.network.state_dict(), plain.state.network.state_dict())
+
+
+def test_where_norms_wait_for_other_gpus_a_failed_step_ends_the_run_instead_of_hanging_it(a_loop):
+    loop = with_small_memory(a_loop(), 2)
+    loop.joined = True
+    with pytest.raises(RunRefused) as error:
+        loop.step()
+    assert error.value.exit == Exit.OUT_OF_MEMORY and "other GPUs" in error.value.text
+
+
 def test_out_of_memory_with_one_image_ends_the_run(a_loop):
-    loop = a_loop()
-
-    def no_memory(first, count):
-        raise MemoryError
-
-    loop.loader.batch = no_memory
+    loop = with_small_memory(a_loop(), 0)
     with pytest.raises(RunRefused) as error:
         loop.run()
     assert error.value.exit == Exit.OUT_OF_MEMORY
@@ -202,3 +272,48 @@ def test_accumulated_micro_batches_give_the_gradient_of_the_whole_batch(a_loop):
     whole, parts = weights(8), weights(2)
     for name in whole:
         torch.testing.assert_close(whole[name], parts[name], atol=3e-3, rtol=1e-3)
+
+
+def steep(outputs, batch):
+    """A loss whose gradients leave half floats at the scale that a scaler begins with."""
+    return {"steep": 4.0 * outputs["logits"].float().square().mean()}
+
+
+@pytest.mark.slow
+def test_half_floats_resume_bit_for_bit_with_the_scale_that_their_gradients_had_found(a_loop, tmp_path):
+    half = machine_for(Compute(device="cpu", precision="fp16"))
+    straight = a_loop({"loss": steep}, folder="straight", machine=half, steps=5)
+    first = {name: value.clone() for name, value in straight.state.network.state_dict().items()}
+    straight.run()
+    torn = a_loop({"loss": steep}, folder="torn", machine=half, steps=5, stop=CountedStop(tmp_path, 3))
+    with pytest.raises(Stopped):
+        torn.run()
+    again = a_loop({"loss": steep}, folder="torn", machine=half, steps=5, resumed=True)
+    scale = again.state.scaler.get_scale()
+    assert scale == torn.state.scaler.get_scale() < 65536.0
+    again.run()
+    assert same(again.state.network.state_dict(), straight.state.network.state_dict())
+    assert again.state.scaler.state_dict() == straight.state.scaler.state_dict()
+    weights = {name for name, _ in again.state.network.named_parameters()}
+    moved = {name: value for name, value in again.state.network.state_dict().items() if name in weights}
+    assert not any(torch.equal(value, first[name]) or value.dtype != torch.float32 for name, value in moved.items())
+
+
+def test_a_run_of_another_precision_goes_on_in_half_floats_with_a_new_scale(a_loop):
+    a_loop().checkpoint()
+    half = machine_for(Compute(device="cpu", precision="fp16"))
+    again = a_loop(machine=half, resumed=True)
+    again.step()
+    assert again.state.step == 1 and again.state.scaler.get_scale() > 0
+
+
+def with_checkpointing(job):
+    compute = replace(job.request.compute, gradient_checkpointing=True)
+    return replace(job, request=replace(job.request, compute=compute))
+
+
+def test_gradient_checkpointing_ends_with_the_same_weights_dropout_and_norms_included(a_job):
+    plain = fit(a_job(folder="plain", dropout=0.5))["main"]
+    again = fit(with_checkpointing(a_job(folder="again", dropout=0.5)))["main"]
+    assert again.report["recomputed_blocks"] == 4 and "recomputed_blocks" not in plain.report
+    assert same(again.weights, plain.weights)

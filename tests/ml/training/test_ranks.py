@@ -33,3 +33,10 @@ def test_alone_nothing_is_waited_for_and_nothing_changes():
     ALONE.add_gradients([weight])
     ALONE.meet()
     assert weight.grad.tolist() == [3.0, 3.0] and ALONE.most(2) == 2 and ALONE.first
+
+
+@pytest.mark.parametrize(("count", "size", "batch"), [(8, 2, 8), (7, 3, 6), (2, 4, 4), (5, 1, 5)])
+def test_a_batch_of_one_part_size_for_all_is_not_larger_but_for_one_sample_each(count, size, batch):
+    ranks = Ranks(0, size)
+    assert ranks.even(count) == batch
+    assert len({Ranks(rank, size).part(batch)[1] for rank in range(size)}) == 1
