@@ -222,7 +222,7 @@ CHECKS: tuple[Check, ...] = (
             family="graded_density", layout="image", answer="density", count=COUNT, size=76, classes=(1, 2),
             letters="BC",
         ),
-        config={"classes": ("B", "C"), "source": "none", "steps": 150, "lr": 5e-2},
+        config={"classes": ("B", "C"), "source": "none", "steps": 150},
         stub_is="a frozen random network under the last layer", stub=with_stages(only_the_head),
     ),
     Check(

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from ml.blocks.backbone import Backbone, required
 from ml.blocks.dropout import HeldDropout
-from ml.blocks.norm import start_from_scratch
+from ml.blocks.norm import start_without_norms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ class AlexNet(Backbone):
             self.classifier.extend(caffe if plan.lrn else one_tower)
         if classes is not None:
             self.classifier.add_module("6", nn.Linear(self.embed_width, classes))
-        start_from_scratch(self)
+        start_without_norms(self)
 
     @property
     def embed_width(self) -> int:

@@ -36,3 +36,16 @@ def start_from_scratch(network: nn.Module) -> None:
         last = getattr(module, "last_norm", None)
         if last is not None:
             nn.init.zeros_(last.weight)
+
+
+def start_without_norms(network: nn.Module) -> None:
+    """He-normal by fan-in (He et al. 2015), biases at 0: for trunks of plain convolutions, where no norm mends a scale.
+
+    By fan-out a first convolution of one channel, and every group, would shrink what it sees: AlexNet then tells two
+    images apart by a hundredth of what it says of either, and learns nothing for hundreds of steps.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from ml.blocks.backbone import Backbone, required
 from ml.blocks.dropout import HeldDropout
-from ml.blocks.norm import start_from_scratch
+from ml.blocks.norm import start_without_norms
 
 CELLS = 7
 STAGES = ((1, 2), (2, 2), (4, 3), (8, 3), (8, 3))
@@ -47,7 +47,7 @@ class VGG16(Backbone):
             self.classifier.extend([nn.Linear(hidden, hidden), nn.ReLU(), HeldDropout(hidden, 0.5)])
         if classes is not None:
             self.classifier.add_module("6", nn.Linear(self.embed_width, classes))
-        start_from_scratch(self)
+        start_without_norms(self)
 
     @property
     def embed_width(self) -> int:

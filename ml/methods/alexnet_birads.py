@@ -12,7 +12,8 @@ tenth of the rate of fc6 and fc7, the new fc8 at ten times it. `classes=("B","C"
 Departures, each a default: pixels are also divided by the training spread, since ours lie in [0, 1] and Caffe's in
 [0, 255]; the mean is one number, since ours is a grey network; no ImageNet weights are shipped, so the source of the
 transfer is the presence of findings (`ml.methods.pretraining`), `source="none"` trains from scratch; classes are
-balanced, labels smoothed; the embedding is fc7 along its first 256 principal components on training images.
+balanced, labels smoothed; weights start by He's rule where Caffe draws them with fixed spreads, and what has no past
+learns at a rate of its own; the embedding is fc7 along its first 256 principal components on training images.
 `variant="one_tower"` is the AlexNet of torchvision, for an operator's weights file. `base` and `tiny` are ours.
 """
 
@@ -58,6 +59,8 @@ class Config:
     """`frame_px`: side of a prepared image; `input_px`: of the part that the network sees.
 
     `source` auto becomes presence, or phantoms where under 500 training images are known to show a finding or none.
+    `lr` is that of a transfer; `pretrain_lr` that of a network without a past, which is the source's own and, with
+    source none, the method's: Krizhevsky's 0.01, in `large` and `base`.
     """
 
     classes: tuple[str, ...] = ("A", "B", "C", "D")
@@ -74,6 +77,7 @@ class Config:
     pretrain_steps: int | None = None
     pretrain_epochs: float = 15
     lr: float = 1e-3
+    pretrain_lr: float = 1e-2
     weight_decay: float = 5e-4
     smoothing: float = 0.05
 
@@ -89,6 +93,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "steps": 300,
         "pretrain_steps": 150,
         "lr": 5e-3,
+        "pretrain_lr": 2e-2,
     },
     "base": {"prefix": "base_", "in_channels": 1},
     "large": {},
@@ -191,6 +196,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
     sgd = Optimiser(
         kind="sgd", lr=config.lr, weight_decay=config.weight_decay, schedule="step", step_factor=0.1, warmup_share=0.0
     )
+    scratch = replace(sgd, lr=config.pretrain_lr)
 
     def pixels(modules: Modules, batch: Batch) -> Tensor:
         return seen(config, modules, batch)
@@ -210,7 +216,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
         reads=replace(reads(config, aim), targets=("presence",)),
         phantoms=config.phantoms,
         size_px=config.input_px,
-        optimiser=sgd,
+        optimiser=scratch,
         steps=config.pretrain_steps,
         epochs=config.pretrain_epochs,
         batch=config.batch,
@@ -223,7 +229,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             build=lambda: AlexNetClassifier(config, len(aim.labels)),
             loss=density_loss(config.smoothing),
             forward=forward,
-            optimiser=sgd,
+            optimiser=sgd if before else scratch,
             lr_factors=RATES if before else {},
             starts_from=(Copied(stage="pretrain", prefix="trunk.", to="trunk."),) if before else (),
             steps=config.steps,

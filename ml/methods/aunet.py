@@ -64,7 +64,7 @@ class Config:
 
 
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "tiny": {"input_px": 96, "in_channels": 1, "width": 8, "batch": 4, "steps": 300, "lr": 1e-3},
+    "tiny": {"input_px": 96, "in_channels": 1, "width": 8, "batch": 4, "steps": 300, "lr": 5e-3},
     "base": {"in_channels": 1, "width": 32},
     "large": {},
 }

@@ -94,7 +94,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "hidden": 32,
         "batch": 8,
         "steps": 300,
-        "lr": 2e-3,
+        "lr": 8e-3,
     },
     "base": {"rows_px": 1472, "cols_px": 960, "target_spacing_mm": 0.14, "crop_px": 128, "local_channels": 1},
     "large": {},

@@ -98,7 +98,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "patches_steps": 150,
         "patches_lr": 5e-2,
         "steps": 150,
-        "lr": 3e-3,
+        "lr": 1e-2,
     },
     "base": {"widths": (16, 32, 64, 128, 256)},
     "large": {},

@@ -96,6 +96,13 @@ def test_from_scratch_has_no_first_stage_and_one_rate(a_setup):
     assert not setup.stage("transfer").starts_from
 
 
+def test_what_has_no_past_learns_faster_than_what_is_transferred(a_setup):
+    transferred, alone = a_setup("alexnet_birads", source="presence"), a_setup("alexnet_birads", source="none")
+    assert transferred.stage("transfer").optimiser.lr == transferred.config.lr == 5e-3
+    assert transferred.stage("pretrain").optimiser.lr == alone.stage("transfer").optimiser.lr == 2e-2
+    assert a_setup("alexnet_birads", "large").config.lr == 1e-3  # the paper's, for its fine-tuning
+
+
 def test_the_papers_mode_knows_two_classes_and_is_taught_by_those_alone(a_setup):
     setup = a_setup("alexnet_birads", classes=("B", "C"))
     assert setup.aim.labels == ("B", "C")
