@@ -67,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
     start.add_argument("--max-steps", type=int, help="cap every stage: a try-out of the whole way, never a result")
     start.add_argument("--model", type=Path, help="model/ folder of an earlier run to start from; copied into RUN_DIR")
     start.add_argument("--cache", type=Path, help="folder of prepared pixels, shared by runs")
+    start.add_argument("--explanations", type=int, default=0, metavar="N", help="draw heat maps of N exams")
     start.add_argument("--device", default="auto")
     start.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16", "fp16"))
     start.add_argument("--deterministic", action="store_true", help="the same weights every time on one machine")

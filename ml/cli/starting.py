@@ -25,6 +25,7 @@ from ml.runs.request import (
     Compute,
     Data,
     Init,
+    OutputOptions,
     Request,
     Target,
     parse_request,
@@ -112,6 +113,7 @@ def init(arguments: argparse.Namespace) -> int:
         config=config if arguments.steps is None else {**config, "steps": arguments.steps},
         pixels={} if arguments.cache is None else {"cache_dir": str(arguments.cache.resolve())},
         init=Init() if arguments.model is None else _brought(arguments.model, run_dir),
+        output=OutputOptions(explanations=arguments.explanations),
         compute=Compute(
             device=arguments.device,
             precision=arguments.precision,

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ml.blocks.cells import over_pixels
 from ml.blocks.gated_attention import GatedAttention
 from ml.blocks.mil_pool import MILPool
 from ml.blocks.residual import BasicBlock
@@ -247,7 +248,7 @@ def predict(modules: Modules, batch: Batch, config: Config, inference: Inference
                     "disagreement": float(parts[:, n].std(unbiased=False)),
                 },
                 embedding=embedding[n],
-                where=(_shown(said[0], n, config.crop_px, batch.x.shape[-2]),),
+                where=(_shown(said[0], n, config.crop_px),),
             )
         )
     return found
@@ -262,18 +263,23 @@ def _parts(said: Mapping[str, Tensor]) -> list[Tensor]:
     ]
 
 
-def _shown(said: Mapping[str, Tensor], n: int, size: int, rows_px: int) -> Where:
-    """An image's crops that matter, by their attention, and the saliency of what the run is about."""
+def heat(modules: Modules, batch: Batch, config: Config) -> Tensor:
+    """The first copy's saliency of what the run is about, (B, 1, H, W)."""
+    saliency = modules[names(config)[0]](batch.x, batch.valid)["saliency"][:, -1].float()
+    rows, cols = batch.x.shape[-2:]
+    return over_pixels(saliency, rows / saliency.shape[1], rows, cols)[:, None]
+
+
+def _shown(said: Mapping[str, Tensor], n: int, size: int) -> Where:
+    """An image's crops that matter, by their attention."""
     attention, order = said["attention"][n].float().cpu().sort(descending=True, stable=True)
     order = order[attention > SHOWN_ATTENTION]
     corners = said["corners"][n].cpu()[order].float()
-    saliency = said["saliency"][n, -1].float().cpu()
     return Where(
         names=("attention",),
         boxes=torch.cat([corners, corners + size], 1),
         scores=attention[: len(order)],
         labels=torch.zeros(len(order), dtype=torch.long),
-        heat={"saliency": (saliency, rows_px / saliency.shape[0])},
     )
 
 
@@ -301,4 +307,5 @@ SPEC = MethodSpec(
     stages=stages,
     predict=predict,
     unsure_by="entropy",
+    heat=heat,
 )

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ml.blocks.boxes import nms
+from ml.blocks.cells import over_pixels
 from ml.blocks.dropout import HeldDropout
 from ml.blocks.norm import is_batch_norm, norm_layer, start_from_scratch
 from ml.blocks.preact import PreActBlock
@@ -299,17 +300,13 @@ def predict(modules: Modules, batch: Batch, config: Config, inference: Inference
 
 
 def looked_at(modules: Modules, batch: Batch, config: Config) -> list[Where]:
-    """What the patch networks say of the windows of each image: heat, and boxes at its peaks."""
-    maps = {}
-    for scale in SCALES:
-        network = cast(PatchNet, modules[f"patches_{scale}"])
-        maps[scale] = network.windows(at_scale(batch.x[:, 0], factor(config, scale))).cpu()
-    cell_px = {scale: 2 ** len(config.widths) * factor(config, scale) for scale in SCALES}
+    """Boxes at the peaks of what the patch networks say of the windows of each image."""
+    maps = {scale: windows_of(modules, batch, config, scale).cpu() for scale in SCALES}
     found = []
     for n in range(len(batch.ids)):
         boxes, scores, labels = [], [], []
         for scale in SCALES:
-            own, probability = peaks(maps[scale][n], cell_px[scale])
+            own, probability = peaks(maps[scale][n], cell_px(config, scale))
             boxes.append(own)
             scores.append(probability)
             labels.append(torch.full((len(own),), LESIONS.index(TAUGHT[scale])))
@@ -320,10 +317,30 @@ def looked_at(modules: Modules, batch: Batch, config: Config) -> list[Where]:
                 boxes=torch.cat(boxes)[order],
                 scores=torch.cat(scores)[order],
                 labels=torch.cat(labels)[order],
-                heat={TAUGHT[scale]: (over_cells(maps[scale][n]), cell_px[scale]) for scale in SCALES},
             )
         )
     return found
+
+
+def heat(modules: Modules, batch: Batch, config: Config) -> Tensor:
+    """What the patch networks say of the windows over each pixel (B, 1, H, W): of both scales the higher."""
+    rows, cols = batch.x.shape[-2:]
+    said = []
+    for scale in SCALES:
+        cells = torch.stack([over_cells(own) for own in windows_of(modules, batch, config, scale)])
+        said.append(over_pixels(cells, cell_px(config, scale), rows, cols))
+    return torch.stack(said).amax(0)[:, None]
+
+
+def windows_of(modules: Modules, batch: Batch, config: Config, scale: Scale) -> Tensor:
+    """(B, h, w): what a scale's patch network says of every window."""
+    network = cast(PatchNet, modules[f"patches_{scale}"])
+    return network.windows(at_scale(batch.x[:, 0], factor(config, scale))).float()
+
+
+def cell_px(config: Config, scale: Scale) -> float:
+    """The side of a cell of a scale's trunk, in pixels of the image as it is prepared."""
+    return 2 ** len(config.widths) * factor(config, scale)
 
 
 def peaks(windows: Tensor, cell_px: float) -> tuple[Tensor, Tensor]:
@@ -371,4 +388,5 @@ SPEC = MethodSpec(
     reads=reads,
     stages=stages,
     predict=predict,
+    heat=heat,
 )

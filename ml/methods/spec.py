@@ -256,11 +256,11 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Where:
-    """Where on an image (that of a slot) an answer about a class comes from, for people: no figure is made of it.
+    """What on an image (that of a slot) an answer about a class rests on, for people: no figure is made of it.
 
     boxes (N, 4) in pixels of the prepared image with scores (N,), best first, and a name each: labels (N,) into names.
-    heat: by name a map (h, w) in [0, 1] and the side of its cells in those pixels. masks: by name what was looked at,
-    (H, W) in [0, 1], over 0.5 inside. Arrays are on the CPU.
+    masks: by name what was looked at, (H, W) in [0, 1], over 0.5 inside. Arrays are on the CPU. Where a score came from
+    is a map, and `MethodSpec.heat` gives it.
     """
 
     slot: int = 0
@@ -268,7 +268,6 @@ class Where:
     boxes: "Tensor | None" = None
     scores: "Tensor | None" = None
     labels: "Tensor | None" = None
-    heat: "Mapping[str, tuple[Tensor, float]]" = field(default_factory=dict)
     masks: "Mapping[str, Tensor]" = field(default_factory=dict)
 
 
@@ -320,8 +319,9 @@ class MethodSpec:
     inference) all inference: windows, passes, suppression. classes(config, task), where given, names the classes of a
     task instead of the usual ones. unsure_by says what stands behind the uncertainty: passes of dropout, members that
     disagree (`Prediction.samples` are theirs whenever `inference.passes` is not 0), or the entropy alone.
-    heat(modules, batch, config), where a method has a map of its own that is too dear for every answer, gives it over
-    the whole views of each sample: (B, V, h, w), not negative; others are in `Prediction.where`.
+    heat(modules, batch, config), where a method has a map of its own of where its score comes from, gives it over the
+    whole views of each sample: (B, V, h, w), not negative. It is asked when maps are drawn (`ml.training.heat`), in
+    place of Grad-CAM, and nowhere else.
     """
 
     name: str

@@ -78,7 +78,7 @@ def classes(said: Said, how: Writing, sample: Sample, item: Item, prediction: Pr
         # One candidate: the class that the task is about.
         said.passes.append(ImagePasses(sample.row.exam_id, sample.id, lesions={part_of(aim): 1 - passes[:, :1]}))
     said.samples[sample.id] = passes[:, None]
-    # Unread exams are many, and their maps would only be looked at of those that are read: they get the boxes.
+    # Unread exams are many, and their masks would only be looked at of those that are read: they get the boxes.
     folder = None if how.uncertain else how.folder
     for where in prediction.where:
         said.rows += where_rows(sample.rows[where.slot], item, where, how.version, folder)

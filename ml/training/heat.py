@@ -87,10 +87,8 @@ def _told(said: Prediction, index: int) -> float | None:
 
 
 def _own(speech: Speech, batch: Batch, said: Prediction) -> Heat | None:
-    """The method's own map: where it says that it looked, or its outline, which detectors that outline have as well."""
+    """The method's own map, or its outline, which detectors that outline have as well."""
     index, label = label_of(speech.aim, said)
-    if any(where.heat for where in said.where):
-        return Heat("own", _looked(said, batch.x), label, _told(said, index))
     with torch.no_grad():
         if speech.method.heat is not None:
             maps = speech.method.heat(speech.modules, batch, speech.config)[0]
@@ -168,25 +166,6 @@ def _repeated(batch: Batch, x: Tensor) -> Batch:
         affine=many(batch.affine), mm_per_px=many(batch.mm_per_px), targets={}, ids=batch.ids * n,
         patients=batch.patients * n,
     )  # fmt: skip
-
-
-def _looked(said: Prediction, x: Tensor) -> Tensor:
-    """What a method itself names, (V, H, W): of several maps of a view the highest."""
-    whole = torch.zeros(x.shape[1], *x.shape[-2:])
-    for where in said.where:
-        for cells, side in where.heat.values():
-            whole[where.slot] = torch.maximum(whole[where.slot], _cells(cells, side, x)[0])
-    return whole
-
-
-def _cells(cells: Tensor, side: float, x: Tensor) -> Tensor:
-    """Cells (h, w) of `side` pixels each, over one view (1, H, W), which they may overhang or not reach."""
-    rows, cols = (max(1, round(n * side)) for n in cells.shape)
-    whole = functional.interpolate(
-        cells.detach().float().cpu().clamp(min=0)[None, None], size=(rows, cols), mode="bilinear", align_corners=False
-    )[0]
-    whole = whole[:, : x.shape[-2], : x.shape[-1]]
-    return functional.pad(whole, (0, x.shape[-1] - whole.shape[-1], 0, x.shape[-2] - whole.shape[-2]))
 
 
 def _to_pixels(maps: Tensor, batch: Batch) -> Tensor:

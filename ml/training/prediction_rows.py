@@ -98,11 +98,6 @@ def mask_row(row: ManifestRow, target: str, path: str, score: float, version: st
     return {**_base(row, "image", "mask", target, version), "mask_path": path, "score": score}
 
 
-def heat_row(row: ManifestRow, target: str, path: str, score: float, version: str) -> Row:
-    """A stored heat map, the whole image at a smaller size; score is its highest value."""
-    return {**_base(row, "image", "heat", target, version), "mask_path": path, "score": score}
-
-
 def source_boxes(boxes: np.ndarray, affine: np.ndarray, row: ManifestRow) -> np.ndarray:
     """(N, 4) boxes of the prepared image in source pixels: bounding boxes of the mapped corners, clipped."""
     return clipped(apply_boxes(invert(affine), boxes), row.rows, row.cols)

@@ -1170,10 +1170,10 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** @description Bearer tokens; a secret is shown once. */
+        /** @description Bearer tokens; a secret is shown once, so no answer is kept: an order sent again makes another token. */
         readonly get: operations["tokens_list"];
         readonly put?: never;
-        /** @description Bearer tokens; a secret is shown once. */
+        /** @description Bearer tokens; a secret is shown once, so no answer is kept: an order sent again makes another token. */
         readonly post: operations["tokens_create"];
         readonly delete?: never;
         readonly options?: never;
@@ -1191,7 +1191,7 @@ export interface paths {
         readonly get?: never;
         readonly put?: never;
         readonly post?: never;
-        /** @description Bearer tokens; a secret is shown once. */
+        /** @description Bearer tokens; a secret is shown once, so no answer is kept: an order sent again makes another token. */
         readonly delete: operations["tokens_destroy"];
         readonly options?: never;
         readonly head?: never;
@@ -1281,6 +1281,7 @@ export interface components {
             readonly networks?: readonly string[];
             readonly timeout_seconds?: number;
         };
+        /** @description The body of a request; a key that it does not know is refused with the keys that it does. */
         readonly ArchiveInRequest: {
             readonly name: string;
             readonly url: string;
@@ -1428,6 +1429,7 @@ export interface components {
             readonly cols: number;
             readonly factor: number;
         };
+        /** @description The body of a request; a key that it does not know is refused with the keys that it does. */
         readonly DryRunInRequest: {
             /** Format: uuid */
             readonly project: string;
@@ -1585,6 +1587,7 @@ export interface components {
             /** @description grey PNG, 255 where the score came from most */
             readonly picture_url: string;
         };
+        /** @description The body of a request; a key that it does not know is refused with the keys that it does. */
         readonly ExportInRequest: {
             /** Format: uuid */
             readonly snapshot: string;
@@ -1713,6 +1716,7 @@ export interface components {
             readonly unpacked: number;
             readonly used: number;
         };
+        /** @description The body of a request; a key that it does not know is refused with the keys that it does. */
         readonly IngestInRequest: {
             /** Format: uuid */
             readonly project: string;
@@ -2009,6 +2013,7 @@ export interface components {
             /** @enum {string} */
             readonly kind: "study" | "demo";
         };
+        /** @description The body of a request; a key that it does not know is refused with the keys that it does. */
         readonly MembershipInRequest: {
             /** Format: uuid */
             readonly project: string;
@@ -2150,6 +2155,7 @@ export interface components {
             readonly text: string;
             readonly link: string;
         };
+        /** @description The body of a request; a key that it does not know is refused with the keys that it does. */
         readonly NextInRequest: {
             /** Format: uuid */
             readonly project: string;
@@ -2324,7 +2330,7 @@ export interface components {
         readonly PredictionRow: {
             /** @description image, breast, exam, finding */
             readonly level: string;
-            /** @description prob, box, scalar, mask, heat */
+            /** @description prob, box, scalar, mask */
             readonly kind: string;
             readonly patient_id: string;
             readonly exam_id: string;
@@ -2363,12 +2369,14 @@ export interface components {
             /** Format: double */
             readonly variance?: number | null;
         };
+        /** @description The body of a request; a key that it does not know is refused with the keys that it does. */
         readonly ProjectChangeRequest: {
             readonly name?: string;
             readonly weights?: {
                 readonly [key: string]: number;
             };
         };
+        /** @description The body of a request; a key that it does not know is refused with the keys that it does. */
         readonly ProjectInRequest: {
             readonly name: string;
             /** @default 0 */
@@ -2441,6 +2449,7 @@ export interface components {
             /** Format: date-time */
             readonly created_at: string;
         };
+        /** @description The body of a request; a key that it does not know is refused with the keys that it does. */
         readonly PullInRequest: {
             /** Format: uuid */
             readonly project: string;
@@ -2580,6 +2589,7 @@ export interface components {
             ];
         };
         readonly ReadingUuid: string;
+        /** @description The body of a request; a key that it does not know is refused with the keys that it does. */
         readonly ReasonInRequest: {
             readonly reason: string;
         };
@@ -2664,6 +2674,7 @@ export interface components {
             readonly seed: number;
             readonly items: readonly components["schemas"]["RoundItemOut"][];
         };
+        /** @description The body of a request; a key that it does not know is refused with the keys that it does. */
         readonly RoundInRequest: {
             /** Format: uuid */
             readonly project: string;
@@ -2838,6 +2849,7 @@ export interface components {
             readonly resumable?: boolean;
             readonly traceback?: string | null;
         };
+        /** @description The body of a request; a key that it does not know is refused with the keys that it does. */
         readonly RunInRequest: {
             /** Format: uuid */
             readonly snapshot: string;
@@ -2958,10 +2970,12 @@ export interface components {
             readonly first: unknown | null;
             readonly second: unknown | null;
         };
+        /** @description The body of a request; a key that it does not know is refused with the keys that it does. */
         readonly SignInInRequest: {
             readonly username: string;
             readonly password: string;
         };
+        /** @description The body of a request; a key that it does not know is refused with the keys that it does. */
         readonly SnapshotInRequest: {
             /** Format: uuid */
             readonly project: string;
@@ -3046,6 +3060,7 @@ export interface components {
             readonly code: string;
             readonly name: string;
         };
+        /** @description The body of a request; a key that it does not know is refused with the keys that it does. */
         readonly TokenInRequest: {
             /** @default  */
             readonly name?: string;
@@ -3114,10 +3129,12 @@ export interface components {
             /** Format: date-time */
             readonly revoked_at: string | null;
         };
+        /** @description The body of a request; a key that it does not know is refused with the keys that it does. */
         readonly UserChangeRequest: {
             readonly password?: string;
             readonly is_active?: boolean;
         };
+        /** @description The body of a request; a key that it does not know is refused with the keys that it does. */
         readonly UserInRequest: {
             readonly username: string;
             readonly password?: string | null;

@@ -175,7 +175,7 @@ class PredictionRow(serializers.Serializer[Any]):
     """One row of predictions.jsonl: a class with its probability, a box with its score, a number, a mask."""
 
     level = serializers.CharField(help_text="image, breast, exam, finding")
-    kind = serializers.CharField(help_text="prob, box, scalar, mask, heat")
+    kind = serializers.CharField(help_text="prob, box, scalar, mask")
     patient_id = serializers.CharField()
     exam_id = serializers.CharField()
     image_id = serializers.CharField(allow_null=True)

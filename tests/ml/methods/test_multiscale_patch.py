@@ -2,13 +2,11 @@
 
 import json
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch.nn import functional
 
-from ml.methods.multiscale_patch import PatchNet, ScanNet, over_cells, peaks
+from ml.methods.multiscale_patch import CELLS, SCALES, PatchNet, ScanNet, cell_px, over_cells, peaks, windows_of
 from ml.methods.multiscale_views import CLASSES, LESIONS, allowed, patch_view
 from ml.methods.spec import Inference
 from ml.training.starting import load_copied
@@ -167,14 +165,29 @@ def test_a_window_is_judged_as_the_patch_net_judges_it_alone(a_setup):
         assert float(net.windows(x)[0, 2, 1]) == pytest.approx(float(alone), abs=1e-5)
 
 
-def test_heat_and_peaks_of_an_image_are_kept_in_its_own_pixels(trained, world):
+def test_heat_is_the_higher_of_what_the_two_scales_say_of_a_pixel(a_setup):
+    setup = a_setup("multiscale_patch")
+    modules = {name: module.eval() for name, module in setup.modules().items()}
+    batch = setup.batch(n=1, split="test")
+    with torch.no_grad():
+        said = {scale: windows_of(modules, batch, setup.config, scale)[0] for scale in SCALES}
+        heat = setup.method.heat(modules, batch, setup.config)[0, 0]
+    assert heat.shape == batch.x.shape[-2:]
+    assert float(heat.max()) == pytest.approx(max(float(own.max()) for own in said.values()), abs=1e-6)
+    for scale, windows in said.items():
+        side = cell_px(setup.config, scale)
+        middle = int(CELLS / 2 * side)  # of the first window
+        if middle < min(heat.shape):
+            assert float(heat[middle, middle]) > float(windows[0, 0]) - 0.05
+
+
+def test_peaks_of_an_image_are_kept_in_its_own_pixels(trained, world):
     run = trained("multiscale_patch", "exam_classification")
     rows = [json.loads(line) for line in (run / "predictions.jsonl").read_text().splitlines()]
-    heat = {(row["image_id"], row["target"]): row for row in rows if row["kind"] == "heat"}
-    read = [row for row in world[0] if row.split in ("val", "test")]
-    assert set(heat) == {(row.image_id, name) for row in read for name in LESIONS}
-    for row in heat.values():
-        picture = np.asarray(Image.open(run / row["mask_path"]))
-        assert picture.shape == (96, 72)
-        assert int(picture.max()) <= round(255 * row["score"])
-    assert all(row["target"] in LESIONS and row["score"] > 0.5 for row in rows if row["kind"] == "box")
+    stored = {row.image_id: row for row in world[0]}
+    boxes = [row for row in rows if row["kind"] == "box"]
+    assert {row["kind"] for row in rows} <= {"prob", "scalar", "box"}  # maps are drawn in explanations/ alone
+    for row in boxes:
+        assert row["target"] in LESIONS and row["score"] > 0.5
+        assert 0 <= row["x0"] < row["x1"] <= stored[row["image_id"]].cols
+        assert 0 <= row["y0"] < row["y1"] <= stored[row["image_id"]].rows

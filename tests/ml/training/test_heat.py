@@ -8,14 +8,17 @@ import torch
 from PIL import Image
 from torch import nn
 
+from ml.blocks.cells import over_pixels
 from ml.blocks.grad_cam import grad_cam
 from ml.blocks.occlusion import occlusion, squares
-from ml.geometry.affine import apply_points
+from ml.geometry.affine import apply_points, invert
 from ml.methods import get
 from ml.methods.spec import Prediction
+from ml.runs.cancel import StopRequest
 from ml.runs.exits import Exit
 from ml.runs.explanations import read_explanations
 from ml.runs.request import Init, OutputOptions, read_request, write_request
+from ml.training.explaining import Drawing, draw
 from ml.training.feature_maps import last_maps, watched
 from ml.training.heat import Speech, heat_of
 from ml.training.run import run as run_folder
@@ -119,6 +122,8 @@ def test_views_are_told_apart_by_what_the_maps_depend_on():
         ("aunet", "segmentation", "own", 1),
         ("aunet", "lesion_detection", "own", 1),
         ("gmic", "exam_classification", "own", 1),
+        ("multiscale_patch", "exam_classification", "own", 1),
+        ("convnext_breast", "exam_classification", "own", 2),
         ("frozen_mil", "exam_classification", "own", 4),
     ],
 )
@@ -130,6 +135,34 @@ def test_a_method_is_explained_by_its_own_map_or_by_its_last_feature_maps(world,
     heat = heat_of(Speech(setup.method, modules, setup.config, setup.aim), batch)
     assert heat.kind == kind and heat.maps.shape == (views, *batch.x.shape[-2:])
     assert torch.isfinite(heat.maps).all() and heat.maps.min() >= 0
+
+
+def test_what_is_hot_in_the_prepared_image_is_hot_where_it_lies_in_the_stored_one(world, tmp_path):
+    """A map that is the image itself points at the bright disc, on right breasts (mirrored before reading) as well."""
+    rows, _ = world
+    setup = small.settled(*world, "gmic")
+    method = replace(setup.method, heat=lambda modules, batch, config: batch.x[:, :, 0])
+    samples, loader = setup.view()
+    ill = [sample for sample in samples if sample.row.findings and sample.row.laterality == "R"]
+    drawn = draw(ill, Drawing(Speech(method, setup.modules(), setup.config, setup.aim), loader, CPU, tmp_path / "out",
+                              StopRequest(tmp_path)))  # fmt: skip
+    assert len(drawn.maps) == len(ill) > 2
+    for one in read_explanations(tmp_path / "out"):
+        row = next(row for row in rows if row.image_id == one.image_id)
+        picture = np.asarray(Image.open(tmp_path / "out" / one.path.removeprefix("explanations/")))
+        y, x = (float(np.mean(own)) + 0.5 for own in np.nonzero(picture >= 0.9 * picture.max()))
+        at = apply_points(invert(np.array(one.affine)), [[x, y]])[0]
+        assert np.hypot(at[0] - (small.COLS - 28.0), at[1] - 48.0) < 2.0, row.image_id
+
+
+def test_cells_lie_over_the_pixels_that_they_cover():
+    cells = torch.zeros(1, 3, 4)
+    cells[0, 1, 2] = 1.0
+    over = over_pixels(cells, 8.0, 20, 40)  # three rows of cells overhang, four columns do not reach
+    assert over.shape == (1, 20, 40)
+    # The cell's middle is a corner of pixels: half a pixel of eight to either side is 15/16 of it.
+    assert [float(over[0, y, x]) for y in (11, 12) for x in (19, 20)] == [pytest.approx((15 / 16) ** 2)] * 4
+    assert over[0, :4].max() == 0 and over[0, :, 32:].max() == 0
 
 
 def test_a_run_leaves_pictures_that_lie_on_the_stored_pixels(world, tmp_path):

@@ -1,4 +1,4 @@
-"""Where an answer comes from, as rows and pictures in the pixels of the image as it is stored."""
+"""What an answer rests on, as rows and masks in the pixels of the image as it is stored."""
 
 import numpy as np
 import pytest
@@ -11,25 +11,26 @@ from ml.training.batches import Item
 from ml.training.whereabouts import where_rows
 
 
-def test_what_is_hot_in_a_mirrored_small_image_is_hot_where_it_lies_in_the_stored_one(a_row, tmp_path):
+def test_what_lies_in_a_mirrored_small_image_is_where_it_lies_in_the_stored_one(a_row, tmp_path):
     row = a_row(0, rows=800, cols=400)
     affine = compose(flip_x(400), scale(0.25, 0.25))  # prepared: 200 x 100, mirrored
     item = Item(row.image_id, (torch.zeros(1, 200, 100),), (True,), (affine,), {})
-    cells = torch.zeros(20, 10)
-    cells[2, 1] = 0.8  # prepared x 10-20, y 20-30: stored x 320-360, y 80-120
+    inside = torch.zeros(200, 100)
+    inside[20:30, 10:20] = 1  # stored x 320-360, y 80-120
     where = Where(
         names=("attention",), boxes=torch.tensor([[10.0, 20.0, 20.0, 30.0]]), scores=torch.tensor([0.6]),
-        labels=torch.zeros(1, dtype=torch.long), heat={"saliency": (cells, 10.0)},
+        labels=torch.zeros(1, dtype=torch.long), masks={"breast": inside},
     )  # fmt: skip
-    box, heat = where_rows(row, item, where, "v", tmp_path)
+    box, mask = where_rows(row, item, where, "v", tmp_path)
     assert [box[side] for side in ("x0", "y0", "x1", "y1")] == [320.0, 80.0, 360.0, 120.0]
     assert (box["kind"], box["target"], box["score"]) == ("box", "attention", pytest.approx(0.6))
-    assert (heat["kind"], heat["target"], heat["score"]) == ("heat", "saliency", pytest.approx(0.8))
-    picture = np.asarray(Image.open(tmp_path / heat["mask_path"]))
-    assert picture.shape == (256, 128)
-    y, x = np.unravel_index(picture.argmax(), picture.shape)
-    assert (x * 400 / 128, y * 800 / 256) == (pytest.approx(340, abs=6), pytest.approx(100, abs=6))
-    assert picture.max() == pytest.approx(0.8 * 255, abs=16)
+    assert (mask["kind"], mask["target"], mask["mask_path"]) == ("mask", "breast", "masks/i0-breast.png")
+    picture = np.asarray(Image.open(tmp_path / mask["mask_path"]))
+    assert picture.shape == (800, 400)
+    y, x = np.nonzero(picture)
+    assert (x.min(), x.max() + 1, y.min(), y.max() + 1) == tuple(
+        pytest.approx(side, abs=2) for side in (320, 360, 80, 120)
+    )
     assert [own["kind"] for own in where_rows(row, item, where, "v", None)] == ["box"]
 
 
