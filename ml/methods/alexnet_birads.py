@@ -233,7 +233,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             lr_factors=RATES if before else {},
             starts_from=(Copied(stage="pretrain", prefix="trunk.", to="trunk."),) if before else (),
             steps=config.steps,
-            epochs=config.epochs if config.steps is None else None,
+            epochs=config.epochs,
             batch=config.batch,
             sampler="class_balanced",
             head_prefixes=("head.",),

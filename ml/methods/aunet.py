@@ -164,7 +164,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             loss=tissue_loss(config) if tissues else lesion_loss(config),
             optimiser=Optimiser(kind="adam", lr=config.lr),
             steps=config.steps,
-            epochs=config.epochs if config.steps is None else None,
+            epochs=config.epochs,
             batch=config.batch,
             sampler="plain" if tissues else "mostly_marked",
             head_prefixes=("head.",),

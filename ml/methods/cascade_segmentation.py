@@ -250,7 +250,7 @@ def _stage(level: int, config: Config) -> Stage:
         loss=outline_loss,
         optimiser=Optimiser(lr=config.lr),
         steps=steps,
-        epochs=config.epochs if steps is None else None,
+        epochs=config.epochs,
         batch=config.batch,
         sampler="half_marked",
         validate="task" if level == config.levels - 1 else "loss",

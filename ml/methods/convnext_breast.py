@@ -160,7 +160,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             optimiser=Optimiser(lr=config.lr, weight_decay=config.weight_decay),
             lr_factors=rates(config),
             steps=config.steps,
-            epochs=config.epochs if config.steps is None else None,
+            epochs=config.epochs,
             batch=config.batch,
             sampler="class_balanced",
             head_prefixes=("attention.", "head."),

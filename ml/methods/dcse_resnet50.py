@@ -197,7 +197,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             loss=loss(config),
             optimiser=Optimiser(kind="adam", amsgrad=True, lr=config.lr, schedule="step"),
             steps=config.steps,
-            epochs=config.epochs if config.steps is None else None,
+            epochs=config.epochs,
             batch=config.batch,
             sampler="plain" if config.class_weights else "class_balanced",
             head_prefixes=("fuse.", "head."),

@@ -155,7 +155,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
         return Optimiser(kind="sgd", lr=lr, momentum=0.9, weight_decay=1e-4)
 
     def planned(steps: int | None, epochs: float) -> dict[str, Any]:
-        return {"steps": steps, "epochs": epochs if steps is None else None, "batch": config.batch}
+        return {"steps": steps, "epochs": epochs, "batch": config.batch}
 
     return (
         Stage(

@@ -162,7 +162,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
                                 step_share=0.8, step_factor=0.1),
             lr_factors={"trunk.": config.trunk_lr_factor},
             steps=config.steps,
-            epochs=config.epochs if config.steps is None else None,
+            epochs=config.epochs,
             batch=config.batch,
             sampler="half_marked",
             head_prefixes=("detr.",),

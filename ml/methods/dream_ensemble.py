@@ -206,7 +206,6 @@ def member_stage(member: Member, config: Config, aim: Aim) -> Stage:
         name=member.name,
         reads=breast_reads(config, stage.reads or member.method.reads(own, aim)),
         steps=stage.steps if steps is None else steps,
-        epochs=stage.epochs if steps is None else None,
         sampler="class_balanced",
         validate="loss",
         out_of_fold=OutOfFold(

@@ -294,7 +294,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             loss=loss,
             optimiser=Optimiser(kind="nadam", lr=config.lr, schedule="constant"),
             steps=config.steps,
-            epochs=config.epochs if config.steps is None else None,
+            epochs=config.epochs,
             batch=config.batch,
             mixes="generate:made",
             consumes=("generate:made",),

@@ -216,7 +216,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             loss=loss(config, aim),
             optimiser=Optimiser(kind="adam", lr=config.lr),
             steps=config.steps,
-            epochs=config.epochs if config.steps is None else None,
+            epochs=config.epochs,
             batch=config.batch,
             sampler="class_balanced",
             head_prefixes=("saliency.", "local.", "attention.", "local_head.", "fusion."),

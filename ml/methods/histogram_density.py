@@ -113,7 +113,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             forward=forward,
             optimiser=Optimiser(kind="adam", lr=config.lr, schedule="constant", warmup_share=0.0),
             steps=config.steps,
-            epochs=config.epochs if config.steps is None else None,
+            epochs=config.epochs,
             batch=config.batch,
             sampler="class_balanced",
             head_prefixes=("head.",),

@@ -316,7 +316,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             lr_factors={"layers.": config.encoder_rate},
             starts_from=tuple(Copied(stage=f"dae{n + 1}", to=f"layers.{n}.") for n in layers),
             steps=config.steps,
-            epochs=config.epochs if config.steps is None else None,
+            epochs=config.epochs,
             batch=config.batch,
             sampler="class_balanced",
             head_prefixes=("tissue.", "slope", "first", "steps"),

@@ -168,7 +168,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             loss=density_loss(config.smoothing),
             optimiser=Optimiser(kind="adamw", lr=config.lr, weight_decay=config.weight_decay),
             steps=config.steps,
-            epochs=config.epochs if config.steps is None else None,
+            epochs=config.epochs,
             batch=config.batch,
             sampler="class_balanced",
             head_prefixes=("fuse.", "head."),

@@ -97,7 +97,7 @@ def presence_stages(
             reads=reads,
             optimiser=optimiser,
             steps=steps,
-            epochs=epochs if steps is None else None,
+            epochs=epochs,
             batch=batch,
             sampler="class_balanced",
             head_prefixes=("head.",),

@@ -181,7 +181,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             loss=detection_loss,
             optimiser=Optimiser(lr=config.lr, weight_decay=config.weight_decay, clip_norm=10.0),
             steps=config.steps,
-            epochs=config.epochs if config.steps is None else None,
+            epochs=config.epochs,
             batch=config.batch,
             sampler="half_marked",
             head_prefixes=("head.",),

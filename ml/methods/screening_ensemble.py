@@ -264,7 +264,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
     optimiser = Optimiser(lr=config.lr)
     plan_of: dict[str, Any] = {
         "steps": config.steps,
-        "epochs": config.epochs if config.steps is None else None,
+        "epochs": config.epochs,
         "batch": config.batch,
         "optimiser": optimiser,
         "loss": weighted_bce(config),
@@ -283,7 +283,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             reads=of_image,
             optimiser=Optimiser(lr=config.detector_lr, clip_norm=10.0),
             steps=config.detector_steps,
-            epochs=config.detector_epochs if config.detector_steps is None else None,
+            epochs=config.detector_epochs,
             batch=config.batch,
             sampler="half_marked",
             validate="loss",

@@ -151,7 +151,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             forward=forward,
             optimiser=Optimiser(lr=config.lr, weight_decay=config.weight_decay),
             steps=config.steps,
-            epochs=config.epochs if config.steps is None else None,
+            epochs=config.epochs,
             batch=config.batch,
             sampler="class_balanced",
             head_prefixes=("hidden.", "head."),

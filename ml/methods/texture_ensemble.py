@@ -250,7 +250,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             loss=class_loss,
             optimiser=Optimiser(lr=config.lr),
             steps=config.steps,
-            epochs=config.epochs if config.steps is None else None,
+            epochs=config.epochs,
             batch=config.batch,
             validate="loss",
             head_prefixes=("hidden.", "head."),

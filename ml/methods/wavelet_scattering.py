@@ -259,7 +259,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             loss=class_loss(aim),
             optimiser=Optimiser(lr=config.lr),
             steps=config.steps,
-            epochs=config.epochs if config.steps is None else None,
+            epochs=config.epochs,
             batch=config.batch,
             sampler="class_balanced",
             validate="loss",

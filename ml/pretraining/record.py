@@ -108,7 +108,7 @@ def spec_of(kind: str) -> MethodSpec:
                 optimiser=optimiser_of(kind, config),
                 trainable=("trunk.", "projector.", "predictor.", "decoder."),
                 steps=config.steps,
-                epochs=config.epochs if config.steps is None else None,
+                epochs=config.epochs,
                 batch=config.batch,
                 validate="none",
             ),
