@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,18 +46,21 @@ class Sent:
     """Exams on their way into a project of their own."""
 
     platform: Platform
-    folder: Path
     name: str = field(default_factory=lambda: next(projects))
 
     def files(self, datasets: list[Dataset]) -> str:
         """Take the files in and wait until they can be read; the project's id."""
-        for n, dataset in enumerate(datasets):
-            dataset.save_as(self.folder / f"{n}.dcm", enforce_file_format=True)
         admin = self.platform.client("admin")
         project = admin.post("/api/v1/projects/", {"name": self.name})
         readers = [user["id"] for user in admin.get("/api/v1/users/")["results"] if user["username"] == "reader1"]
         admin.post("/api/v1/memberships/", {"project": project["id"], "user": readers[0], "role": "reader"})
-        self.platform.manage("ingest", str(self.folder), "--project", project["slug"], "--username", "admin")
+        ingest = "/api/v1/ingests/" + admin.post("/api/v1/ingests/", {"project": project["id"]})["id"]
+        for dataset in datasets:
+            file = BytesIO()
+            dataset.save_as(file, enforce_file_format=True)
+            status, answer = admin.call("PUT", f"{ingest}/files/", file.getvalue())
+            assert status == 202, answer
+        admin.post(f"{ingest}/close/")
         exams = len({dataset.StudyInstanceUID for dataset in datasets})
         until(lambda: self._ready(admin, project["id"], exams), 120, "the exams to be ready")
         return str(project["id"])
@@ -69,8 +71,8 @@ class Sent:
 
 
 @pytest.fixture
-def send(platform_running: Platform, tmp_path: Path) -> Callable[[list[Dataset]], str]:
-    return lambda datasets: Sent(platform_running, tmp_path).files(datasets)
+def send(platform_running: Platform) -> Callable[[list[Dataset]], str]:
+    return lambda datasets: Sent(platform_running).files(datasets)
 
 
 @pytest.fixture
@@ -210,7 +212,7 @@ def middle_of(page: Page, pane: Locator) -> float:
     box = pane.bounding_box()
     assert box is not None
     at = (round(box["x"] + box["width"] / 2), round(box["y"] + box["height"] / 2))
-    return float(Image.open(BytesIO(page.screenshot())).convert("L").getpixel(at))  # type: ignore[arg-type]
+    return float(Image.open(BytesIO(page.screenshot())).convert("L").getpixel(at))
 
 
 #: The viewer's graphics contexts live in canvases of its own that are in no page.

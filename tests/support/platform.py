@@ -44,6 +44,7 @@ class Platform:
     arguments: tuple[str, ...] = ()
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    tokens: dict[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -95,19 +96,23 @@ class Platform:
         return dict(line.split(maxsplit=1) for line in lines)[name]
 
     def client(self, name: str) -> "Client":
-        return Client(self.url, self.manage("issue_token", name))
+        """As an account; its token is issued once, for that starts a whole Django."""
+        if name not in self.tokens:
+            self.tokens[name] = self.manage("issue_token", name)
+        return Client(self.url, self.tokens[name])
 
 
 @dataclass
 class Client:
-    """The smallest REST client: JSON in and out, errors as (status, body)."""
+    """The smallest REST client: JSON (or a file's bytes) in, JSON out, errors as (status, body)."""
 
     url: str
     token: str
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-        given = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json", **headers}
-        data = None if body is None else json.dumps(body).encode()
+        kind = "application/octet-stream" if isinstance(body, bytes) else "application/json"
+        given = {"Authorization": f"Bearer {self.token}", "Content-Type": kind, **headers}
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}{path}", data, given, method=method)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
