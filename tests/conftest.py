@@ -58,7 +58,7 @@ def _start_redis() -> subprocess.Popen[bytes]:
 
 def pytest_configure(config: pytest.Config) -> None:
     if WITH_PLATFORM and (hasattr(config, "workerinput") or not config.getoption("numprocesses", None)):
-        config._mammoloop_redis = _start_redis()  # type: ignore[attr-defined]
+        config._mammoloop_redis = _start_redis()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -140,7 +140,7 @@ def site_admin(db: object) -> object:
 def project(site_admin: object) -> object:
     from accounts.services import create_project
 
-    return create_project(name="Screening 2026", by=site_admin)  # type: ignore[arg-type]
+    return create_project(name="Screening 2026", by=site_admin)
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def member(project: object) -> Callable[..., object]:
 
     def make(username: str, role: Role = Role.READER, into: object = None) -> object:
         user = create_user(username=username, password=None, by=None)
-        set_membership(project=into or project, user=user, role=role, by=None)  # type: ignore[arg-type]
+        set_membership(project=into or project, user=user, role=role, by=None)
         return user
 
     return make
@@ -168,7 +168,7 @@ def api(db: object) -> Callable[..., object]:
     def client(user: object = None) -> CheckedClient:
         made = CheckedClient()
         if user is not None:
-            made.force_authenticate(user)  # type: ignore[arg-type]
+            made.force_authenticate(user)
         return made
 
     return client

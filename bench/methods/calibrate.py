@@ -60,7 +60,7 @@ def trained(run_dir: Path, world: Made, images: Path, check: Check, method: Meth
     meta = write_manifest(run_dir, world.rows, pixels_root=images.resolve())
     request = Request(
         run_id=run_dir.name, method=method.name, task=check.task, seed=seed, config=dict(config),
-        target=Target(kind=check.target) if check.target else None,  # type: ignore[arg-type]
+        target=Target(kind=check.target) if check.target else None,
         pixels={"cache_dir": str((images / "cache").resolve())}, compute=Compute(device="cpu", threads=1),
         evaluation=EvaluationOptions(splits=("test",), bootstrap=20),
     )  # fmt: skip

@@ -51,7 +51,7 @@ def cohort(folder: Path, exams: int, seed: int) -> list[ManifestRow]:
     for n in range(exams):
         rng = np.random.default_rng([seed, n])
         count = int(rng.integers(1, 3)) if n % 2 else 0
-        specs = [FindingSpec(str(rng.choice(TYPES)), "RL"[int(rng.integers(2))]) for _ in range(count)]  # type: ignore[arg-type]
+        specs = [FindingSpec(str(rng.choice(TYPES)), "RL"[int(rng.integers(2))]) for _ in range(count)]
         density = "abcd"[(n // 2) % 4]
         made = _made(seed * 100_000 + n, density, specs)
         gradation = float(np.exp(np.random.default_rng([seed + 5, n]).uniform(-GRADATION, GRADATION)))
@@ -85,11 +85,11 @@ def _rows_of(folder: Path, made: Exam, n: int, gradation: float, split: str) -> 
         ]
         yield ManifestRow(
             image_id=f"{n:04d}-{name}", exam_id=f"e{n:04d}", patient_id=f"p{n:04d}",
-            laterality=name[0], view=name[2:], rows=image.pixels.shape[0], cols=image.pixels.shape[1],  # type: ignore[arg-type]
+            laterality=name[0], view=name[2:], rows=image.pixels.shape[0], cols=image.pixels.shape[1],
             pixel_path=path.name, pixel_format="npy", sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
             presentation="for_presentation", bits_stored=12, spacing_mm=(SPACING_MM, SPACING_MM), spacing_source="user",
-            dataset="phantoms", density=Density(label=made.density.upper()),  # type: ignore[arg-type]
-            findings=tuple(found), complete=True, split=split,  # type: ignore[arg-type]
+            dataset="phantoms", density=Density(label=made.density.upper()),
+            findings=tuple(found), complete=True, split=split,
         )  # fmt: skip
 
 

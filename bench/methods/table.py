@@ -60,9 +60,9 @@ def _prepared(fold: Path, column: Column, method: str, data: Path, work: Path, s
     if made.returncode:
         raise RuntimeError(made.stderr[-1000:])
     about = entry(method)
-    target = Target(kind=column.target) if column.target and column.target != "mask" else None  # type: ignore[arg-type]
+    target = Target(kind=column.target) if column.target and column.target != "mask" else None
     write_request(fold, Request(
-        run_id=fold.name, method=method, size="tiny", task=column.task,  # type: ignore[arg-type]
+        run_id=fold.name, method=method, size="tiny", task=column.task,
         findings=column.findings or tuple(about["findings"]), target=target, seed=seed,
         data=Data(folds=column.folds, fold=k, image_kinds=column.kinds),
         pixels={"cache_dir": str((work / "cache").resolve())}, evaluation=EvaluationOptions(bootstrap=500),

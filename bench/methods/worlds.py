@@ -111,13 +111,13 @@ def _rows(
         np.save(path, np.rint(pixels * WHITE).astype(np.uint16))
         findings = tuple(_findings(folder, phantoms, f"{name}-{view}", y, np.ascontiguousarray(mask)))
         yield ManifestRow(
-            image_id=f"{name}-{view}", exam_id=name, patient_id=name, laterality=view[0], view=view[2:],  # type: ignore[arg-type]
+            image_id=f"{name}-{view}", exam_id=name, patient_id=name, laterality=view[0], view=view[2:],
             rows=pixels.shape[0], cols=pixels.shape[1], pixel_path=path.name, pixel_format="npy",
             sha256=hashlib.sha256(path.read_bytes()).hexdigest(), presentation="for_presentation", bits_stored=12,
             spacing_mm=(phantoms.spacing_mm, phantoms.spacing_mm), spacing_source="user", dataset="phantoms",
-            density=Density(label=phantoms.letters[y]) if phantoms.answer == "density" else None,  # type: ignore[arg-type]
-            findings=findings, complete=True, split=split,  # type: ignore[arg-type]
-            outcome=Outcome(cancer=int(y > 0)) if phantoms.answer == "outcome" else None,  # type: ignore[arg-type]
+            density=Density(label=phantoms.letters[y]) if phantoms.answer == "density" else None,
+            findings=findings, complete=True, split=split,
+            outcome=Outcome(cancer=int(y > 0)) if phantoms.answer == "outcome" else None,
         )  # fmt: skip
 
 

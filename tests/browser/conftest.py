@@ -60,8 +60,8 @@ def shot(page: Page, name: str) -> None:
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
     outcome = yield
-    if outcome.get_result().when == "call" and outcome.get_result().failed:  # type: ignore[attr-defined]
-        item.failed = True  # type: ignore[attr-defined]
+    if outcome.get_result().when == "call" and outcome.get_result().failed:
+        item.failed = True
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
             self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
             self.wfile.flush()
             if self.path == "/events":
-                self.server.gate.wait(20)  # type: ignore[attr-defined]
+                self.server.gate.wait(20)
         self.wfile.write(b"0\r\n\r\n")
 
     def log_message(self, *args: object) -> None:
@@ -48,7 +48,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
 def proxy(require_tool: Callable[[str], str], tmp_path: Path) -> Iterator[tuple[str, threading.Event]]:
     nginx = require_tool("nginx")
     upstream = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
-    gate = upstream.gate = threading.Event()  # type: ignore[attr-defined]
+    gate = upstream.gate = threading.Event()
     threading.Thread(target=upstream.serve_forever, daemon=True).start()
     key, cert = tmp_path / "privkey.pem", tmp_path / "fullchain.pem"
     openssl = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
@@ -78,7 +78,7 @@ def proxy(require_tool: Callable[[str], str], tmp_path: Path) -> Iterator[tuple[
 
 def _open(url: str) -> http.client.HTTPResponse:
     trusting = ssl._create_unverified_context()
-    return urllib.request.urlopen(url, context=trusting, timeout=20)  # type: ignore[no-any-return]
+    return urllib.request.urlopen(url, context=trusting, timeout=20)
 
 
 def test_the_server_behind_learns_of_https_and_gets_a_request_id(proxy: tuple[str, threading.Event]) -> None:

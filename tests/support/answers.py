@@ -99,7 +99,7 @@ def check_body(method: str, asked: str, body: Any) -> None:
 class CheckedClient(APIClient):
     """The framework's client, but what the schema does not say is an error."""
 
-    def generic(  # type: ignore[override] # the framework's own stubs differ in names
+    def generic(
         self, method: str, path: str, data: Any = "", content_type: str = "application/octet-stream", **extra: Any
     ) -> Any:
         response: Any = super().generic(method, path, data, content_type, **extra)

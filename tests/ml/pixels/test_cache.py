@@ -68,7 +68,7 @@ def test_a_file_of_a_version_that_noted_less_is_made_again(tmp_path: Path) -> No
 def test_the_least_recently_used_goes_first(tmp_path: Path) -> None:
     cache = PixelCache(tmp_path, limit_bytes=6000)
     for n, name in enumerate("abc"):
-        cache.get_or_make(name, CONFIG, lambda n=n: an_image(n))  # type: ignore[misc]
+        cache.get_or_make(name, CONFIG, lambda n=n: an_image(n))
         path = next(iter(tmp_path.glob(f"*/{cache_key(name, CONFIG.as_ops())}.npy")))
         os.utime(path, (1000 + n, 1000 + n))
     cache.get_or_make("a", CONFIG, never)  # used now

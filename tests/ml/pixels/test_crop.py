@@ -24,7 +24,7 @@ def test_a_crop_keeps_its_scale_and_its_size_is_rounded_up() -> None:
 
 def test_what_is_too_large_is_shrunk_in_both_directions_alike() -> None:
     for options in ({"size": (100, 80)}, {"size": None, "max_long_px": 100}):
-        frame = framed((0, 0, 100, 400), (1, 1), fit="pad", **{"max_long_px": None, **options})  # type: ignore[arg-type]
+        frame = framed((0, 0, 100, 400), (1, 1), fit="pad", **{"max_long_px": None, **options})
         assert frame.matrix[0, 0] == frame.matrix[1, 1] == 0.25
 
 

@@ -8,7 +8,7 @@ from tests.ml.pixels.files import a_breast
 
 
 def info(side: str | None, view: str | None, orientation: tuple[str, str] | None) -> PixelInfo:
-    return PixelInfo(rows=300, cols=220, laterality=side, view=view, patient_orientation=orientation)  # type: ignore[arg-type]
+    return PixelInfo(rows=300, cols=220, laterality=side, view=view, patient_orientation=orientation)
 
 
 @pytest.mark.trap(10)

@@ -17,13 +17,13 @@ def a_view(side: str = "left", *, spot: tuple[float, float] | None = None, **inf
     if spot:
         pixels = pixels + 2500 * np.exp(-((x - spot[0]) ** 2 + (y - spot[1]) ** 2) / 162)
     known = {"spacing_mm": (0.2, 0.2), "presentation": "for_presentation", **info}
-    return Decoded(pixels.astype(np.float32), PixelInfo(rows=SHAPE[0], cols=SHAPE[1], **known))  # type: ignore[arg-type]
+    return Decoded(pixels.astype(np.float32), PixelInfo(rows=SHAPE[0], cols=SHAPE[1], **known))
 
 
 @pytest.mark.parametrize("window", ["percentile", "density"])
 @pytest.mark.parametrize("size", [None, (200, 160)])
 def test_a_prepared_image_is_in_its_range_and_dark_outside_the_breast(window: str, size: tuple[int, int]) -> None:
-    found = prepare(a_view(), PixelsConfig(target_spacing_mm=0.8, window=window, size=size))  # type: ignore[arg-type]
+    found = prepare(a_view(), PixelsConfig(target_spacing_mm=0.8, window=window, size=size))
     assert found.x.dtype == np.float32 and found.x.min() >= 0 and found.x.max() == 1
     assert not found.x[~found.mask].any() and found.x.shape == found.mask.shape == (size or found.x.shape)
     assert found.flags == ()

@@ -89,7 +89,7 @@ def test_the_views_look_along_directions_at_right_angles_to_their_detector() -> 
 @pytest.mark.parametrize("kind", sorted(SUBTYPES))
 def test_every_subtype_can_be_asked_for(kind: str) -> None:
     for subtype in SUBTYPES[kind]:
-        made = exam(4, findings=(FindingSpec(kind, "L", subtype),), views=("L-CC",), spacing_mm=0.8)  # type: ignore[arg-type]
+        made = exam(4, findings=(FindingSpec(kind, "L", subtype),), views=("L-CC",), spacing_mm=0.8)
         assert made.findings[0].subtype == subtype and made.images["L-CC"].masks[0].any()
 
 
@@ -105,7 +105,7 @@ def test_what_cannot_be_made_is_refused() -> None:
 def test_per_cent_dense_rises_with_the_class() -> None:
     shares = {}
     for density in ("a", "b", "c", "d"):
-        made = [exam(seed, density=density, views=("L-CC", "R-MLO"), spacing_mm=0.8) for seed in range(2)]  # type: ignore[arg-type]
+        made = [exam(seed, density=density, views=("L-CC", "R-MLO"), spacing_mm=0.8) for seed in range(2)]
         shares[density] = [
             float((image.dense[image.breast & ~image.muscle] > 0.35).mean())
             for one in made
@@ -121,7 +121,7 @@ def test_dense_tissue_masks_a_mass() -> None:
     for density in ("a", "d"):
         wish = (FindingSpec("mass", "L", "round", 12.0),)
         pair = [
-            exam(9, density=density, findings=found, views=("L-CC",), noise=0, extras=False, spacing_mm=0.4)  # type: ignore[arg-type]
+            exam(9, density=density, findings=found, views=("L-CC",), noise=0, extras=False, spacing_mm=0.4)
             for found in (wish, ())
         ]
         mask = pair[0].images["L-CC"].masks[0]

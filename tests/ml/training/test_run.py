@@ -52,7 +52,7 @@ def row(n: int, folder: Path, split: str, **fields) -> ManifestRow:
         "rows": 160, "cols": 120, "pixel_path": path.name, "pixel_format": "npy",
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "spacing_mm": (1.0, 1.0), "spacing_source": "user",
         "presentation": "for_presentation", "split": split,
-        "density": Density(label="ABCD"[n % 4]) if split != "pool" else None,  # type: ignore[arg-type]
+        "density": Density(label="ABCD"[n % 4]) if split != "pool" else None,
         "findings": (Finding(finding_id=f"f{n}", type="mass", marks=(mark,)),) if n % 2 and split != "pool" else (),
         "complete": split != "pool",
     }  # fmt: skip
