@@ -3,8 +3,10 @@ import { apiAddress, get } from "../api/fetch";
 import type { Job } from "../api/types";
 
 interface Watch<T> {
-  /** Where the server sends what changed, as Server-Sent Events. */
-  readonly stream: string;
+  /** Where the server sends what changed, as Server-Sent Events; asked for at each connection. */
+  readonly stream: () => string;
+  /** What a message of the stream says. */
+  readonly read: (message: string) => T;
   /** The same by asking, for where no stream comes through. */
   readonly ask: () => Promise<T>;
   readonly everySeconds: number;
@@ -14,7 +16,8 @@ interface Watch<T> {
  * Follow something of the server: by its stream, by asking where the stream fails. A page that nobody looks at lets go
  * of the stream: a browser has six connections to a server, and six forgotten tabs would take them all.
  */
-export function follow<T>({ stream, ask, everySeconds }: Watch<T>, onData: (data: T) => void): () => void {
+export function follow<T>(watch: Watch<T>, onData: (data: T) => void): () => void {
+  const { stream, read, ask, everySeconds } = watch;
   let source: EventSource | null = null;
   let timer: ReturnType<typeof setInterval> | null = null;
   const poll = () => ask().then(onData, () => undefined); // the next round asks again
@@ -26,8 +29,9 @@ export function follow<T>({ stream, ask, everySeconds }: Watch<T>, onData: (data
   }
   function start() {
     if (source || timer || document.hidden) return;
-    source = new EventSource(stream);
-    source.onmessage = (event) => onData(JSON.parse(event.data) as T);
+    source = new EventSource(stream());
+    source.onmessage = (event) => onData(read(event.data));
+    source.addEventListener("end", () => source?.close()); // there is no more to come
     source.onerror = () => {
       if (source?.readyState !== EventSource.CLOSED) return; // the browser connects again by itself
       stop();
@@ -61,8 +65,8 @@ export function useLiveJobs(query: { project?: string; id?: string } | null): re
       );
       return [...(running?.results ?? []), ...(queued?.results ?? [])];
     };
-    const stream = id ? apiAddress(`jobs/${id}/events/`) : apiAddress("jobs/events/", { project });
-    return follow({ stream, ask, everySeconds: POLL_SECONDS }, setJobs);
+    const stream = () => (id ? apiAddress(`jobs/${id}/events/`) : apiAddress("jobs/events/", { project }));
+    return follow({ stream, read: JSON.parse, ask, everySeconds: POLL_SECONDS }, setJobs);
   }, [project, id]);
   return jobs;
 }

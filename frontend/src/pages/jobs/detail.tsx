@@ -5,11 +5,11 @@ import { Problem } from "../../shell/problem";
 import { useBelongsTo } from "../../shell/project";
 import { Action } from "../../ui/action";
 import { Ago } from "../../ui/ago";
-import { CopyButton } from "../../ui/copy";
 import { count, duration, secondsBetween, words } from "../../ui/format";
 import { Facts, PageHead, Panel, State } from "../../ui/panel";
 import { Progress, progressText } from "../../ui/progress";
 import type { Job, JobDetail } from "../contract";
+import { Failure } from "./failure";
 
 const POLL_SECONDS = 2;
 
@@ -45,7 +45,7 @@ function Detail({ job, onChanged }: { job: JobDetail; onChanged: () => void }) {
           <p className="quiet">This page can be closed: the job goes on, and the bar above shows it.</p>
         </div>
       )}
-      {job.error && <Failure job={job} />}
+      <Failure job={job} />
       <div className="with-side">
         <Panel title="Log">
           {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard */}
@@ -88,23 +88,6 @@ function facts(job: Job): Parameters<typeof Facts>[0]["rows"] {
 
 /** An id says nothing to a person; the button above leads to the thing itself. */
 const isId = (value: unknown) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(String(value));
-
-function Failure({ job }: { job: Job }) {
-  const error = job.error;
-  if (!error) return null;
-  return (
-    <div className="problem" role="alert">
-      <p>
-        <strong>{error.sentence}</strong>
-      </p>
-      <p>{error.cure}</p>
-      <p className="problem-id">
-        <code>{error.code}</code>
-        <CopyButton text={`${error.code} job ${job.id}`} label="Copy for support" />
-      </p>
-    </div>
-  );
-}
 
 function Steer({ job, onChanged }: { job: Job; onChanged: () => void }) {
   const steer = useDeed(async (what: "cancel" | "retry") => {

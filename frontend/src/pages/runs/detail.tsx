@@ -10,10 +10,11 @@ import { duration, percent, secondsBetween, share, timeLeft } from "../../ui/for
 import { PageHead, State } from "../../ui/panel";
 import { Progress } from "../../ui/progress";
 import type { Run, RunDetail, RunEvent } from "../contract";
+import { Failure } from "../jobs/failure";
 import { curvesOf, lastOf } from "./curves";
 import { useRunEvents } from "./events";
 import { LossPlot, ValidationPlot } from "./plots";
-import { Failure, RunSide } from "./side";
+import { RunSide } from "./side";
 import { isLive } from "./state";
 
 /** One training: its curves as they come, where it stands, how to do it again. */
@@ -47,7 +48,7 @@ function Detail({ run, onChanged }: { run: RunDetail; onChanged: () => void }) {
         <Standing run={run} last={lastOf(events, "progress")} />
         <Steer run={run} onChanged={onChanged} />
       </PageHead>
-      <Failure run={run} />
+      {run.job && run.state === "failed" && <Failure job={run.job} />}
       <div className="with-side">
         <div>
           <LossPlot curves={curves} live={isLive(run)} />

@@ -1,5 +1,6 @@
 import { useEffect, useState } from "react";
 import { apiAddress, get } from "../../api/fetch";
+import { follow } from "../../shell/live";
 import type { RunEvent } from "../contract";
 
 const PAGE = 1000;
@@ -27,39 +28,26 @@ export function useRunEvents(run: string, live: boolean): readonly RunEvent[] {
   useEffect(() => {
     let known: readonly RunEvent[] = [];
     let left = false;
-    let source: EventSource | null = null;
-    let timer: ReturnType<typeof setInterval> | null = null;
+    let leave: (() => void) | undefined;
+    const last = () => known.at(-1)?.seq ?? 0;
     const take = (more: readonly RunEvent[]) => {
       const next = joined(known, more);
       if (left || next === known) return;
       known = next;
       setEvents(next);
     };
-    const ask = () => eventsAfter(run, known.at(-1)?.seq ?? 0).then(take, () => undefined); // asked again
-    function stop() {
-      source?.close();
-      source = null;
-      if (timer) clearInterval(timer);
-      timer = null;
-    }
-    function start() {
-      if (left || !live || document.hidden || source || timer) return;
-      source = new EventSource(apiAddress(`runs/${run}/events/`, { after: known.at(-1)?.seq ?? null }));
-      source.onmessage = (message) => take([JSON.parse(message.data) as RunEvent]);
-      source.addEventListener("end", () => source?.close());
-      source.onerror = () => {
-        if (source?.readyState !== EventSource.CLOSED) return; // the browser connects again, from the last id
-        stop();
-        timer = setInterval(() => void ask(), POLL_SECONDS * 1000);
-      };
-    }
-    const turn = () => (document.hidden ? stop() : start());
-    document.addEventListener("visibilitychange", turn);
-    void ask().then(start);
+    const ask = () => eventsAfter(run, last());
+    const stream = () => apiAddress(`runs/${run}/events/`, { after: last() || null });
+    const read = (message: string) => [JSON.parse(message) as RunEvent];
+    const start = () => {
+      if (live && !left) leave = follow({ stream, read, ask, everySeconds: POLL_SECONDS }, take);
+    };
+    void ask()
+      .then(take, () => undefined)
+      .then(start);
     return () => {
       left = true;
-      document.removeEventListener("visibilitychange", turn);
-      stop();
+      leave?.();
     };
   }, [run, live]);
   return events;

@@ -7,23 +7,6 @@ import type { Run, RunDetail, RunEvent } from "../contract";
 import { type Curves, eventText, lastOf } from "./curves";
 import { isLive } from "./state";
 
-/** What went wrong, and what to do about it. */
-export function Failure({ run }: { run: Run }) {
-  const error = run.job?.error;
-  if (!error || run.state !== "failed") return null;
-  return (
-    <div className="problem" role="alert">
-      <p>
-        <strong>{error.sentence}</strong>
-      </p>
-      <p>{error.cure}</p>
-      <p className="problem-id">
-        <code>{error.code}</code>
-      </p>
-    </div>
-  );
-}
-
 /** Where it stands, on what data, how to do it again, what it said. */
 export function RunSide({
   run,
