@@ -15,6 +15,8 @@ from torch.nn import functional
 
 FAR = 8.5
 """Standard deviations after which a Gaussian is nothing in float64."""
+AT_ONCE = 8
+"""Images at once on a CPU. All that an image is turned into then stays in the caches: half the time, the same bits."""
 
 
 def gabor_spectrum(rows: int, cols: int, sigma: float, theta: float, xi: float, slant: float) -> Tensor:
@@ -92,7 +94,10 @@ class Scattering2D(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         assert x.shape[1] == 1, "scattering takes one channel"
         with torch.autocast(x.device.type, enabled=False):  # with 8 bits the coefficients would be off by a per cent
-            return self._coefficients(x.to(torch.promote_types(x.dtype, torch.float32)))
+            x = x.to(torch.promote_types(x.dtype, torch.float32))
+            if x.device.type != "cpu" or torch.compiler.is_exporting():
+                return self._coefficients(x)
+            return torch.cat([self._coefficients(part) for part in x.split(AT_ONCE)])
 
     def _coefficients(self, x: Tensor) -> Tensor:
         padded = self._padded(x[:, 0], 2**self.scales)
