@@ -30,6 +30,7 @@ from ml.blocks.norm import norm_layer, start_from_scratch
 from ml.blocks.unet import DoubleConv, UNet
 from ml.methods.aims import PATHOLOGIES
 from ml.methods.answering import MASK_THRESHOLD, classified, require_outlines
+from ml.methods.reading import squares
 from ml.methods.spec import (
     Aim,
     Batch,
@@ -234,20 +235,8 @@ def forward_mask(modules: Modules, batch: Batch) -> Outputs:
 
 
 def reads(config: Config, aim: Aim) -> Reads:
-    """Squares of 1.5 times a mark, with its class and its outline."""
-    return Reads(
-        inputs=Inputs(unit="roi"),
-        pixels={"target_spacing_mm": config.target_spacing_mm, "window": "percentile"},
-        augment={
-            "flip_x": 0.5,
-            "rotation_degrees": config.rotation_degrees,
-            "gamma": 0.2,
-            "contrast": 0.1,
-            "noise": 0.02,
-        },
-        targets=("class", "mask"),
-        roi={"size_px": config.roi_px, "margin": 1.5},
-    )
+    """Marked squares, with their class and their outline."""
+    return squares(config, "class", "mask")
 
 
 def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:

@@ -28,6 +28,13 @@ class Turned(Scaled, Protocol):
     def rotation_degrees(self) -> float: ...
 
 
+class Cut(Turned, Protocol):
+    """One that says how large a cut-out is."""
+
+    @property
+    def roi_px(self) -> int: ...
+
+
 def varied(rotation_degrees: float) -> dict[str, Any]:
     """How whole images are varied where lesions are looked for."""
     return {
@@ -57,6 +64,23 @@ def whole_images(
         augment=varied(config.rotation_degrees),
         targets=(target,),
         view=view,
+    )
+
+
+def squares(config: Cut, *targets: str) -> Reads:
+    """Squares of 1.5 times a mark, scaled to `roi_px`."""
+    return Reads(
+        inputs=Inputs(unit="roi"),
+        pixels={"target_spacing_mm": config.target_spacing_mm, "window": "percentile"},
+        augment={
+            "flip_x": 0.5,
+            "rotation_degrees": config.rotation_degrees,
+            "gamma": 0.2,
+            "contrast": 0.1,
+            "noise": 0.02,
+        },
+        targets=targets,
+        roi={"size_px": config.roi_px, "margin": 1.5},
     )
 
 

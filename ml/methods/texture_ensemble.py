@@ -31,6 +31,7 @@ from ml.blocks.estimators.svm import RbfSvm
 from ml.blocks.losses import soft_cross_entropy
 from ml.blocks.norm import start_from_scratch
 from ml.methods.answering import classified, over_passes
+from ml.methods.reading import squares
 from ml.methods.spec import (
     Aim,
     Batch,
@@ -219,20 +220,8 @@ def class_loss(outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
 
 
 def reads(config: Config, aim: Aim) -> Reads:
-    """Squares of 1.5 times a mark."""
-    return Reads(
-        inputs=Inputs(unit="roi"),
-        pixels={"target_spacing_mm": config.target_spacing_mm, "window": "percentile"},
-        augment={
-            "flip_x": 0.5,
-            "rotation_degrees": config.rotation_degrees,
-            "gamma": 0.2,
-            "contrast": 0.1,
-            "noise": 0.02,
-        },
-        targets=("class",),
-        roi={"size_px": config.roi_px, "margin": 1.5},
-    )
+    """Marked squares."""
+    return squares(config, "class")
 
 
 def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
