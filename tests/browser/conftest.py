@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.support.platform import Platform
 
@@ -14,6 +14,8 @@ CHROMIUM_FLAGS = [
     "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-quic",
     "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+#: A busy machine is no bug.
+PATIENCE_MS = 30_000
 SCREENSHOTS = Path(os.environ.get("SCREENSHOTS", "var/screenshots"))
 
 
@@ -29,6 +31,7 @@ def platform_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platf
 @pytest.fixture(scope="session")
 def chromium(require_tool: Callable[[str], str]) -> Iterator[Browser]:
     path = require_tool("chromium")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
         yield browser
@@ -39,7 +42,7 @@ def chromium(require_tool: Callable[[str], str]) -> Iterator[Browser]:
 def page(chromium: Browser, platform_running: Platform, request: pytest.FixtureRequest) -> Iterator[Page]:
     context = chromium.new_context(base_url=platform_running.url, viewport={"width": 1440, "height": 810})
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE_MS)
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
