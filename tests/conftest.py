@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
-try:
-    import django  # noqa: F401
-except ImportError:
-    # The learner alone: its tests need no server, and find none.
-    WITH_PLATFORM = False
-else:
-    WITH_PLATFORM = True
+#: Without it this is the learner alone: its tests need no server, and find none.
+WITH_PLATFORM = find_spec("django") is not None
+if WITH_PLATFORM:
     from tests.settings import REDIS_SOCKET, STATE
 
 # A busy machine is no bug: no property has a deadline, and none fails because its data are slow to make.

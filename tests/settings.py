@@ -23,4 +23,4 @@ os.environ.update(
     OMP_NUM_THREADS=os.environ.get("OMP_NUM_THREADS", "1"),
 )
 
-from mammoloop.settings import *  # noqa: E402, F403
+from mammoloop.settings import *  # noqa: E402, F403 - the environment comes first; names are settings

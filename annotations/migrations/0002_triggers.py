@@ -16,7 +16,7 @@ TRIGGERS = (
         "journal_delete",
         "annotations_readingedit",
         "DELETE",
-        f"NOT EXISTS (SELECT 1 FROM annotations_removal r WHERE r.project_id = ({PROJECT_OF_EDIT}))",  # noqa: S608
+        f"NOT EXISTS (SELECT 1 FROM annotations_removal r WHERE r.project_id = ({PROJECT_OF_EDIT}))",  # noqa: S608 - our own words
         "the journal is append-only",
     ),
     ("journal_gap", "annotations_readingedit", "INSERT", f"NEW.revision <> {NEXT_REVISION}", "the journal is gapless"),

@@ -43,4 +43,5 @@ class DBN(nn.Module):
                 linear.weight.copy_(rbm.weight.T)
                 linear.bias.copy_(rbm.hidden_bias)
             layers += [linear, nn.Sigmoid()]
-        return nn.Sequential(*layers, nn.Linear(layers[-2].out_features, classes))  # type: ignore[arg-type]
+            width = linear.out_features
+        return nn.Sequential(*layers, nn.Linear(width, classes))

@@ -88,7 +88,7 @@ class ResNet22(Backbone):
         super().__init__()
         self.in_channels = in_channels
         self.first_conv = nn.Conv2d(in_channels, width, 7, 2, stem_padding, bias=False)
-        self.first_pool = nn.MaxPool2d(3, 2)
+        self.first_pool: nn.Module = nn.MaxPool2d(3, 2)
         self.layer_list = nn.ModuleList()
         channels = width
         self.widths = []

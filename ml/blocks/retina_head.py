@@ -20,14 +20,16 @@ class Subnet(nn.Module):
         for _ in range(4):
             conv = nn.Conv2d(channels, channels, 3, padding=1)
             nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
-            nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
+            assert conv.bias is not None
+            nn.init.zeros_(conv.bias)
             layers += [conv, nn.ReLU(inplace=True)]
         self.tower = nn.Sequential(*layers)
         self.dropout = HeldDropout(channels, dropout)
         self.last = nn.Conv2d(channels, anchors * values, 3, padding=1)
         self.values = values
         nn.init.normal_(self.last.weight, std=0.01)
-        nn.init.constant_(self.last.bias, bias)  # type: ignore[arg-type]
+        assert self.last.bias is not None
+        nn.init.constant_(self.last.bias, bias)
 
     def flat(self, y: Tensor) -> Tensor:
         """(N, A*values, H, W) to (N, H*W*A, values): row by row, then anchor by anchor."""

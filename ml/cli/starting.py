@@ -160,13 +160,14 @@ def _target(word: str | None) -> Target | None:
     """`pathology:mass,calcification` or the kind alone. Raises RunRefused (exit 2)."""
     if word is None:
         return None
-    kind, _, findings = word.partition(":")
-    if kind not in TARGETS:
-        raise invalid("target_unknown", f"no target is named {kind!r}; there is {', '.join(TARGETS)}")
+    name, _, findings = word.partition(":")
+    kind = next((known for known in TARGETS if known == name), None)
+    if kind is None:
+        raise invalid("target_unknown", f"no target is named {name!r}; there is {', '.join(TARGETS)}")
     named = tuple(filter(None, findings.split(",")))
     if unknown := sorted(set(named) - set(FINDINGS)):
         raise invalid("target_unknown", f"no finding is named {unknown[0]!r}; there is {', '.join(FINDINGS)}")
-    return Target(kind=kind, findings=named)  # type: ignore[arg-type]
+    return Target(kind=kind, findings=named)
 
 
 def _brought(model: Path, run_dir: Path) -> Init:

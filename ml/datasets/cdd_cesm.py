@@ -24,7 +24,7 @@ from typing import Any, Literal
 
 from ml.datasets.reading import DatasetError, Picture, age_band
 from ml.datasets.splits import stratified
-from ml.runs.manifest import Density, DensityReading
+from ml.runs.manifest import DENSITY_LABELS, Density, DensityLabel, DensityReading
 
 SOURCE = "CDD-CESM: Categorized Digital Database for Low energy and Subtracted Contrast Enhanced Spectral Mammography"
 LICENCE = "CC BY 4.0 (TCIA data usage policy)"
@@ -83,7 +83,7 @@ def worst_birads(joined: str) -> str | None:
     return max((part for part in parts(joined) if part.isdigit()), default=None)
 
 
-def common(row: Mapping[str, str], image: Picture, *, name: str, density: str | None) -> dict[str, Any]:
+def common(row: Mapping[str, str], image: Picture, *, name: str, density: DensityLabel | None) -> dict[str, Any]:
     """The fields of a manifest row that both folders fill alike. Raises DatasetError on an unknown side or kind."""
     if row["side"] not in ("L", "R") or row["view"] not in ("CC", "MLO") or row["type"] not in IMAGE_KIND:
         raise DatasetError(f"{row['file']} has an unknown side, view or type.")
@@ -114,15 +114,16 @@ def patient_of(row: Mapping[str, str]) -> str:
     return f"cdd-cesm:{row['patient_id']}"
 
 
-def densities_of(rows: Iterable[Mapping[str, str]], column: str) -> dict[str, str]:
+def densities_of(rows: Iterable[Mapping[str, str]], column: str) -> dict[str, DensityLabel]:
     """Patients to the denser of their breasts, where any is given. Raises DatasetError on an unknown density."""
-    seen: dict[str, str] = {}
+    seen: dict[str, DensityLabel] = {}
     for row in rows:
         if row[column] == NOT_GIVEN:
             continue
-        if row[column] not in ("A", "B", "C", "D"):
+        label = next((known for known in DENSITY_LABELS if known == row[column]), None)
+        if label is None:
             raise DatasetError(f"{row['file']} has an unknown density: {row[column]}.")
-        seen[patient_of(row)] = max(seen.get(patient_of(row), "A"), row[column])
+        seen[patient_of(row)] = max(seen.get(patient_of(row), label), label)
     return seen
 
 
@@ -138,8 +139,8 @@ def splits_of(rows: Iterable[Mapping[str, str]], densities: Mapping[str, str], s
     return stratified(tags, seed=seed)
 
 
-def _density(label: str | None, name: str) -> Density | None:
+def _density(label: DensityLabel | None, name: str) -> Density | None:
     if label is None:
         return None
-    reader = DensityReading(reader=f"dataset:{name}", label=label)  # type: ignore[arg-type]
-    return Density(label=label, source_label=f"ACR {label}", readers=(reader,))  # type: ignore[arg-type]
+    reader = DensityReading(reader=f"dataset:{name}", label=label)
+    return Density(label=label, source_label=f"ACR {label}", readers=(reader,))

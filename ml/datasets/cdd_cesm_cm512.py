@@ -14,16 +14,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import zip_longest
 from pathlib import Path
+from typing import Literal
 
 from ml.datasets import cdd_cesm
 from ml.datasets.reading import DatasetError, label_rows, picture
-from ml.runs.manifest import Finding, ManifestRow, Outcome
+from ml.runs.manifest import DensityLabel, Finding, ManifestRow, Outcome
 
 NAME = "cdd-cesm-cm512"
 SOURCE, LICENCE, CITATION = cdd_cesm.SOURCE, cdd_cesm.LICENCE, cdd_cesm.CITATION
 COLUMNS = cdd_cesm.COLUMNS | {"density_acr_dm_row"}
 SQUASHED = "squashed"
-PATHOLOGY = {"Normal": None, "Benign": "benign", "Malignant": "malignant"}
+PATHOLOGY: Mapping[str, Literal["benign", "malignant"] | None] = {
+    "Normal": None,
+    "Benign": "benign",
+    "Malignant": "malignant",
+}
 
 
 def manifest_rows(folder: Path, *, seed: int | str = 0) -> list[ManifestRow]:
@@ -47,7 +52,11 @@ def _breast(label: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _row(
-    folder: Path, label: Mapping[str, str], densities: Mapping[str, str], splits: Mapping[str, str], cancer: bool
+    folder: Path,
+    label: Mapping[str, str],
+    densities: Mapping[str, DensityLabel],
+    splits: Mapping[str, str],
+    cancer: bool,
 ) -> ManifestRow:
     image, patient = picture(folder, label["file"]), cdd_cesm.patient_of(label)
     return ManifestRow(
@@ -56,7 +65,7 @@ def _row(
         findings=_findings(label, Path(image.path).stem),
         complete=label["pathology"] == "Normal",
         outcome=Outcome(cancer=1 if cancer else 0),
-        split=splits[patient],  # type: ignore[arg-type]
+        split=splits[patient],  # type: ignore[arg-type] # one of SHARES
         flags=(SQUASHED,),
     )
 
@@ -73,7 +82,7 @@ def _findings(label: Mapping[str, str], stem: str) -> tuple[Finding, ...]:
             finding_id=f"{stem}:{n}",
             type=cdd_cesm.kind_of(part or ""),
             subtype=cdd_cesm.margin_of(part or ""),
-            pathology=pathology,  # type: ignore[arg-type]
+            pathology=pathology,
             birads=category or cdd_cesm.worst_birads(label["birads"]),
         )
         for n, (part, category) in enumerate(pairs, start=1)

@@ -24,14 +24,14 @@ from typing import Any
 from ml.datasets import cdd_cesm
 from ml.datasets.reading import DatasetError, Picture, label_rows, picture
 from ml.geometry.shapes import bounds
-from ml.runs.manifest import Finding, ManifestRow, Mark, Outcome
+from ml.runs.manifest import DensityLabel, Finding, ManifestRow, Mark, MarkKind, Outcome
 
 NAME = "cdd-cesm-seg512"
 SOURCE, LICENCE, CITATION = cdd_cesm.SOURCE, cdd_cesm.LICENCE, cdd_cesm.CITATION
 COLUMNS = cdd_cesm.COLUMNS | {"mask", "density_acr"}
 SEVERAL = "several_findings"
 
-Region = tuple[str, list[Any]]
+Region = tuple[MarkKind, list[Any]]
 """Kind and geometry of one drawn region, in pixels of the small image."""
 
 
@@ -67,7 +67,7 @@ def _row(
     folder: Path,
     label: Mapping[str, str],
     regions: Mapping[str, Sequence[Region]],
-    densities: Mapping[str, str],
+    densities: Mapping[str, DensityLabel],
     splits: Mapping[str, str],
 ) -> ManifestRow:
     image, mask = picture(folder, label["file"]), picture(folder, label["mask"])
@@ -80,7 +80,7 @@ def _row(
         findings=_findings(label, image, mask, regions.get(Path(image.path).name, ())),
         complete=len(kinds) == 1 and cdd_cesm.worst_birads(label["birads"]) != "1",
         outcome=Outcome(cancer=1),
-        split=splits[patient],  # type: ignore[arg-type]
+        split=splits[patient],  # type: ignore[arg-type] # one of SHARES
         flags=(SEVERAL,) if len(kinds) > 1 else (),
     )
 
@@ -108,7 +108,7 @@ def _marks(key: str, mask: Picture, region: Region | None, several: bool) -> tup
     drawn = []
     if region is not None:
         kind, shape = region
-        drawn.append(Mark(mark_id=f"{key}:shape", kind=kind, geometry=shape, provenance="imported"))  # type: ignore[arg-type]
+        drawn.append(Mark(mark_id=f"{key}:shape", kind=kind, geometry=shape, provenance="imported"))
         if several:
             geometry["box"] = list(bounds(kind, shape))
     return *drawn, Mark(mark_id=f"{key}:mask", kind="mask", geometry=geometry, provenance="imported")

@@ -88,6 +88,6 @@ def _row(folder: Path, label: Mapping[str, str], split: str) -> ManifestRow:
         density=Density(label=None, percent=_percent(label)),
         findings=(Finding(finding_id=f"{stem}:tissue", type="other", subtype="tissue", marks=(mark,)),),
         complete=False,
-        split=split,  # type: ignore[arg-type]
+        split=split,  # type: ignore[arg-type] # one of SHARES
         flags=FLAGS,
     )

@@ -56,4 +56,4 @@ def _placed(row: ManifestRow, split: str | None) -> ManifestRow | None:
         return row
     if row.split == "pool":
         return row if split == "train" else None
-    return replace(row, split=split)  # type: ignore[arg-type]
+    return replace(row, split=split)  # type: ignore[arg-type] # test, or a share's name: train or val

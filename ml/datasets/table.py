@@ -33,6 +33,10 @@ def _mini_mias(folder: Path, seed: int) -> list[ManifestRow]:
     return [from_dict(ManifestRow, row) for row in mini_mias.manifest_rows(folder, seed=seed)]
 
 
+def _reader(manifest_rows: Callable[..., list[ManifestRow]]) -> Callable[[Path, int], list[ManifestRow]]:
+    return lambda folder, seed: manifest_rows(folder, seed=seed)
+
+
 SETS: Mapping[str, DataSet] = {
     made.name: made
     for made in (
@@ -40,7 +44,7 @@ SETS: Mapping[str, DataSet] = {
         *(
             DataSet(
                 own.NAME, own.SOURCE, own.LICENCE, own.CITATION,
-                lambda folder, seed, own=own: own.manifest_rows(folder, seed=seed),  # type: ignore[misc]
+                _reader(own.manifest_rows),
             )
             for own in (cdd_cesm_seg512, cdd_cesm_cm512, ddsm_tissue_seg)
         ),

@@ -5,9 +5,8 @@ from typing import Any
 
 from ml.methods.spec import Aim, MethodSpec, Task
 from ml.runs.errors import invalid
-from ml.runs.manifest import ManifestRow
+from ml.runs.manifest import DENSITY_LABELS, ManifestRow
 
-DENSITY_LABELS = ("A", "B", "C", "D")
 BINARY = ("negative", "positive")
 PATHOLOGIES = ("benign", "malignant")
 ROI_PRESENCE = ("background", "lesion")

@@ -114,7 +114,7 @@ class Gmic(nn.Module):
         self.local_channels = config.local_channels
         self.trunk = ResNet22(width=config.width, blocks=config.blocks, stages=config.depth)
         if not config.stem_pool:
-            self.trunk.first_pool = nn.Identity()  # type: ignore[assignment]
+            self.trunk.first_pool = nn.Identity()
         self.saliency = nn.Conv2d(self.trunk.feature_width, classes, 1, bias=False)
         self.top = MILPool("top", share=config.top_share)
         self.retrieve = RoiRetrieve(config.crops, config.crop_px)

@@ -16,7 +16,7 @@ are the autoencoder's own noise at p = 0.1, held for a pass and scaled as dropou
 by every density method.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -301,9 +301,11 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
         for s in range(len(config.scales))
         for name in ("weight", "hidden_")
     )
-    forward: Callable[[Modules, Batch], Outputs] = lambda modules, batch: modules["main"](  # noqa: E731
-        batch.x[:, 0], batch.breast[:, 0]
-    )
+
+    def forward(modules: Modules, batch: Batch) -> Outputs:
+        said: Outputs = modules["main"](batch.x[:, 0], batch.breast[:, 0])
+        return said
+
     return (
         *autoencoders(config, seen),
         Stage(

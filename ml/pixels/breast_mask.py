@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -187,8 +188,8 @@ def _cleaned(raw: Mask) -> Mask:
     return (ndimage.gaussian_filter(closed.astype(np.float32), 3.0) > 0.5)[_PAD:-_PAD, _PAD:-_PAD]
 
 
-def _morph(mask: Mask, radius: int, filtered: object) -> Mask:
-    return filtered(mask.astype(np.uint8), footprint=_disk(radius), mode="nearest").astype(bool)  # type: ignore[operator]
+def _morph(mask: Mask, radius: int, filtered: Callable[..., Any]) -> Mask:
+    return filtered(mask.astype(np.uint8), footprint=_disk(radius), mode="nearest").astype(bool)
 
 
 def _plausible(mask: Mask) -> bool:

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, get_args
 
 from pydicom.dataset import Dataset
 
 Laterality = Literal["R", "L"]
+VoiFunction = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
+Relation = Literal["LIN", "LOG"]
+LATERALITIES: tuple[Laterality, ...] = get_args(Laterality)
+VOI_FUNCTIONS: tuple[VoiFunction, ...] = get_args(VoiFunction)
+RELATIONS: tuple[Relation, ...] = get_args(Relation)
+Known = TypeVar("Known", bound=str)
 Presentation = Literal["for_processing", "for_presentation", "film", "unknown"]
 SpacingSource = Literal["imager", "pixel", "dataset", "user", "unknown"]
 
@@ -72,8 +78,8 @@ class PixelInfo:
     view: str | None = None
     patient_orientation: tuple[str, str] | None = None
     windows: tuple[Window, ...] = ()
-    voi_function: Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"] = "LINEAR"
-    intensity_relation: Literal["LIN", "LOG"] | None = None
+    voi_function: VoiFunction = "LINEAR"
+    intensity_relation: Relation | None = None
     intensity_sign: int | None = None
     padding_range: tuple[float, float] | None = None
     frames: int = 1
@@ -127,9 +133,9 @@ def element(ds: Dataset, name: str) -> Any:
 def laterality_of(ds: Dataset) -> Laterality | None:
     """Side of the breast: Image Laterality, else Laterality, else the frame's; None for both sides or an odd value."""
     for holder, name in ((ds, "ImageLaterality"), (ds, "Laterality"), (_frame_anatomy(ds), "FrameLaterality")):
-        value = text(element(holder, name)) if holder is not None else ""
-        if value in ("R", "L"):
-            return value  # type: ignore[return-value]
+        found = _one_of(LATERALITIES, text(element(holder, name)) if holder is not None else "")
+        if found is not None:
+            return found
     return None
 
 
@@ -206,10 +212,9 @@ def windows_of(ds: Dataset) -> tuple[Window, ...]:
     return tuple(Window(c, w, name) for c, w, name in pairs if c is not None and w is not None and w > 0)
 
 
-def voi_function_of(ds: Dataset) -> Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]:
+def voi_function_of(ds: Dataset) -> VoiFunction:
     """How a window is applied; LINEAR where the header is silent or says something unknown."""
-    value = text(element(ds, "VOILUTFunction")).replace(" ", "_")
-    return value if value in ("LINEAR", "LINEAR_EXACT", "SIGMOID") else "LINEAR"  # type: ignore[return-value]
+    return _one_of(VOI_FUNCTIONS, text(element(ds, "VOILUTFunction")).replace(" ", "_")) or "LINEAR"
 
 
 def padding_of(ds: Dataset) -> tuple[float, float] | None:
@@ -221,9 +226,8 @@ def padding_of(ds: Dataset) -> tuple[float, float] | None:
     return (value, value) if limit is None else (min(value, limit), max(value, limit))
 
 
-def _relation(ds: Dataset) -> Literal["LIN", "LOG"] | None:
-    value = text(element(ds, "PixelIntensityRelationship"))
-    return value if value in ("LIN", "LOG") else None  # type: ignore[return-value]
+def _relation(ds: Dataset) -> Relation | None:
+    return _one_of(RELATIONS, text(element(ds, "PixelIntensityRelationship")))
 
 
 def _sign(ds: Dataset) -> int | None:
@@ -267,6 +271,10 @@ def _numbers(value: Any) -> list[float | None]:
     return [number(item) for item in _values(value)]
 
 
+def _one_of(known: tuple[Known, ...], word: str) -> Known | None:
+    return next((one for one in known if one == word), None)
+
+
 def whole(value: Any) -> int | None:
     found = number(value)
     return None if found is None else int(found)
@@ -274,6 +282,5 @@ def whole(value: Any) -> int | None:
 
 def _pair(value: Any) -> tuple[float, float] | None:
     numbers = _numbers(value)
-    if len(numbers) != 2 or any(n is None or n <= 0 for n in numbers):
-        return None
-    return float(numbers[0]), float(numbers[1])  # type: ignore[arg-type]
+    positive = [n for n in numbers if n is not None and n > 0]
+    return (positive[0], positive[1]) if len(numbers) == len(positive) == 2 else None

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from ml.runs.errors import invalid
 
 if TYPE_CHECKING:
-    from ml.methods.spec import MethodSpec
+    from ml.methods.spec import MethodSpec, Size
 
 #: The first is the default.
 NAMES: tuple[str, ...] = ("simsiam", "byol", "denoising", "masked", "view_pairs")
-SIZES = ("tiny", "base", "large")
+SIZES: "tuple[Size, ...]" = ("tiny", "base", "large")
 
 
 def get(name: str) -> "MethodSpec":

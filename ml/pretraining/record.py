@@ -103,7 +103,7 @@ def spec_of(kind: str) -> MethodSpec:
                 build=lambda: NETWORKS[kind](config.donee, config.donee_size, side, steps),
                 forward=forward,
                 loss=lambda outputs, batch: {kind: outputs["loss"]},
-                tells=lambda modules: {"spread": float(modules[STAGE].spread)},  # type: ignore[arg-type]
+                tells=lambda modules: {"spread": float(modules[STAGE].get_buffer("spread"))},
                 reads=reads(config, aim),
                 optimiser=optimiser_of(kind, config),
                 trainable=("trunk.", "projector.", "predictor.", "decoder."),
@@ -127,7 +127,7 @@ def spec_of(kind: str) -> MethodSpec:
         findings=(),
         inputs=inputs,
         needs=(),
-        sizes=SIZES,  # type: ignore[arg-type]
+        sizes=SIZES,
         reference=REFERENCES[kind],
         config=Config,
         defaults=DEFAULTS,

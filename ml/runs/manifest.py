@@ -10,13 +10,15 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from ml.runs import atomic, versions
 from ml.runs.errors import invalid
 from ml.runs.records import RecordError, from_dict, to_dict
 
 Split = Literal["train", "val", "test", "audit", "pool"]
+DensityLabel = Literal["A", "B", "C", "D"]
+DENSITY_LABELS: tuple[DensityLabel, ...] = get_args(DensityLabel)
 MarkKind = Literal["point", "box", "circle", "ellipse", "polygon", "mask", "label_map"]
 
 
@@ -56,7 +58,7 @@ class DensityReading:
     """What one reader said."""
 
     reader: str
-    label: Literal["A", "B", "C", "D"]
+    label: DensityLabel
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +68,7 @@ class Density:
     percent: share of dense tissue in the breast, 0 to 100, where it was measured; it may stand without a label.
     """
 
-    label: Literal["A", "B", "C", "D"] | None
+    label: DensityLabel | None
     scale: Literal["birads", "tissue3"] = "birads"
     source_label: str | None = None
     readers: tuple[DensityReading, ...] = ()
@@ -127,9 +129,9 @@ class ManifestMeta:
     sources: tuple[dict[str, Any], ...] = field(default_factory=tuple)
 
 
-def density_to_ml(letter: str | None) -> str | None:
-    """a-d of the API to A-D."""
-    return letter.upper() if letter else None
+def density_to_ml(letter: str | None) -> DensityLabel | None:
+    """a-d of the API to A-D; None for whatever else."""
+    return next((label for label in DENSITY_LABELS if label.lower() == letter), None)
 
 
 def density_to_api(letter: str | None) -> str | None:

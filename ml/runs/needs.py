@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from ml.runs.manifest import ManifestRow
 from ml.runs.request import USUAL_KINDS
@@ -33,7 +33,7 @@ def label_counts(
     rows: Iterable[ManifestRow], findings: Sequence[str], kinds: Sequence[str] = USUAL_KINDS
 ) -> dict[str, Counter[str]]:
     """Per kind of label, how many training units (exams for density, else marks or images) carry each value."""
-    counts: dict[str, Counter[str]] = {label: Counter() for label in Label.__args__}  # type: ignore[attr-defined]
+    counts: dict[str, Counter[str]] = {label: Counter() for label in get_args(Label)}
     exams: dict[str, str] = {}
     for row in rows:
         if row.split != "train" or row.image_kind not in kinds:

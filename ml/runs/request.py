@@ -21,7 +21,7 @@ FINDINGS = ("mass", "calcification", "asymmetry", "architectural_distortion")
 ImageKind = Literal["standard", "low_energy", "subtracted", "synthetic_2d"]
 USUAL_KINDS: tuple[ImageKind, ...] = ("standard", "low_energy")
 TargetKind = Literal["presence", "pathology", "outcome", "density", "tissue", "asymmetry"]
-TARGETS: tuple[str, ...] = get_args(TargetKind)
+TARGETS: tuple[TargetKind, ...] = get_args(TargetKind)
 
 
 @dataclass(frozen=True, kw_only=True)

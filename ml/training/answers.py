@@ -11,12 +11,11 @@ from PIL import Image
 
 from ml.acquisition.aggregate import CANDIDATES, ImagePasses
 from ml.geometry.affine import invert
-from ml.methods.aims import DENSITY_LABELS
 from ml.methods.answering import FAINT, MASK_THRESHOLD, MIN_COMPONENT_MM2
 from ml.methods.spec import Aim, Prediction
 from ml.pixels.components import components
 from ml.pixels.resample import resample
-from ml.runs.manifest import ManifestRow
+from ml.runs.manifest import DENSITY_LABELS, ManifestRow
 from ml.training.batches import Item
 from ml.training.data import Sample
 from ml.training.prediction_rows import Row, box_rows, class_rows, mask_row, region, scalar_row

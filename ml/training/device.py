@@ -42,7 +42,7 @@ class Machine:
     def place(self, network: nn.Module) -> nn.Module:
         """The network on the device, with channels last on CUDA, where convolutions are faster so."""
         network = network.to(self.device)
-        return network.to(memory_format=torch.channels_last) if self.cuda else network  # type: ignore[call-overload]
+        return network.to(memory_format=torch.channels_last) if self.cuda else network  # type: ignore[call-overload] # torch's stubs leave it out
 
     @property
     def memory_mb(self) -> int | None:

@@ -18,10 +18,10 @@ from ml.evaluation.baselines import regression
 from ml.evaluation.comparing import NotComparable, compare
 from ml.evaluation.report import Evaluation
 from ml.evaluation.reports.asked import Asked
-from ml.methods.aims import BINARY, DENSITY_LABELS
+from ml.methods.aims import BINARY
 from ml.methods.spec import Inputs, Reads, Stage
 from ml.pretraining.record import AIM, COLLAPSED_BELOW, STAGE
-from ml.runs.manifest import ManifestRow
+from ml.runs.manifest import DENSITY_LABELS, ManifestRow
 from ml.runs.records import to_dict
 from ml.training.checkpoints import Weights
 from ml.training.context import Run
@@ -106,7 +106,7 @@ def _chosen(rows: Sequence[ManifestRow], seed: int) -> tuple[str, list[ManifestR
     presence = {row.image_id: int(bool(row.findings)) for row in learned if row.findings or row.complete}
     for target, truth in (("density", density), ("presence", presence)):
         known = [
-            replace(row, split=keyed_split(f"{seed}|probe", row.patient_id, {"train": 0.75, "val": 0.25}))  # type: ignore[arg-type]
+            replace(row, split=keyed_split(f"{seed}|probe", row.patient_id, {"train": 0.75, "val": 0.25}))  # type: ignore[arg-type] # one of these
             for row in learned
             if row.image_id in truth
         ]

@@ -4,7 +4,9 @@ A constraint that must hold whatever code runs belongs to the database: append-o
 here, and a migration calls `refuse(...)` with the table, the deeds and, where needed, a condition on the old row.
 """
 
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import RunPython
+from django.db.migrations.state import StateApps
 
 DEEDS = ("UPDATE", "DELETE")
 
@@ -12,13 +14,13 @@ DEEDS = ("UPDATE", "DELETE")
 def refuse(table: str, name: str, *, deeds: tuple[str, ...] = DEEDS, when_old: str = "") -> RunPython:
     """A migration step: `deeds` on rows of `table` fail, if `when_old` (SQL over OLD, optional) is true of them."""
 
-    def create(apps, schema_editor):  # type: ignore[no-untyped-def]
+    def create(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
         vendor = schema_editor.connection.vendor
         for deed in deeds:
             for statement in _create(vendor, table, f"{name}_{deed.lower()}", deed, when_old):
                 schema_editor.execute(statement)
 
-    def drop(apps, schema_editor):  # type: ignore[no-untyped-def]
+    def drop(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
         on = f" ON {table}" if schema_editor.connection.vendor == "postgresql" else ""
         for deed in deeds:
             schema_editor.execute(f"DROP TRIGGER IF EXISTS {name}_{deed.lower()}{on}")

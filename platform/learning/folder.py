@@ -4,6 +4,10 @@ import io
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _CHUNK = 1 << 18
 #: Checkpoints are as large as the model times six and of use to the learner alone; the lock is a process's.
@@ -20,10 +24,11 @@ class _Sink(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: "bytes | bytearray | memoryview") -> int:  # type: ignore[override]
-        self._parts.append(bytes(data))
-        self._written += len(data)
-        return len(data)
+    def write(self, data: "ReadableBuffer") -> int:
+        part = bytes(data)
+        self._parts.append(part)
+        self._written += len(part)
+        return len(part)
 
     def tell(self) -> int:
         return self._written

@@ -96,10 +96,10 @@ def _density(item: Mapping[str, Any]) -> Density | None:
     scale, _, source_label = (item["density"]["source"] or "birads:").partition(":")
     reader = item["reading"]["reader"] or item["reading"]["source"]
     return Density(
-        label=label,  # type: ignore[arg-type] # one of A-D: a rule of the snapshot
+        label=label,
         scale="tissue3" if scale == "tissue3" else "birads",
         source_label=source_label or None,
-        readers=(DensityReading(reader=reader, label=label),),  # type: ignore[arg-type]
+        readers=(DensityReading(reader=reader, label=label),),
     )
 
 

@@ -1,6 +1,10 @@
-"""A folder of its own for what a contract needs on the disk."""
+"""A folder of its own for what a contract needs on the disk, and what the tests of learning start from."""
 
 import pytest
+
+from tests.learning.conftest import admin, density_version, lesion_version, pool, read_project, reader, snapshot
+
+__all__ = ["admin", "density_version", "lesion_version", "own_folders", "pool", "read_project", "reader", "snapshot"]
 
 
 @pytest.fixture

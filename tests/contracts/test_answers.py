@@ -19,15 +19,6 @@ from learning.services import comparisons, rounds, runs
 from tests.archive.factories import a_mammogram, delivered
 from tests.archive.test_api import bytes_of
 from tests.learning import factories
-from tests.learning.conftest import (  # noqa: F401 - fixtures are found by name
-    admin,
-    density_version,
-    lesion_version,
-    pool,
-    read_project,
-    reader,
-    snapshot,
-)
 from tests.ml.evaluation.reports.factories import a_row
 from tests.ml.evaluation.reports.test_lesions import BOX, run, wrong
 from tests.support.answers import NotAsTheSchemaSays, check_answer, check_body, schema, template_of
@@ -52,7 +43,7 @@ def addresses_of_the_pages() -> set[str]:
 
 
 @pytest.fixture
-def world(snapshot: Snapshot, density_version: ModelVersion, pool: Any, admin: Any, reader: Any) -> dict[str, Any]:  # noqa: F811
+def world(snapshot: Snapshot, density_version: ModelVersion, pool: Any, admin: Any, reader: Any) -> dict[str, Any]:
     """A project that has been through one turn of the loop, and one of everything else that a page shows."""
     project = snapshot.project
     ingest = delivered(project, [a_mammogram(), b"junk"])
@@ -135,7 +126,7 @@ ASKED = [
 ]
 
 
-def test_every_page_is_answered_as_the_schema_says(world: dict[str, Any], admin: Any, api: Callable[..., Any]) -> None:  # noqa: F811
+def test_every_page_is_answered_as_the_schema_says(world: dict[str, Any], admin: Any, api: Callable[..., Any]) -> None:
     client = api(admin)  # holds each answer against the schema
     client.post("/api/v1/tokens/", {"name": "a program"})
     for asked in ASKED:
@@ -154,8 +145,8 @@ def test_every_page_is_answered_as_the_schema_says(world: dict[str, Any], admin:
 
 
 def test_a_report_of_lesions_is_answered_as_the_schema_says(
-    lesion_version: ModelVersion,  # noqa: F811
-    admin: Any,  # noqa: F811
+    lesion_version: ModelVersion,
+    admin: Any,
     api: Callable[..., Any],
 ) -> None:
     rows = [a_row(n, "train" if n < 10 else "test", findings=[("mass", BOX)] if n % 2 else ()) for n in range(20)]
@@ -168,7 +159,7 @@ def test_a_report_of_lesions_is_answered_as_the_schema_says(
     assert told["curves"]["froc"] and told["metrics"]
 
 
-def test_a_reader_s_worklist_is_answered_as_the_schema_says(world: Any, reader: Any, api: Callable[..., Any]) -> None:  # noqa: F811
+def test_a_reader_s_worklist_is_answered_as_the_schema_says(world: Any, reader: Any, api: Callable[..., Any]) -> None:
     told = api(reader).get(f"/api/v1/worklist/?project={world['project']}").json()
     assert told["left"] and "entries" not in told
 

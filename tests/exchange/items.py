@@ -44,7 +44,7 @@ def a_mark(image: dict[str, Any], kind: str = "circle", geometry: Any = (500.0, 
             "geometry": geometry, "provenance": "human"}  # fmt: skip
 
 
-def a_finding(*marks: dict[str, Any], type: str = "mass", **more: Any) -> dict[str, Any]:  # noqa: A002
+def a_finding(*marks: dict[str, Any], type: str = "mass", **more: Any) -> dict[str, Any]:  # noqa: A002 - the finding's own word
     """A finding with these marks."""
     name = f"finding {type} {[mark['id'] for mark in marks]} {sorted(more.items())}"
     return {"id": uid(name), "type": type, "birads": "4", "laterality": "L", **more, "marks": list(marks)}

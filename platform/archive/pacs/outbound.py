@@ -28,7 +28,7 @@ class _CheckedMixin:
     networks: Sequence[str] = ()
 
     def _new_conn(self) -> Any:
-        name = self._dns_host  # type: ignore[has-type]
+        name = self._dns_host  # type: ignore[has-type] # the connection has it that this is mixed into; below too
         self._dns_host = resolved(name, self.port, self.networks)  # type: ignore[attr-defined]
         try:
             return super()._new_conn()  # type: ignore[misc]

@@ -1,6 +1,7 @@
 """Archives of others that images may be pulled from."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -34,13 +35,13 @@ def create_archive(
     return _kept(archive, by, "archive.created")
 
 
-def change_archive(archive: Archive, *, by: User, password: str | None = None, **changes: object) -> Archive:
+def change_archive(archive: Archive, *, by: User, password: str | None = None, **changes: Any) -> Archive:
     """Change an archive; the password stays where none is given. A new address needs the password again.
 
     Else whoever may edit could send a stored password to an address of their own. Raises AddressRefused, NameTaken.
     """
     if "networks" in changes:
-        changes["networks"] = require_networks(changes["networks"])  # type: ignore[arg-type]
+        changes["networks"] = require_networks(changes["networks"])
     if changes.get("url", archive.url) != archive.url and password is None:
         archive.secret = b""
     for field, value in changes.items():

@@ -234,6 +234,5 @@ async def _stream(run_id: UUID, after: int) -> AsyncIterator[str]:
 
 async def _beside(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
     """A sync iterator beside the event loop: each step in a thread."""
-    done = object()
-    while (chunk := await asyncio.to_thread(next, chunks, done)) is not done:
-        yield chunk  # type: ignore[misc]
+    while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
+        yield chunk

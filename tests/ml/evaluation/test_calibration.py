@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from sklearn import metrics as sk
@@ -16,7 +18,7 @@ P4 = [[0.7, 0.2, 0.1, 0], [0.1, 0.6, 0.2, 0.1], [0.2, 0.5, 0.2, 0.1], [0, 0.1, 0
 Y4 = [0, 1, 2, 2, 3]
 LOGITS = [[4, 0], [3, 0], [5, 1], [0, 2], [1, 4], [4, 0], [0, 3], [2, 0]]
 LOGITS_Y = [0, 0, 0, 1, 1, 1, 1, 0]
-near = lambda value: pytest.approx(value, abs=1e-6)  # noqa: E731
+near = partial(pytest.approx, abs=1e-6)
 
 
 def test_e4_the_worked_calibration_comes_out():

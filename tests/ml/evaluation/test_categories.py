@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from sklearn import metrics as sk
@@ -11,7 +13,7 @@ from ml.evaluation.undefined import Undefined
 
 TRUTH = [0, 1, 2, 3, 1, 2, 2, 3, 0, 1]
 PREDICTION = [0, 1, 1, 3, 2, 2, 3, 3, 1, 1]
-near = lambda value: pytest.approx(value, abs=1e-6, nan_ok=True)  # noqa: E731
+near = partial(pytest.approx, abs=1e-6, nan_ok=True)
 
 
 def test_e6_the_worked_agreement_comes_out():

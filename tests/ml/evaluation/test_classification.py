@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,7 +16,7 @@ from ml.evaluation.undefined import NotAScore, Undefined
 Y = [0, 0, 0, 0, 0, 1, 1, 1, 1, 1]
 S = [0.1, 0.2, 0.3, 0.4, 0.6, 0.35, 0.4, 0.7, 0.8, 0.9]
 S2 = [0.15, 0.25, 0.5, 0.3, 0.55, 0.45, 0.35, 0.6, 0.65, 0.95]
-near = lambda value: pytest.approx(value, abs=1e-6)  # noqa: E731
+near = partial(pytest.approx, abs=1e-6)
 
 
 @st.composite

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
@@ -13,7 +15,7 @@ from ml.evaluation.reports.percent_density import spearman
 from ml.evaluation.reports.rows import mean_figure, within_folds
 from tests.ml.evaluation.test_classification import S, Y, random_with_ties
 
-near = lambda value: pytest.approx(value, abs=1e-9)  # noqa: E731
+near = partial(pytest.approx, abs=1e-9)
 
 
 def test_e1_comes_out_of_the_weighted_figures_too():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ from ml.evaluation import segmentation as s
 from ml.evaluation.undefined import Undefined
 from ml.geometry.overlap import dice
 
-near = lambda value: pytest.approx(value, abs=1e-6)  # noqa: E731
+near = partial(pytest.approx, abs=1e-6)
 masks = arrays(bool, (9, 7))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from ml.evaluation.subgroups import dense_gap, groups_of, holm
@@ -10,7 +12,7 @@ from ml.evaluation.undefined import Undefined
 Y = [0, 0, 0, 0, 1, 1, 1, 1]
 FATTY = [0.1, 0.2, 0.3, 0.5, 0.4, 0.6, 0.7, 0.9]
 DENSE = [0.1, 0.3, 0.5, 0.7, 0.2, 0.4, 0.6, 0.9]
-near = lambda value: pytest.approx(value, abs=1e-6)  # noqa: E731
+near = partial(pytest.approx, abs=1e-6)
 
 
 def test_e9_the_worked_gap_comes_out():

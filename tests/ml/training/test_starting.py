@@ -8,9 +8,9 @@ import torch
 
 from ml.blocks.backbones import backbone
 from ml.methods import get
-from ml.methods.aims import DENSITY_LABELS
 from ml.runs.errors import RunRefused
 from ml.runs.exits import Exit
+from ml.runs.manifest import DENSITY_LABELS
 from ml.runs.request import USUAL_KINDS, Init, Request
 from ml.training.lent import load_lent, require_taker
 from ml.training.model_folder import ModelSpec, load_model, plain_config, save_model, trained_on

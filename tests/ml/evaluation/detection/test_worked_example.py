@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ CANDIDATES = [
 ]
 T, F, D = Verdict.TRUE, Verdict.FALSE, Verdict.DUPLICATE
 RATES = (0.125, 0.25, 0.5, 1.0)
-near = lambda value: pytest.approx(value, abs=1e-6)  # noqa: E731
+near = partial(pytest.approx, abs=1e-6)
 
 
 def an_image(image_id, boxes, units=None):
