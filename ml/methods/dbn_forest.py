@@ -11,8 +11,9 @@ overlaps is merged.
 Ours: regions are the connected parts of the finest map over several thresholds, the 20 (`tiny` 8) with the highest
 peak; boxes of a mark count as true from IoU 0.2; the nets' gradients are those of CD-1 written as a difference of free
 energies, moved by SGD with Nesterov's momentum; one CNN network serves each of the two levels, and forests learn from
-features that a CNN gave of patients that it had not seen. With regions given by marks, the CNN and a forest alone
-serve the classification of lesions.
+features that a CNN gave of patients that it had not seen. The candidates that the cascade learns from are those of each
+training image as it is, found once; what CNNs see of them is varied. With regions given by marks, the CNN and a forest
+alone serve the classification of lesions.
 """
 
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ from ml.methods.dbn_steps import (
     cascade,
     cascade_loss,
     contrast,
+    learn_candidates,
     learn_forest,
     learn_gates,
     learn_kept,
@@ -122,12 +124,14 @@ def image_stages(config: Config) -> tuple[Stage, ...]:
             sampler="half_marked",
             validate="none",
             out_of_fold=OutOfFold(folds=config.folds, say=speak(config, name)),
+            recalls="candidates:found",
+            consumes=("candidates:found",),
         )
 
     def fitted(name: str, build: Any, learn: Any, consumes: Sequence[str] = ()) -> Stage:
         return Stage(name=name, kind="sklearn", build=build, learn=learn, consumes=tuple(consumes))
 
-    deep_features = ("cascade_1:out_of_fold", "cascade_2:out_of_fold")
+    features = ("candidates:found", "cascade_1:out_of_fold", "cascade_2:out_of_fold")
     return (
         rbm(0),
         rbm(1),
@@ -145,16 +149,19 @@ def image_stages(config: Config) -> tuple[Stage, ...]:
             validate="none",
         ),
         fitted("gates", lambda: Kept(config.levels - 1), lambda lesson: learn_gates(config, lesson)),
+        Stage(
+            name="candidates",
+            kind="extract",
+            build=nn.Identity,
+            validate="none",
+            learn=lambda lesson: learn_candidates(config, lesson),
+        ),
         cnn(1),
         fitted("keep_1", lambda: Kept(1), lambda lesson: learn_kept(config, 1, lesson)),
         cnn(2),
         fitted("keep_2", lambda: Kept(1), lambda lesson: learn_kept(config, 2, lesson)),
-        fitted(
-            "forest_1", lambda: ForestStep(config.trees), lambda lesson: learn_forest(config, 1, lesson), deep_features
-        ),
-        fitted(
-            "forest_2", lambda: ForestStep(config.trees), lambda lesson: learn_forest(config, 2, lesson), deep_features
-        ),
+        fitted("forest_1", lambda: ForestStep(config.trees), lambda lesson: learn_forest(config, 1, lesson), features),
+        fitted("forest_2", lambda: ForestStep(config.trees), lambda lesson: learn_forest(config, 2, lesson), features),
     )
 
 

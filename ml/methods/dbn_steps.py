@@ -29,6 +29,8 @@ HIT_IOU = 0.2
 THRESHOLDS = (0.3, 0.5, 0.7)
 MARKS = 4
 """Marks of an image that are shown to the cascades beside what was proposed."""
+KEPT = ("candidates", "candidate_count", "candidate_features", "candidate_true")
+"""What is kept of the candidates of training images."""
 
 
 # -- belief nets ------------------------------------------------------------------------------------------------------
@@ -157,13 +159,46 @@ def crops_of(config: Config, image: Tensor, boxes: Tensor) -> Tensor:
     return roi_align(image[None, None], grown, zero, size=(config.crop_px, config.crop_px), samples=1)
 
 
-def shown(config: Config, modules: Modules, batch: Batch, n: int) -> tuple[Found, Tensor, Tensor]:
-    """What a cascade learns from in an image: candidates and true boxes, all boxes (M, 4), and which are true (M,)."""
-    found = candidates(config, modules, batch, n)
-    marks = batch.targets["boxes"][n][:MARKS]
-    hit = iou(found.boxes, marks).amax(1) >= HIT_IOU if len(marks) and len(found.boxes) else None
-    labels = torch.zeros(len(found.boxes), device=marks.device) if hit is None else hit.float()
-    return found, torch.cat([found.boxes, marks]), torch.cat([labels, torch.ones(len(marks), device=marks.device)])
+def shown(boxes: Tensor, marks: Tensor) -> tuple[Tensor, Tensor]:
+    """What a cascade learns from in an image: candidates, then true boxes (M, 4), and which of all are true (M,)."""
+    hit = iou(boxes, marks).amax(1) >= HIT_IOU if len(marks) and len(boxes) else None
+    labels = torch.zeros(len(boxes), device=marks.device) if hit is None else hit.float()
+    return torch.cat([boxes, marks]), torch.cat([labels, torch.ones(len(marks), device=marks.device)])
+
+
+def shown_in(config: Config, modules: Modules, batch: Batch, n: int) -> tuple[Tensor, Tensor]:
+    """`shown` of an image of a batch: its candidates are recalled where the batch has them."""
+    if "candidates" in batch.targets:
+        boxes = batch.targets["candidates"][n][: int(batch.targets["candidate_count"][n])]
+    else:
+        boxes = candidates(config, modules, batch, n).boxes
+    return shown(boxes, batch.targets["boxes"][n][:MARKS])
+
+
+def learn_candidates(config: Config, lesson: Lesson) -> None:
+    """Look for the candidates of each training image once: nothing that finds them learns any more.
+
+    They are those of the image as it is, which are what the cascade will be asked about; crops of them are varied with
+    the image, whose variation moves no pixel. Kept: boxes (N, K, 4) with their number (N,), and of candidates and marks
+    (N, K + 4) the features of the forests and whether they are true, -1 where there are fewer.
+    """
+    kept: dict[str, list[Tensor]] = {name: [] for name in ("index", *KEPT)}
+    for batch in lesson.batches("train", size=4):
+        kept["index"].append(torch.tensor([int(place) for place in lesson.places(batch.ids)]))
+        for n in range(len(batch.ids)):
+            found, marks = candidates(config, lesson.modules, batch, n), batch.targets["boxes"][n][:MARKS]
+            _, true = shown(found.boxes, marks)
+            hand = hand_made(config, batch.x[n, 0, 0], found, marks)
+            more = config.candidates + MARKS - len(true)
+            rows = (
+                functional.pad(found.boxes.float().cpu(), (0, 0, 0, config.candidates - len(found.boxes))),
+                torch.tensor(len(found.boxes)),
+                functional.pad(hand, (0, 0, 0, more)),
+                functional.pad(true.cpu(), (0, more), value=-1.0),
+            )
+            for name, row in zip(KEPT, rows, strict=True):
+                kept[name].append(row[None])
+    lesson.keep("found", {name: torch.cat(own) for name, own in kept.items()})
 
 
 def cascade(config: Config, level: int, stage: str) -> Any:
@@ -174,7 +209,7 @@ def cascade(config: Config, level: int, stage: str) -> Any:
         learned, crops, labels = Learned(modules), [], []
         with torch.no_grad():
             for n in range(len(batch.ids)):
-                _, boxes, true = shown(config, modules, batch, n)
+                boxes, true = shown_in(config, modules, batch, n)
                 own = crops_of(config, batch.x[n, 0, 0], boxes)
                 keep = true > 0 if level else torch.ones_like(true, dtype=torch.bool)
                 if level:
@@ -224,7 +259,7 @@ def speak(config: Config, stage: str) -> Any:
         network.eval()
         rows = torch.zeros(len(batch.ids), config.candidates + MARKS, FEATURES)
         for n in range(len(batch.ids)):
-            _, boxes, _ = shown(config, modules, batch, n)
+            boxes, _ = shown_in(config, modules, batch, n)
             if len(boxes):
                 rows[n, : len(boxes)] = network.embed(crops_of(config, batch.x[n, 0, 0], boxes)).cpu()
         return rows.flatten(1)
@@ -251,21 +286,23 @@ def hand_made(config: Config, image: Tensor, found: Found, marks: Tensor) -> Ten
 
 def learn_forest(config: Config, level: int, lesson: Lesson) -> None:
     """Fit on the candidates of training images with the CNNs' out-of-fold features; keep 98 % of the true ones."""
+    kept = lesson.artefact("candidates:found")
     values = [lesson.artefact(f"cascade_{k}:out_of_fold") for k in (1, 2)]
-    place = [{int(i): n for n, i in enumerate(own["index"])} for own in values]
+    where_kept, *place = ({int(i): n for n, i in enumerate(own["index"])} for own in (kept, *values))
     x, y = [], []
     for batch in lesson.batches("train", size=4):
         index = lesson.places(batch.ids)
         for n in range(len(batch.ids)):
             if int(index[n]) not in place[0]:
                 continue
-            found, boxes, true = shown(config, lesson.modules, batch, n)
-            deep = [own["values"][where[int(index[n])]].reshape(-1, FEATURES)[: len(boxes)].double()
+            row = where_kept[int(index[n])]
+            true = kept["candidate_true"][row]
+            there = int((true >= 0).sum())
+            deep = [own["values"][where[int(index[n])]].reshape(-1, FEATURES)[:there].double()
                     for own, where in zip(values, place, strict=True)]  # fmt: skip
-            hand = hand_made(config, batch.x[n, 0, 0], found, batch.targets["boxes"][n][:MARKS])
-            usable = (true > 0) | batch.targets["complete"][n]
-            x.append(torch.cat([*deep, hand], 1)[usable.cpu()])
-            y.append(true[usable].long().cpu())
+            usable = (true[:there] > 0) | bool(batch.targets["complete"][n])
+            x.append(torch.cat([*deep, kept["candidate_features"][row, :there]], 1)[usable])
+            y.append(true[:there][usable].long())
     rows, labels = torch.cat(x), torch.cat(y)
     learned = Learned(lesson.modules)
     step = learned.forest(level)

@@ -224,7 +224,8 @@ class Stage:
     predicts), by the loss on validation samples, or not at all. pretrains: left out where an earlier version of the
     same model goes on. given: its trunk must come from the run's `init`. tells(modules): figures of the stage's own
     for the training curve. mixes: an artefact `stage:name` with `x` (N, 1, H, W) and `class` (N,) that is added to the
-    training samples.
+    training samples. recalls: an artefact `stage:name` with `index` (N,), as out-of-fold rows have it, and tensors
+    (N, ...), whose rows batches have among their targets; zeros for a sample that is not in it.
     """
 
     name: str
@@ -251,6 +252,7 @@ class Stage:
     tells: "Callable[[Modules], Mapping[str, float]] | None" = None
     out_of_fold: OutOfFold | None = None
     mixes: str | None = None
+    recalls: str | None = None
     consumes: tuple[str, ...] = ()
 
 

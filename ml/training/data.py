@@ -60,13 +60,30 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Recalled:
+    """What an earlier stage kept of samples: tensors (N, ...) by name, and the row of each sample by its id."""
+
+    tensors: Mapping[str, Tensor]
+    rows: Mapping[str, int]
+
+    def of(self, sample: Sample) -> dict[str, Tensor]:
+        """A sample's rows; zeros where nothing was kept of it."""
+        row = self.rows.get(sample.id)
+        return {name: torch.zeros_like(own[0]) if row is None else own[row] for name, own in self.tensors.items()}
+
+
+@dataclass(frozen=True)
 class SampleLoader:
-    """Loads one sample as a stage reads it; without a seed as it is, with one varied by it."""
+    """Loads one sample as a stage reads it; without a seed as it is, with one varied by it.
+
+    `recalled`, where a stage has it, is added to the targets as it is, varied or not.
+    """
 
     images: Images
     reads: Reads
     aim: Aim
     config: Any
+    recalled: Recalled | None = None
 
     @property
     def pad_to(self) -> int:
@@ -90,6 +107,8 @@ class SampleLoader:
             generator = torch.Generator().manual_seed(key_seed(seed, "view"))
             x[0], targets = self.reads.view(x[0], targets, self.config, generator)
             breast = (x[0] > 0, *breast[1:])
+        if self.recalled is not None:
+            targets = {**targets, **self.recalled.of(sample)}
         return Item(
             sample.id, tuple(x), sample.present, affines, targets, breast,
             tuple(float(picture.mm_per_px) for picture in pictures), sample.row.patient_id,

@@ -17,7 +17,7 @@ from ml.runs.errors import refused
 from ml.runs.request import Request
 from ml.training import checkpoints
 from ml.training.checkpoints import Identity, Weights, contiguous
-from ml.training.data import Mixed, Sample, SampleLoader, TrainLoader, batches_of, of_splits
+from ml.training.data import Mixed, Recalled, Sample, SampleLoader, TrainLoader, batches_of, of_splits
 from ml.training.device import Machine
 from ml.training.lessons import Artefacts, StageLesson, fold_of
 from ml.training.loop import Loop, Plan, Watch
@@ -87,7 +87,7 @@ def fit(job: Job, stages: Sequence[Stage], reads: Reads) -> dict[str, Fitted]:
     done: dict[str, Fitted] = {}
     modules: dict[str, nn.Module] = {}
     for n, stage in enumerate(stages):
-        view = job.view(stage.reads or reads)
+        view = _recalling(job, stage, job.view(stage.reads or reads))
         fitted = _stage(job, stage, view, modules, n, len(stages))
         if stage.out_of_fold is not None:
             _out_of_fold(job, stage, stage.out_of_fold, view, modules, n, len(stages))
@@ -193,6 +193,16 @@ def _prior_shift(job: Job, stage: Stage, loader: TrainLoader) -> tuple[float, ..
     if stage.validate != "task" or job.aim.task in ("lesion_detection", "segmentation"):
         return ()
     return tuple(loader.order.prior_shift(len(job.aim.labels)))
+
+
+def _recalling(job: Job, stage: Stage, view: View) -> View:
+    """The view with what the stage recalls of training samples."""
+    if stage.recalls is None:
+        return view
+    kept = Artefacts(job.run_dir / "artefacts").read(stage.recalls)
+    train = of_splits(view.samples, "train")
+    rows = {train[int(place)].id: row for row, place in enumerate(kept.pop("index"))}
+    return replace(view, loader=replace(view.loader, recalled=Recalled(kept, rows)))
 
 
 def _mixed(job: Job, stage: Stage) -> Mixed | None:

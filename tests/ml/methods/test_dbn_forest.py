@@ -1,13 +1,17 @@
 """What makes `dbn_forest` itself: nets, gates, CNNs and forests, each leaving less. Source: methods-17.md 3.13a."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from ml.blocks.patch_dbn import PyramidDBN
 from ml.blocks.rbm import RBM
 from ml.methods.dbn_parts import CropNet
-from ml.methods.dbn_steps import contrast, survivors
+from ml.methods.dbn_steps import MARKS, candidates, cascade, contrast, hand_made, shown, survivors
 from ml.pixels.candidate_features import NAMES
+from ml.training.data import Recalled
 from ml.training.model_folder import load_model
 
 
@@ -76,13 +80,54 @@ def test_every_step_of_the_cascade_leaves_no_more_than_the_one_before(trained, a
 
 
 def test_forests_learn_from_features_that_a_cnn_gave_of_patients_it_had_not_seen(trained):
-    from safetensors.torch import load_file
-
     run = trained("dbn_forest", "lesion_detection")
     kept = load_file(run / "artefacts" / "cascade_1" / "out_of_fold.safetensors")
     assert len(kept["index"]) == len(set(kept["index"].tolist())) == 24
     folds = [path.name for path in (run / "artefacts").glob("cascade_1-fold*")]
     assert sorted(folds) == ["cascade_1-fold0", "cascade_1-fold1"]
+
+
+def test_candidates_are_kept_once_as_they_are_found_in_the_image_that_is_not_varied(trained, a_setup):
+    run = trained("dbn_forest", "lesion_detection")
+    kept, model = load_file(run / "artefacts" / "candidates" / "found.safetensors"), load_model(run / "model")
+    setup = a_setup("dbn_forest", task="lesion_detection")
+    samples, loader = setup.view()
+    assert sorted(kept["index"].tolist()) == list(range(len(samples)))
+    places = {int(place): row for row, place in enumerate(kept["index"])}
+    some = 0
+    for place in (0, 5, 9, 23):
+        batch, row = loader.collate([loader.item(samples[place])], torch.device("cpu")), places[place]
+        with torch.no_grad():
+            found = candidates(model.config, model.modules, batch, 0)
+        count = int(kept["candidate_count"][row])
+        assert torch.equal(kept["candidates"][row, :count], found.boxes) and not kept["candidates"][row, count:].any()
+        boxes, true = shown(found.boxes, batch.targets["boxes"][0])
+        assert kept["candidate_true"][row].tolist() == [
+            *true.tolist(),
+            *[-1.0] * (model.config.candidates + MARKS - len(true)),
+        ]
+        features = hand_made(model.config, batch.x[0, 0, 0], found, batch.targets["boxes"][0])
+        torch.testing.assert_close(kept["candidate_features"][row, : len(boxes)], features)
+        some += count
+    assert some > 0
+
+
+def test_a_cascade_learns_from_what_it_recalls_as_from_what_it_finds(trained, a_setup):
+    run = trained("dbn_forest", "lesion_detection")
+    kept, model = load_file(run / "artefacts" / "candidates" / "found.safetensors"), load_model(run / "model")
+    setup = a_setup("dbn_forest", task="lesion_detection")
+    samples, loader = setup.view()
+    index = kept.pop("index").tolist()
+    recalling = replace(loader, recalled=Recalled(kept, {samples[place].id: row for row, place in enumerate(index)}))
+    forward = cascade(model.config, 0, "cascade_1")
+    said = []
+    for own in (loader, recalling):
+        batch = own.collate([own.item(sample) for sample in samples[3::4]], torch.device("cpu"))
+        assert ("candidates" in batch.targets) == (own is recalling)
+        with torch.no_grad():
+            said.append(forward(model.modules, batch))
+    assert torch.equal(said[0]["labels"], said[1]["labels"]) and len(said[0]["labels"]) > 2
+    torch.testing.assert_close(said[0]["logits"], said[1]["logits"])
 
 
 def test_crops_become_128_features():

@@ -1,8 +1,10 @@
 """Which image stands in for a view that an exam does not have."""
 
 import pytest
+import torch
 
-from ml.methods.spec import Aim, Inputs
+from ml.methods.spec import Aim, Inputs, Reads
+from ml.training.data import Recalled, Sample, SampleLoader
 from ml.training.samples import grouped
 from ml.training.targets import TARGETS
 from ml.training.targets.shown import Shown
@@ -40,3 +42,14 @@ def test_presence_is_learned_whatever_the_run_is_about(a_row):
     shown = [Shown((row,), aim, lambda *_: None) for row in rows]
     assert [TARGETS["presence"].group(own) for own in shown] == [1, 0, None]
     assert [int(TARGETS["presence"].build(own)["class"]) for own in shown] == [1, 0, -1]
+
+
+def test_what_was_kept_of_a_sample_comes_with_it_varied_or_not_and_zeros_where_nothing_was(a_row, images):
+    samples = [Sample(id=f"i{n}", rows=(a_row(n),), present=(True,)) for n in range(2)]
+    aim = Aim(task="lesion_detection", labels=("mass",), target="boxes", findings=("mass",))
+    reads = Reads(inputs=Inputs(unit="image"), pixels={}, targets=("boxes",))
+    kept = Recalled({"seen": torch.tensor([[1.0, 2.0], [3.0, 4.0]])}, {"i1": 1})
+    loader = SampleLoader(images, reads, aim, None, kept)
+    items = [loader.item(samples[0]), loader.item(samples[1]), loader.item(samples[1], seed=7)]
+    assert not torch.equal(items[1].x[0], items[2].x[0])
+    assert loader.collate(items, torch.device("cpu")).targets["seen"].tolist() == [[0, 0], [3, 4], [3, 4]]
