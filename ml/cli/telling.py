@@ -105,7 +105,8 @@ def _warning(event: Event) -> str | None:
 
 def _resource(event: Event) -> str:
     if event["what"] == "oom_halved":
-        return f"out of memory: going on with {event['batch']} images at a time, {event['accumulate']} times a step"
+        step = f", {event['accumulate']} times a step" if event["accumulate"] > 1 else ""
+        return f"out of memory: going on with {event['batch']} images at a time{step}"
     return f"resource: {event['what']}"
 
 

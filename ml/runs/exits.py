@@ -38,7 +38,7 @@ _MEANINGS = {
     Exit.UNEXPECTED: "An unexpected error; the traceback is in the last event.",
     Exit.INVALID_REQUEST: "The request, the manifest or an argument is not valid.",
     Exit.DATA_REFUSED: "The data were refused: leakage between splits, a missing label, a wrong hash or size.",
-    Exit.OUT_OF_MEMORY: "Out of memory with one image at a time; a smaller size may fit.",
+    Exit.OUT_OF_MEMORY: "Out of memory with one image at a time; a smaller size, or gradient checkpointing, may fit.",
     Exit.DIVERGED: "The loss stayed not finite after going back to the last checkpoint.",
     Exit.DEVICE_LOST: "The device is missing or was lost.",
     Exit.CANCELLED: "Cancelled; a checkpoint was left.",

@@ -267,8 +267,9 @@ def _assembled(run: Run, config: Any, aim: Aim, stages: Sequence[Stage], fitted:
 def _predictor(run: Run, model: Model) -> Predictor:
     spec = model.spec
     return Predictor(
-        model.method, model.config, model.aim, model.modules, run.machine, spec.prior_shift, spec.temperature
-    )
+        model.method, model.config, model.aim, model.modules, run.machine, spec.prior_shift, spec.temperature,
+        halved=run.watch.halved,
+    )  # fmt: skip
 
 
 def _temperature(run: Run, model: Model, view: View) -> float:

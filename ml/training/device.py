@@ -1,5 +1,6 @@
 """The device and the number format of a run."""
 
+import gc
 import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -43,6 +44,12 @@ class Machine:
         """The network on the device, with channels last on CUDA, where convolutions are faster so."""
         network = network.to(self.device)
         return network.to(memory_format=torch.channels_last) if self.cuda else network  # type: ignore[call-overload] # torch's stubs leave it out
+
+    def free_memory(self) -> None:
+        """Give back what a failed step left: call it when its exception, which holds tensors, is gone."""
+        gc.collect()
+        if self.cuda:
+            torch.cuda.empty_cache()
 
     @property
     def memory_mb(self) -> int | None:
@@ -88,3 +95,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
+
+
+def no_memory(text: str) -> RunRefused:
+    """Memory ended, and fewer samples at once are no way out."""
+    return RunRefused(Exit.OUT_OF_MEMORY, "out_of_memory", text)

@@ -176,7 +176,7 @@ def _by_steps(job: Job, stage: Stage, view: View, earlier: Modules, index: int, 
     if found is not None:
         state.restore(*found)
     modules = {**earlier, stage.name: state.network}
-    predictor = Predictor(job.method, job.config, job.aim, modules, job.machine, prior_shift)
+    predictor = Predictor(job.method, job.config, job.aim, modules, job.machine, prior_shift, halved=job.watch.halved)
     validate = validation.bound(predictor, stage, modules) if validation else None
     loop = Loop(state, stage, loader, plan, job.machine, job.watch, validate, earlier)
     try:

@@ -1,6 +1,5 @@
 """The loop: one stage, step by step. Stopped and resumed, it ends with the weights it would have had."""
 
-import gc
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -20,7 +19,7 @@ from ml.runs.exits import Exit
 from ml.runs.heartbeat import Heartbeat
 from ml.training import checkpoints
 from ml.training.checkpoints import Identity
-from ml.training.device import Machine, is_out_of_memory
+from ml.training.device import Machine, is_out_of_memory, no_memory
 from ml.training.norms import join_norms, statistics_kept
 from ml.training.optimisers import trainable
 from ml.training.sampling import key_seed
@@ -54,11 +53,6 @@ def _under(name: str, prefixes: tuple[str, ...]) -> bool:
     return any(name.startswith(p) or p.startswith(f"{name}.") for p in prefixes)
 
 
-def no_memory(text: str) -> RunRefused:
-    """Memory ended, and fewer samples at once are no way out."""
-    return RunRefused(Exit.OUT_OF_MEMORY, "out_of_memory", text)
-
-
 class Loader(Protocol):
     """Where batches come from: a function of the position alone."""
 
@@ -75,6 +69,10 @@ class Watch:
     events: EventWriter
     heartbeat: Heartbeat
     stop: StopRequest
+
+    def halved(self, batch: int, accumulate: int = 1) -> None:
+        """Tell that memory ended: so many samples go through at once now, so many times a step."""
+        self.events.write("resource", what="oom_halved", batch=batch, accumulate=accumulate)
 
 
 @dataclass(frozen=True)
@@ -249,16 +247,13 @@ class Loop:
 
     def _halve(self) -> None:
         self.state.clear()
-        gc.collect()
-        if self.machine.cuda:
-            torch.cuda.empty_cache()
+        self.machine.free_memory()
         if self.stage.train_step is not None:
             raise no_memory("out of memory in a stage whose batch cannot be cut")
         if self.micro == 1:
             raise no_memory("out of memory with one image at a time")
         self.micro = self.state.micro = self.micro // 2
-        accumulate = math.ceil(self.stage.batch / self.micro)
-        self.watch.events.write("resource", what="oom_halved", batch=self.micro, accumulate=accumulate)
+        self.watch.halved(self.micro, math.ceil(self.stage.batch / self.micro))
 
     def finite(self, loss: Tensor) -> bool:
         """True for a number; else go back to the last checkpoint at half the rate. Raises RunRefused (exit 5)."""

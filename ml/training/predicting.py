@@ -1,6 +1,6 @@
 """Predictions of a model over samples: batches of equal shape, calibrated, cancelled between batches."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,12 +14,15 @@ from ml.runs.cancel import StopRequest
 from ml.training.batches import Item
 from ml.training.checkpoints import Weights
 from ml.training.data import Sample, SampleLoader
-from ml.training.device import Machine
+from ml.training.device import Machine, is_out_of_memory, no_memory
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """Networks that answer. prior_shift (C,) and temperature turn a classifier's logits into probabilities."""
+    """Networks that answer. prior_shift (C,) and temperature turn a classifier's logits into probabilities.
+
+    halved(n) hears that memory ended and that n samples are asked about at once from now on.
+    """
 
     method: MethodSpec
     config: Any
@@ -29,21 +32,48 @@ class Predictor:
     prior_shift: tuple[float, ...] = ()
     temperature: float = 1.0
     batch: int = 8
+    halved: Callable[[int], None] = lambda most: None
 
     def over(
         self, samples: Iterable[Sample], loader: SampleLoader, inference: Inference, stop: StopRequest | None = None
     ) -> Iterator[tuple[Sample, Item, Prediction]]:
-        """Each sample with what was loaded for it and what is said of it, in order."""
+        """Each sample with what was loaded for it and what is said of it, in order. Raises RunRefused (exit 4)."""
         for module in self.modules.values():
             module.eval()
-        for group in _of_one_shape(samples, loader, self.batch if self.machine.cuda else 4):
+        memory = Memory(self.batch if self.machine.cuda else 4)
+        for group in _of_one_shape(samples, loader, memory.holds):
             if stop is not None:
                 stop.check()
-            batch = loader.collate([item for _, item in group], self.machine.device)
-            with torch.inference_mode(), self.machine.autocast():
-                said = self.method.predict(self.modules, batch, self.config, inference)
+            said = self._said([item for _, item in group], loader, inference, memory)
             for (sample, item), prediction in zip(group, said, strict=True):
                 yield sample, item, self.calibrated(prediction)
+
+    def _said(
+        self, items: list[Item], loader: SampleLoader, inference: Inference, memory: "Memory"
+    ) -> list[Prediction]:
+        """What is said of samples, so many at once as memory holds."""
+        if len(items) <= memory.holds:
+            said = self._tried(items, loader, inference)
+            if said is not None:
+                return said
+            self.machine.free_memory()
+            if len(items) == 1:
+                raise no_memory("out of memory with one image at a time")
+            memory.holds = len(items) // 2
+            self.halved(memory.holds)
+        parts = items[: memory.holds], items[memory.holds :]
+        return [one for part in parts for one in self._said(part, loader, inference, memory)]
+
+    def _tried(self, items: list[Item], loader: SampleLoader, inference: Inference) -> list[Prediction] | None:
+        """None where memory ended."""
+        try:
+            batch = loader.collate(items, self.machine.device)
+            with torch.inference_mode(), self.machine.autocast():
+                return self.method.predict(self.modules, batch, self.config, inference)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return None
 
     def calibrated(self, prediction: Prediction) -> Prediction:
         """A classifier's probabilities at the prevalence of the training set, tempered."""
@@ -55,6 +85,13 @@ class Predictor:
             samples = ((logits + shift) / self.temperature).softmax(-1)
             return replace(prediction, samples=samples, probabilities=samples.mean(0))
         return replace(prediction, probabilities=((prediction.logits + shift) / self.temperature).softmax(-1))
+
+
+@dataclass
+class Memory:
+    """How many samples it `holds` at once, as far as is known."""
+
+    holds: int
 
 
 def _of_one_shape(samples: Iterable[Sample], loader: SampleLoader, most: int) -> Iterator[list[tuple[Sample, Item]]]:

@@ -58,10 +58,11 @@ def test_a_kind_of_trouble_is_said_once_and_unknown_events_are_nothing():
     assert stream.getvalue() == "warning: an image cannot be read\n"
 
 
-def test_out_of_memory_is_said():
+@pytest.mark.parametrize(("accumulate", "step"), [(2, ", 2 times a step"), (1, "")])
+def test_out_of_memory_is_said(accumulate, step):
     stream = io.StringIO()
-    Teller(stream)({"type": "resource", "what": "oom_halved", "batch": 4, "accumulate": 2})
-    assert stream.getvalue() == "out of memory: going on with 4 images at a time, 2 times a step\n"
+    Teller(stream)({"type": "resource", "what": "oom_halved", "batch": 4, "accumulate": accumulate})
+    assert stream.getvalue() == f"out of memory: going on with 4 images at a time{step}\n"
 
 
 def test_a_nought_has_no_sign_and_an_undefined_figure_is_left_out():

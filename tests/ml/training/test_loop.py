@@ -189,15 +189,15 @@ def resources_of(loop):
 
 @pytest.mark.parametrize("end", [end_of_memory, end_of_main_memory, end_of_gpu_memory])
 def test_out_of_memory_halves_the_micro_batch_says_so_and_goes_on(a_loop, end):
-    loop = with_small_memory(a_loop(), 2, end)
+    loop = with_small_memory(a_loop(steps=2), 2, end)
     loop.run()
     assert resources_of(loop) == [("oom_halved", 4, 2), ("oom_halved", 2, 4)]
-    assert loop.state.step == 4
+    assert loop.state.step == 2
 
 
 def test_a_step_that_is_too_large_on_its_way_is_done_again_in_parts(a_loop):
     """The end comes in the midst of the network, after half of the gradients are there."""
-    loop = a_loop({"loss": lambda outputs, batch: {"sum": outputs["logits"].square().sum() / 8}})
+    loop = a_loop(steps=2, stage_change={"loss": lambda outputs, batch: {"sum": outputs["logits"].square().sum() / 8}})
     loss_of, calls = loop.loss_of, []
 
     def heavy(batch):
@@ -209,7 +209,7 @@ def test_a_step_that_is_too_large_on_its_way_is_done_again_in_parts(a_loop):
 
     loop.loss_of = heavy
     loop.run()
-    assert calls == [8, 4, 4, *[2] * 16] and loop.state.step == 4
+    assert calls == [8, 4, 4, *[2] * 8] and loop.state.step == 2
 
 
 def test_a_run_that_had_to_take_fewer_samples_resumes_with_as_many_to_the_same_weights(a_loop, tmp_path):
@@ -226,13 +226,13 @@ def test_a_run_that_had_to_take_fewer_samples_resumes_with_as_many_to_the_same_w
 
 def test_a_rehearsal_finds_what_memory_holds_and_leaves_no_trace(a_loop):
     """Where norms of several GPUs wait for each other, a step must not fail on one of them."""
-    loop = with_small_memory(a_loop(), 2)
+    loop = with_small_memory(a_loop(steps=2), 2)
     before = {name: value.clone() for name, value in loop.state.network.state_dict().items()}
     loop.rehearse()
     assert same(loop.state.network.state_dict(), before) and loop.micro == 2
     assert all(parameter.grad is None for parameter in loop.state.network.parameters())
     loop.run()
-    plain = a_loop(micro=2)
+    plain = a_loop(micro=2, steps=2)
     plain.run()
     assert same(loop.state.network.state_dict(), plain.state.network.state_dict())
 

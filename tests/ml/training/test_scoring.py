@@ -1,6 +1,7 @@
 """What a model says of unread exams: parts per exam, the same masks in a pass, nothing lost on the way."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,9 @@ import torch
 from safetensors import safe_open
 
 from ml.blocks.dropout import pass_masks
-from ml.methods.spec import Prediction
+from ml.methods.spec import Inference, Prediction
+from ml.runs.errors import RunRefused
+from ml.runs.exits import Exit
 from ml.runs.request import Compute
 from ml.training.data import SampleLoader
 from ml.training.device import machine_for
@@ -101,3 +104,35 @@ def test_the_prior_and_the_temperature_change_probabilities_in_every_pass():
     expected = ((logits + torch.tensor(shift)) / 2).softmax(0)
     torch.testing.assert_close(said.probabilities, expected)
     torch.testing.assert_close(said.samples[2], expected)
+
+
+def with_small_memory(predictor, holds):
+    """The predictor on a machine that holds so many samples at once, and what it tells of that."""
+    predict, told = predictor.method.predict, []
+
+    def small(modules, batch, config, inference):
+        if len(batch.ids) > holds:
+            torch.empty(2**46)  # a quarter of a petabyte: PyTorch's own allocator refuses
+        return predict(modules, batch, config, inference)
+
+    return replace(predictor, method=replace(predictor.method, predict=small), halved=told.append), told
+
+
+def test_predictions_take_fewer_samples_at_once_where_memory_ends_and_say_the_same(a_speaker, a_row):
+    speaker, loader, samples = a_speaker("dcse_resnet50", pool(a_row), views="single")
+    assert len(samples) == 6  # four at once, then two
+    inference = Inference(aim=speaker.predictor.aim)
+    small, told = with_small_memory(speaker.predictor, 1)
+    whole, parts = (list(one.over(samples, loader, inference)) for one in (speaker.predictor, small))
+    assert told == [2, 1]
+    assert [sample.id for sample, _, _ in parts] == [sample.id for sample in samples]
+    for (_, _, one), (_, _, other) in zip(whole, parts, strict=True):
+        torch.testing.assert_close(one.probabilities, other.probabilities)
+
+
+def test_a_machine_that_holds_not_one_sample_ends_the_run_with_its_exit_code(a_speaker, a_row):
+    speaker, loader, samples = a_speaker("dcse_resnet50", pool(a_row), views="single")
+    nothing, _ = with_small_memory(speaker.predictor, 0)
+    with pytest.raises(RunRefused) as error:
+        list(nothing.over(samples, loader, Inference(aim=nothing.aim)))
+    assert error.value.exit is Exit.OUT_OF_MEMORY
