@@ -204,6 +204,12 @@ class LexiconOut(serializers.Serializer[Any]):
     provenances = Term(many=True)
 
 
+class WorklistFilter(serializers.Serializer[Any]):
+    """Whose order of serving is asked for."""
+
+    project = serializers.UUIDField()
+
+
 class ReadingFilter(serializers.Serializer[Any]):
     """How a list of readings may be narrowed."""
 

@@ -23,6 +23,7 @@ from annotations.api.serializers import (
     ReadingOut,
     ReasonIn,
     SavedOut,
+    WorklistFilter,
     WorklistOut,
     saved,
 )
@@ -71,14 +72,14 @@ class WorklistView(ApiView):
 
     @extend_schema(
         parameters=[
-            NextIn,
+            WorklistFilter,
             OpenApiParameter("page_size", int, description="entries in one answer, to an administrator"),
             OpenApiParameter("cursor", str, description="as `next` has it"),
         ],
         responses=WorklistOut,
     )
     def get(self, request: Request) -> Response:
-        given = NextIn(data=request.query_params)
+        given = WorklistFilter(data=request.query_params)
         given.is_valid(raise_exception=True)
         role = require_role(asker(request), given.validated_data["project"])
         project = Project.objects.get(pk=given.validated_data["project"])

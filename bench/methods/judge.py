@@ -14,13 +14,15 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bench.methods.learning import cohort, figures
 from ml.evaluation.report import evaluate
 from ml.runs import atomic
-from ml.runs.manifest import ManifestRow, write_manifest
+from ml.runs.manifest import ManifestRow, read_manifest, write_manifest
 from ml.runs.records import to_dict
 from ml.runs.request import Init, Request, write_request
 from ml.training.images import StoredImages
@@ -31,6 +33,28 @@ METHOD = "retinanet_mass"
 def judge(out: Path, trained: Path, rows: list[ManifestRow]) -> dict[str, object]:
     """Predictions of a trained model on the rows, and the figures beside the brightest blob's."""
     run = out / f"{trained.parent.name}-{trained.name}"
+    if not (run / "result.json").exists():
+        predict(out, run, trained, rows)
+    spec = json.loads((trained / "model" / "spec.json").read_text())
+    # The baselines learn from the patients that the model learned from: the blob its scale, chance its sizes.
+    learned = [row for row in read_manifest(trained) if row.split == "train"]
+    loaders = {"train": _pixels(trained.parent, spec), "test": _pixels(out, spec)}
+    found = evaluate(
+        predictions=[json.loads(line) for line in (run / "predictions.jsonl").read_text().splitlines()],
+        manifest=[to_dict(row) for row in [*learned, *rows]],
+        task="lesion_detection",
+        findings=tuple(spec["labels"]),
+        splits=("test",),
+        bootstrap=2000,
+        seed=0,
+        pixels=lambda row: loaders[row["split"]](row),
+    )
+    atomic.write_json(run / "metrics.json", {"metrics": found.metrics})
+    return {"run": run.name, **figures(run, METHOD)}
+
+
+def predict(out: Path, run: Path, trained: Path, rows: list[ManifestRow]) -> None:
+    """A run folder with the model's predictions on the rows."""
     (run / "init").mkdir(parents=True)
     shutil.copytree(trained / "model", run / "init" / "model")
     write_manifest(run, rows, pixels_root=(out / "pixels").resolve())
@@ -39,20 +63,11 @@ def judge(out: Path, trained: Path, rows: list[ManifestRow]) -> dict[str, object
         init=Init(kind="model_dir", path="init/model"), pixels={"cache_dir": str((out / "cache").resolve())},
     ))  # fmt: skip
     subprocess.run([sys.executable, "-m", "ml", "predict", str(run)], check=True)
-    spec = json.loads((trained / "model" / "spec.json").read_text())
+
+
+def _pixels(folder: Path, spec: dict[str, Any]) -> Callable[[dict[str, Any]], Any]:
     options = {name: tuple(value) if isinstance(value, list) else value for name, value in spec["pixels"].items()}
-    found = evaluate(
-        predictions=[json.loads(line) for line in (run / "predictions.jsonl").read_text().splitlines()],
-        manifest=[to_dict(row) for row in rows],
-        task="lesion_detection",
-        findings=tuple(spec["labels"]),
-        splits=("test",),
-        bootstrap=2000,
-        seed=0,
-        pixels=StoredImages.of(out / "pixels", out / "cache", options, {}, lambda *_: None).for_row,
-    )
-    atomic.write_json(run / "metrics.json", {"metrics": found.metrics})
-    return {"run": run.name, **figures(run, METHOD)}
+    return StoredImages.of(folder / "pixels", folder / "cache", options, {}, lambda *_: None).for_row
 
 
 def main() -> int:

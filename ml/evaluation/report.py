@@ -75,7 +75,7 @@ TASKS: Mapping[str, TaskReport] = {
         regions.gather,
         regions.join,
         regions.tell,
-        {"finding": ("auc", "accuracy", "balanced_accuracy", "macro_f1", "auc_malignant")},
+        {"finding": ("auc", "accuracy", "balanced_accuracy", "macro_f1", "auc_malignant", "auc_matched")},
     ),
     "segmentation": TaskReport(
         outlines.gather,

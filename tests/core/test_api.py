@@ -5,24 +5,24 @@ from typing import Any
 
 import pytest
 
-from accounts.models import Token
+from accounts.models import Project
 
 pytestmark = pytest.mark.django_db
 
 
-def test_the_same_key_twice_makes_one_token_and_gives_the_same_answer(api: Callable[..., Any], site_admin: Any) -> None:
+def test_the_same_key_twice_makes_one_project_and_one_answer(api: Callable[..., Any], site_admin: Any) -> None:
     client = api(site_admin)
-    first = client.post("/api/v1/tokens/", {"name": "a"}, HTTP_IDEMPOTENCY_KEY="key-1")
-    again = client.post("/api/v1/tokens/", {"name": "a"}, HTTP_IDEMPOTENCY_KEY="key-1")
+    first = client.post("/api/v1/projects/", {"name": "a"}, HTTP_IDEMPOTENCY_KEY="key-1")
+    again = client.post("/api/v1/projects/", {"name": "a"}, HTTP_IDEMPOTENCY_KEY="key-1")
     assert first.status_code == again.status_code == 201
     assert first.json() == again.json() and again.headers["Idempotent-Replayed"] == "true"
-    assert Token.objects.filter(user=site_admin).count() == 1
+    assert Project.objects.filter(name="a").count() == 1
 
 
 def test_a_key_used_for_another_request_is_refused(api: Callable[..., Any], site_admin: Any) -> None:
     client = api(site_admin)
-    client.post("/api/v1/tokens/", {"name": "a"}, HTTP_IDEMPOTENCY_KEY="key-1")
-    other = client.post("/api/v1/tokens/", {"name": "b"}, HTTP_IDEMPOTENCY_KEY="key-1")
+    client.post("/api/v1/projects/", {"name": "a"}, HTTP_IDEMPOTENCY_KEY="key-1")
+    other = client.post("/api/v1/projects/", {"name": "b"}, HTTP_IDEMPOTENCY_KEY="key-1")
     assert other.status_code == 409 and other.json()["code"] == "core.idempotency_key_reused"
 
 

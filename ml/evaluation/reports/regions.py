@@ -12,10 +12,12 @@ import numpy.typing as npt
 from ml.evaluation import calibration, categories, classification
 from ml.evaluation.intervals import SUBGROUP_REPLICATES, Resample, resample
 from ml.evaluation.reports.asked import Asked, Report
+from ml.evaluation.reports.matched_sizes import in_pairs
 from ml.evaluation.reports.region_baselines import PROBABILITIES, baseline_answers
 from ml.evaluation.reports.region_units import Regions, labels_of, regions_of
 from ml.evaluation.reports.rows import Figure, Rows, Scope, point_row, rows_of
 from ml.evaluation.subgroups import LEAST
+from ml.pixels.rois import BACKGROUND, mm_per_source_px
 
 Floats = npt.NDArray[np.float64]
 FigureOf = Callable[[Regions, Floats], Figure]
@@ -78,7 +80,7 @@ def _metrics(regions: Regions, scope: Scope) -> Rows:
         rows += rows_of(scope, name, figure_of(regions, regions.p), against, why, within=name in _RANKED)
     sides = {side: _brier(regions, p) for side, p in regions.others.items() if side in PROBABILITIES}
     rows += rows_of(scope, "brier", _brier(regions, regions.p), sides, why, lower_is_better=True)
-    return rows + _malignant_rows(regions, scope) + _tables(regions, scope)
+    return rows + _malignant_rows(regions, scope) + _matched_rows(regions, scope) + _tables(regions, scope)
 
 
 def _malignant_rows(regions: Regions, scope: Scope) -> Rows:
@@ -94,9 +96,37 @@ def _malignant_rows(regions: Regions, scope: Scope) -> Rows:
         s = np.divide(p[:, malignant].sum(axis=1), both, out=np.full(len(p), 0.5), where=both > 0)[keep]
         return lambda w: classification.auc_weighted(y, s, w[:, keep])
 
+    return _part_rows("auc_malignant", figure, regions, scope, y, keep)
+
+
+def _matched_rows(regions: Regions, scope: Scope) -> Rows:
+    """AUC of lesions against backgrounds of their size, where there is both."""
+    if BACKGROUND not in regions.labels:
+        return []
+    background = regions.labels.index(BACKGROUND)
+    sides = (regions.boxes[:, 2:] - regions.boxes[:, :2]).max(axis=1, initial=0)
+    keep = in_pairs(sides * [mm_per_source_px(row) for row in regions.rows], regions.truth != background)
+    y = (regions.truth[keep] != background).astype(np.int64)
+
+    def figure(p: Floats) -> Figure:
+        s = 1 - p[keep, background]
+        return lambda w: classification.auc_weighted(y, s, w[:, keep])
+
+    return _part_rows("auc_matched", figure, regions, scope, y, keep)
+
+
+def _part_rows(
+    name: str,
+    figure: Callable[[Floats], Figure],
+    regions: Regions,
+    scope: Scope,
+    y: npt.NDArray[np.int64],
+    keep: npt.NDArray[np.bool_],
+) -> Rows:
+    """A figure of some of the regions, `keep` (N,), whose truth is y: the model's and each baseline's."""
     part = replace(scope, n_units=int(keep.sum()), n_pos=int(y.sum()), n_neg=int((1 - y).sum()))
     against = {side: figure(p) for side, p in regions.others.items()}
-    return rows_of(part, "auc_malignant", figure(regions.p), against, "one_class" if len(y) else "empty", within=True)
+    return rows_of(part, name, figure(regions.p), against, "one_class" if len(y) else "empty", within=True)
 
 
 def _tables(regions: Regions, scope: Scope) -> Rows:

@@ -91,7 +91,7 @@ def test_figures_are_those_of_the_confusion_matrix():
     assert np.sum(confusion["matrix"]) == len(rois) and confusion["labels"] == list(LABELS)
     wins = lesion[truth == 1][:, None] - lesion[truth == 0][None]
     assert the(found, "auc")["value"] == pytest.approx(((wins > 0) + 0.5 * (wins == 0)).mean())
-    assert found.headline.keys() == {"auc", "accuracy", "balanced_accuracy", "macro_f1"}
+    assert found.headline.keys() == {"auc", "accuracy", "balanced_accuracy", "macro_f1", "auc_matched"}
     json.dumps([found.metrics, found.curves, found.worst], allow_nan=False)
 
 
@@ -141,6 +141,15 @@ def test_malignant_is_told_from_benign_whatever_the_classes(labels):
     assert row["n_pos"] == sum(roi.label.endswith("malignant") for roi in asked)
     if len(labels) == 2:
         assert row["value"] == pytest.approx(the(found, "auc")["value"], abs=1e-3)
+
+
+def test_lesions_are_compared_with_backgrounds_of_their_size_by_themselves():
+    rows = a_study(400)
+    rois = regions(rows)
+    found = run(rows, answers(rois, 0.6), labels=LABELS, pixels=pictures)
+    row, size = the(found, "auc_matched"), the(found, "baseline:size_only:auc_matched")
+    assert row["n_pos"] == row["n_neg"] > 10 and row["n_units"] < len(rois)
+    assert abs(size["value"] - 0.5) < 0.1 and the(found, "difference:size_only:auc_matched")["ci"] is not None
 
 
 def test_labels_are_read_from_the_rows_where_they_are_not_given():
