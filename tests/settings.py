@@ -24,3 +24,6 @@ os.environ.update(
 )
 
 from mammoloop.settings import *  # noqa: E402, F403 - the environment comes first; names are settings
+
+# Each client of a test makes its middleware anew, which would look at every file of the front end to know them all.
+WHITENOISE_AUTOREFRESH = True
