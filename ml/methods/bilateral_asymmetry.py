@@ -47,6 +47,8 @@ from ml.methods.spec import (
 from ml.runs.needs import Need
 
 SHARPNESS = 4.0
+PRIOR = 0.01
+"""How asymmetric an untaught network thinks a cell: as in RetinaNet, since nearly all cells must say no."""
 SHIFTS_PX = ((3, 0), (-3, 0), (0, 3), (0, -3))
 
 
@@ -120,6 +122,8 @@ class BilateralNet(nn.Module):
         channels = self.trunk.widths[-1]
         self.dropout = HeldDropout(channels, config.dropout)
         self.cells = nn.Sequential(nn.Conv2d(channels, config.hidden, 1), nn.ReLU(), nn.Conv2d(config.hidden, 1, 1))
+        # From one half, hundreds of cells that must say no push the hidden units that could say yes out of their reach.
+        nn.init.constant_(self.cells[2].bias, math.log(PRIOR / (1 - PRIOR)))  # type: ignore[arg-type]
         self.overall = nn.Sequential(nn.Linear(config.bins, 16), nn.ReLU(), nn.Linear(16, 1))
 
     def features(self, x: Tensor) -> Tensor:

@@ -88,7 +88,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "keys": 8,
         "lpl_steps": 150,
         "steps": 250,
-        "lr": 1e-3,
+        "lr": 5e-3,
     },
     "base": {"width": 16, "keys": 32, "lpl_steps": 4000, "steps": 8000},
     "large": {},
