@@ -155,6 +155,27 @@ def member(project: object) -> Callable[..., object]:
 
 
 @pytest.fixture
+def admin(site_admin: object) -> object:
+    """Who does what only an administrator may."""
+    return site_admin
+
+
+@pytest.fixture
+def reader(member: Callable[..., object]) -> object:
+    """A reader of `project`."""
+    from accounts.models import Role
+
+    return member("reader1", Role.READER)
+
+
+@pytest.fixture
+def own_folders(var_dir: Path, settings: Any) -> Path:
+    """A state folder of the test's own, in which nothing is kept for an upload's reserve."""
+    settings.DISK_RESERVE_BYTES = 0
+    return var_dir
+
+
+@pytest.fixture
 def api(db: object) -> Callable[..., object]:
     """`api(user)`: a REST client signed in as that account; `api()` is a stranger.
 

@@ -7,11 +7,6 @@ from core import clock
 
 
 @pytest.fixture
-def reader(member):
-    return member("reader1", Role.READER)
-
-
-@pytest.fixture
 def other(member):
     return member("reader2", Role.READER)
 

@@ -4,6 +4,5 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def own_folders(var_dir, settings):
-    settings.DISK_RESERVE_BYTES = 0
-    return var_dir
+def apart(own_folders):
+    return own_folders

@@ -7,16 +7,6 @@ from tests.exchange import factories
 
 
 @pytest.fixture
-def admin(site_admin):
-    return site_admin
-
-
-@pytest.fixture
-def reader(member):
-    return member("reader1", Role.READER)
-
-
-@pytest.fixture
 def researcher(member):
     return member("researcher1", Role.RESEARCHER)
 

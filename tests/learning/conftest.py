@@ -2,21 +2,10 @@
 
 import pytest
 
-from accounts.models import Role
 from exchange import services as exchange
 from jobs.testing import run_queued
 from tests.exchange import factories as exams
 from tests.learning import factories
-
-
-@pytest.fixture
-def admin(site_admin):
-    return site_admin
-
-
-@pytest.fixture
-def reader(member):
-    return member("reader1", Role.READER)
 
 
 @pytest.fixture

@@ -20,14 +20,15 @@ OURS = ("VAR_DIR", "REDIS_URL", "DATABASE_URL", "DJANGO_SETTINGS_MODULE", "TEST_
 
 
 def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    """Wait for a condition; what it gave."""
-    end = time.monotonic() + seconds
+    """Wait for a condition, asked for often at first and then less, for the platform has to answer; what it gave."""
+    end, pause = time.monotonic() + seconds, 0.05
     while True:
         found = condition()
         if found:
             return found
         assert time.monotonic() < end, f"waited {seconds:.0f} s for {what}"
-        time.sleep(0.1)
+        time.sleep(pause)
+        pause = min(1.5 * pause, 0.5)
 
 
 def free_port() -> int:
