@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db import transaction
 
 from accounts.models import Project, Role, User
 from accounts.queries import require_role
@@ -18,6 +17,7 @@ from core.audit import record
 from core.clock import now
 from core.errors import Invalid
 from core.moves import moved
+from core.numbers import numbered
 from exchange import queries
 from exchange.errors import ConsensusNeeded, NothingToFreeze, SnapshotChanged, SnapshotNotFrozen
 from exchange.exporters import FORMATS
@@ -48,7 +48,9 @@ def order_snapshot(project: Project, *, references: bool, note: str, by: User) -
     if next(iter(queries.items_now(project, references=references)), None) is None:
         raise NothingToFreeze()
     with transaction.atomic():
-        snapshot = _numbered(project, policy={"references": references}, note=note, by=by)
+        snapshot = numbered(
+            Snapshot, within={"project": project}, policy={"references": references}, note=note, created_by=by
+        )
         job = submit(
             "exchange.freeze_snapshot",
             {"snapshot_id": str(snapshot.pk)},
@@ -61,19 +63,6 @@ def order_snapshot(project: Project, *, references: bool, note: str, by: User) -
         snapshot.save(update_fields=["job_id"])
         record(by, "snapshot.ordered", target=snapshot, references=references)
     return snapshot
-
-
-def _numbered(project: Project, *, policy: dict[str, Any], note: str, by: User) -> Snapshot:
-    for _ in range(5):  # two admins at once: the constraint decides, the loser takes the next number
-        last = Snapshot.objects.filter(project=project).aggregate(last=Max("number"))["last"] or 0
-        try:
-            with transaction.atomic():
-                return Snapshot.objects.create(
-                    project=project, number=last + 1, policy=policy, note=note, created_by=by
-                )
-        except IntegrityError:
-            continue
-    raise AssertionError("five others took the next number first")
 
 
 def freeze_snapshot(snapshot_id: UUID | str, *, progress: Progress | None = None) -> Snapshot:

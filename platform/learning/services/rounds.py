@@ -1,10 +1,8 @@
 """Rounds: rank what is unread and publish it."""
 
-from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db import transaction
 
 from accounts.models import Project, Role, User
 from accounts.queries import require_role
@@ -12,12 +10,13 @@ from annotations.services import publish_order
 from core.audit import record
 from core.clock import now
 from core.moves import moved
+from core.numbers import numbered
 from exchange.rules import canonical, sha256_of
 from jobs.models import Job
 from jobs.services import submit
 from learning import queries
 from learning.models import Round, RoundItem
-from learning.ranking import Ranked, batch_sha256, draw
+from learning.ranking import batch_sha256, draw
 from learning.services.versions import submit_scoring
 
 _CHUNK = 1000
@@ -62,30 +61,20 @@ def draw_round(project: Project, *, job: Job) -> Round:
 def _drawn(project: Project, job: Job) -> Round:
     given = queries.ranking_input(project)
     ranked = draw(given)
-    for _ in range(5):  # two rankings at once: the constraint decides, the loser takes the next number
-        try:
-            with transaction.atomic():
-                return _write(project, job, given, ranked)
-        except IntegrityError:
-            continue
-    raise AssertionError("five others took the next number first")
-
-
-def _write(project: Project, job: Job, given: dict[str, Any], ranked: list[Ranked]) -> Round:
-    last = Round.objects.filter(project=project).aggregate(last=Max("number"))["last"] or 0
-    drawn = Round.objects.create(
-        project=project,
-        number=last + 1,
-        strategy=given["strategy"],
-        input=given,
-        input_sha256=sha256_of(canonical(given)),
-        batch_sha256=batch_sha256(ranked),
-        job_id=job.pk,
-        created_by=job.created_by,
-    )
-    items = [
-        RoundItem(round=drawn, position=row.position, exam_id=UUID(row.exam_id), score=row.score, reason=row.reason)
-        for row in ranked
-    ]
-    RoundItem.objects.bulk_create(items, batch_size=_CHUNK)
+    with transaction.atomic():
+        drawn = numbered(
+            Round,
+            within={"project": project},
+            strategy=given["strategy"],
+            input=given,
+            input_sha256=sha256_of(canonical(given)),
+            batch_sha256=batch_sha256(ranked),
+            job_id=job.pk,
+            created_by=job.created_by,
+        )
+        items = [
+            RoundItem(round=drawn, position=row.position, exam_id=UUID(row.exam_id), score=row.score, reason=row.reason)
+            for row in ranked
+        ]
+        RoundItem.objects.bulk_create(items, batch_size=_CHUNK)
     return drawn

@@ -8,12 +8,12 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db import transaction
 
 from accounts.models import Project, Role, User
 from accounts.queries import require_role
 from core.audit import record
+from core.numbers import numbered
 from exchange.errors import SnapshotNotFrozen
 from exchange.models import Snapshot
 from exchange.queries import items_of
@@ -70,8 +70,9 @@ def start_run(
     if init is not None and (init.project_id, init.method, init.size, init.task) != (project.pk, method, size, task):
         raise InitRefused(version=str(init.pk))
     with transaction.atomic():
-        run = _numbered(
-            project,
+        run = numbered(
+            Run,
+            within={"project": project},
             snapshot=snapshot,
             method=method,
             size=size,
@@ -94,17 +95,6 @@ def start_run(
         run.save(update_fields=["job"])
         record(by, "run.started", target=run, method=method, size=size, snapshot=str(snapshot.pk))
     return run
-
-
-def _numbered(project: Project, **fields: Any) -> Run:
-    for _ in range(5):  # two at once: the constraint decides, the loser takes the next number
-        last = Run.objects.filter(project=project).aggregate(last=Max("number"))["last"] or 0
-        try:
-            with transaction.atomic():
-                return Run.objects.create(project=project, number=last + 1, **fields)
-        except IntegrityError:
-            continue
-    raise AssertionError("five others took the next number first")
 
 
 def write_folder(run: Run) -> Path:
