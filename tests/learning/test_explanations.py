@@ -55,13 +55,14 @@ def test_a_folder_that_cannot_be_read_is_refused(density_version, tmp_path):
         store_explanations(density_version, tmp_path)
 
 
-def test_whoever_reads_the_exam_sees_no_map_until_their_reading_is_complete(
+def test_whoever_reads_the_exam_is_told_of_no_model_until_their_reading_is_complete(
     a_map, density_version, image, admin, api, read_project
 ):
     pages = (
         ("/api/v1/explanations/", asked(density_version, image.exam_id)),
         (f"/api/v1/explanations/{a_map.pk}/picture/", {}),
         (f"/api/v1/models/{density_version.pk}/nearest/", {"exam": str(image.exam_id)}),
+        (f"/api/v1/models/{density_version.pk}/predictions/", {"exam": str(image.exam_id)}),
     )
     own = Reading.objects.create(
         exam_id=image.exam_id, reader=admin, project=read_project, state="open", document={}, lease_until=now()
@@ -70,7 +71,7 @@ def test_whoever_reads_the_exam_sees_no_map_until_their_reading_is_complete(
         answer = api(admin).get(address, query)
         assert (answer.status_code, answer.json()["code"]) == (403, "learning.reads_blind")
     Reading.objects.filter(pk=own.pk).update(state="complete", lease_until=None, completed_revision=0)
-    assert [api(admin).get(address, query).status_code for address, query in pages] == [200, 200, 200]
+    assert [api(admin).get(address, query).status_code for address, query in pages] == [200] * 4
 
 
 def embeddings(folder, vectors):

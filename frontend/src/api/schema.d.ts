@@ -652,7 +652,7 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** @description What the version predicts of an exam and its images; for administrators alone, so that readers read blind. */
+        /** @description What the version predicts of an exam and its images; for administrators who are not reading it themselves. */
         readonly get: operations["models_predictions_list"];
         readonly put?: never;
         readonly post?: never;

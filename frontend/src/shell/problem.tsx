@@ -11,10 +11,14 @@ export function fieldLines(detail: unknown): string[] {
   );
 }
 
+/** Refusals that are how it should be, and no fault: who reads an exam reads it blind. */
+const RULES = new Set(["learning.reads_blind"]);
+
 /** What happened, what to do about it, and what to quote to somebody who can help. */
 export function Problem({ error, onRetry }: { error: Error | null | undefined; onRetry?: () => void }) {
   if (!error) return null;
   const api = error instanceof ApiError ? error : null;
+  if (api && RULES.has(api.code)) return <p className="quiet">{error.message}</p>;
   const cure = api?.cure ?? (error instanceof NetworkError ? "Nothing is lost: it is tried again." : null);
   return (
     <div className="problem" role="alert">

@@ -123,9 +123,10 @@ class Models(ApiViewSet):
     )
     @action(detail=True, methods=["get"], pagination_class=None)
     def predictions(self, request: Request, pk: UUID) -> Response:
-        """What the version predicts of an exam and its images; for administrators alone, so that readers read blind."""
+        """What the version predicts of an exam and its images; for administrators who are not reading it themselves."""
         version = get_object_or_404(queries.versions_administered_by(asker(request)), pk=pk)
         exam_id = uuid_of(request.query_params.get("exam"), "exam")
+        queries.require_not_reading(asker(request), exam_id)
         return Response(PredictionOut(Prediction.objects.filter(version=version, exam_id=exam_id), many=True).data)
 
 

@@ -1,4 +1,3 @@
-import { ApiError } from "../../api/errors";
 import type { ExamDetail, ExamImage } from "../../api/types";
 import { type Affine, pictureTransform } from "../../geometry/heat";
 import { mirrorOf } from "../../hanging/headers";
@@ -21,7 +20,7 @@ export function Explained({ exam }: { exam: ExamDetail }) {
   if (error) {
     return (
       <Panel title="What the models looked at">
-        {isBlind(error) ? <p className="quiet">{error.message}</p> : <Problem error={error} />}
+        <Problem error={error} />
       </Panel>
     );
   }
@@ -34,9 +33,6 @@ export function Explained({ exam }: { exam: ExamDetail }) {
     />
   ));
 }
-
-/** Reading blind is how it should be, and no fault. */
-const isBlind = (error: Error) => error instanceof ApiError && error.code === "learning.reads_blind";
 
 function OfVersion({ exam, maps, version }: { exam: ExamDetail; maps: readonly HeatMap[]; version: string }) {
   const first = maps[0];

@@ -3,7 +3,7 @@ import { useAnswer, useList } from "../../shell/data";
 import { Problem } from "../../shell/problem";
 import { useHere } from "../../shell/project";
 import { figure, words } from "../../ui/format";
-import { Panel } from "../../ui/panel";
+import { Facts, Panel } from "../../ui/panel";
 import type { Model } from "../contract";
 import { predictionLines } from "./prediction-lines";
 
@@ -33,13 +33,7 @@ function OfModel({ model, exam }: { model: Model; exam: string }) {
       </p>
       <Problem error={error} />
       {data && lines.length === 0 && <p className="quiet">It has said nothing of this exam.</p>}
-      <ul>
-        {lines.map((line) => (
-          <li key={line.what}>
-            {line.what} {figure(line.value)}
-          </li>
-        ))}
-      </ul>
+      <Facts rows={lines.map((line) => [line.what, figure(line.value)])} />
     </>
   );
 }
