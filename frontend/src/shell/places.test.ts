@@ -25,6 +25,8 @@ it("closes a list to who may not see it; what lies below answers for itself, as 
   expect(closedTo("/snapshots", "reader")?.name).toBe("Snapshots");
   expect(closedTo("/audit", "researcher")?.name).toBe("Audit");
   expect(closedTo("/snapshots", "researcher")).toBeNull();
+  expect(closedTo("/read", "researcher")?.name).toBe("Reading");
+  expect(closedTo("/read", "adjudicator")).toBeNull();
   expect(closedTo("/runs/7", "reader")).toBeNull();
   expect(closedTo("/", "reader")).toBeNull();
 });

@@ -25,6 +25,7 @@ const BAR: readonly Place[] = [
 
 /** Pages that no bar shows to everybody and whose address may be known all the same. */
 const BESIDE: readonly Place[] = [
+  { href: "/read", name: "Reading", roles: ["reader", "adjudicator"] },
   { href: "/settings", name: "Project settings", roles: ADMIN },
   { href: "/audit", name: "Audit", roles: ADMIN },
 ];
