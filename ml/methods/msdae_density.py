@@ -8,12 +8,14 @@ scale; their codes tell tissue at that point apart; the share of dense tissue is
 
 Ours, all figures: patches 15x15 in a pyramid of 1, 2, 4, 8 at 0.2 mm; a patch is centred, divided by its spread + 0.01,
 cut at 3 and put into [0.1, 0.9]; two autoencoders of 200 units a scale, the second on the clean codes of the first; the
-softmax {outside or pectoral, fat, dense} of their codes every four pixels. Each training step draws new patches, 25
-from each of four images, so as many are seen as in 20 epochs of 50,000, but few of them twice. The paper teaches tissue
-by outlines; here exams' classes teach it (the "weak" head): the mean p(dense) of the breast is the place on a scale
-with three learned thresholds (ordinal logistic). What the map shows is then only weakly constrained. Monte-Carlo passes
-are the autoencoder's own noise at p = 0.1, held for a pass and scaled as dropout is. Views of an exam are averaged, as
-by every density method.
+softmax {outside or pectoral, fat, dense} of their codes every four pixels, each code centred and divided by its spread
+(it differs by a tenth from point to point, about a mean near one half that the softmax would have to unlearn). Each
+training step draws new patches, 25 from each of four images, so as many are seen as in 20 epochs of 50,000, but few of
+them twice. The paper teaches tissue by outlines; here exams' classes teach it (the "weak" head): the mean p(dense) of
+the breast is the place on a scale with three learned thresholds (ordinal logistic, whose slope is learned by its
+logarithm: it must grow manyfold). What the map shows is then only weakly constrained. Monte-Carlo passes are the
+autoencoder's own noise at p = 0.1, held for a pass and scaled as dropout is. Views of an exam are averaged, as by every
+density method.
 """
 
 from collections.abc import Sequence
@@ -177,8 +179,9 @@ class MsdaeNet(nn.Module):
         widths = (config.patch_px**2, *config.hidden)
         self.layers = nn.ModuleList(Layer(config, i, o) for i, o in pairwise(widths))
         self.noise = nn.ModuleList(HeldDropout(widths[0], config.noise) for _ in config.scales)
+        self.norm = nn.BatchNorm1d(len(config.scales) * config.hidden[-1], affine=False)
         self.tissue = nn.Conv1d(len(config.scales) * config.hidden[-1], len(TISSUES), 1)
-        self.slope = nn.Parameter(torch.tensor(CLASS_SCALE).expm1().log())
+        self.slope = nn.Parameter(torch.tensor(CLASS_SCALE).log())
         self.first = nn.Parameter(torch.tensor(CLASS_STEP))
         self.steps = nn.Parameter(torch.full((DENSITY_CLASSES - 2,), CLASS_STEP).expm1().log())
 
@@ -205,7 +208,7 @@ class MsdaeNet(nn.Module):
 
     def classes(self, share: Tensor) -> Tensor:
         """Share of dense tissue (N,) to log probabilities (N, 4): differences of three logistic curves."""
-        z = functional.softplus(self.slope) * (share.float()[:, None] - self.thresholds())
+        z = self.slope.exp() * (share.float()[:, None] - self.thresholds())
         above, below = functional.logsigmoid(z), functional.logsigmoid(-z)
         # P(y > k-1) - P(y > k) = s(z_k-1) s(-z_k) (1 - exp(z_k - z_k-1)), which never rounds to 0 as a difference does.
         gap = torch.log(-torch.expm1(z[:, 1:] - z[:, :-1]))
@@ -216,7 +219,7 @@ class MsdaeNet(nn.Module):
         """x and breast (N, 1, H, W). `tissue` (N, 3, rows, cols), `percent` (N,) 0 to 100, `logits` (N, 4)."""
         size = self.points(x)
         codes = self.codes(x)
-        p = self.tissue(codes).float().softmax(1)
+        p = self.tissue(self.norm(codes)).float().softmax(1)
         inside = breast[:, 0, :: self.config.stride, :: self.config.stride].flatten(1).to(p)
         count = inside.sum(1).clamp(min=1)
 
@@ -314,7 +317,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             loss=density_loss(0.0),
             forward=forward,
             optimiser=Optimiser(kind="adam", lr=config.lr),
-            trainable=(*encoders, "tissue.", "slope", "first", "steps"),
+            trainable=(*encoders, "norm.", "tissue.", "slope", "first", "steps"),
             lr_factors={"layers.": config.encoder_rate},
             starts_from=tuple(Copied(stage=f"dae{n + 1}", to=f"layers.{n}.") for n in layers),
             steps=config.steps,
