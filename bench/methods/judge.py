@@ -66,8 +66,7 @@ def predict(out: Path, run: Path, trained: Path, rows: list[ManifestRow]) -> Non
 
 
 def _pixels(folder: Path, spec: dict[str, Any]) -> Callable[[dict[str, Any]], Any]:
-    options = {name: tuple(value) if isinstance(value, list) else value for name, value in spec["pixels"].items()}
-    return StoredImages.of(folder / "pixels", folder / "cache", options, {}, lambda *_: None).for_row
+    return StoredImages.of(folder / "pixels", folder / "cache", spec["pixels"], {}, lambda *_: None).for_row
 
 
 def main() -> int:

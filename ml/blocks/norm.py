@@ -16,7 +16,7 @@ def norm_layer(kind: Norm, channels: int) -> nn.Module:
 
 def is_batch_norm(module: nn.Module) -> bool:
     """Whether a module norms by the statistics of its batch, those of several processes included."""
-    return isinstance(module, nn.BatchNorm2d | nn.SyncBatchNorm)
+    return isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.SyncBatchNorm)
 
 
 def start_from_scratch(network: nn.Module) -> None:

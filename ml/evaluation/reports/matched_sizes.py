@@ -14,14 +14,18 @@ CALIPER = 0.05
 
 
 def in_pairs(sides: npt.ArrayLike, positive: npt.ArrayLike, caliper: float = CALIPER) -> npt.NDArray[np.bool_]:
-    """Which regions are kept: sides (N,) > 0 and positive (N,) to (N,) bool, as many of one sort as of the other.
+    """Which regions are kept: sides (N,) and positive (N,) to (N,) bool, as many of one sort as of the other.
 
     The widest pairing by size: both sorts in order of size, each taken with the first of the other that is within the
-    caliper. Of intervals of one width this loses no pair that another pairing would have.
+    caliper. Of intervals of one width this loses no pair that another pairing would have. What has no size (a side
+    that is not above 0) is in no pair.
     """
-    size, is_positive = np.log(np.asarray(sides, np.float64)), np.asarray(positive, bool)
-    ones, others = (sorted(np.flatnonzero(mask), key=lambda i: (size[i], i)) for mask in (is_positive, ~is_positive))
-    keep = np.zeros(len(size), bool)
+    side, is_positive = np.asarray(sides, np.float64), np.asarray(positive, bool)
+    sized = side > 0
+    size = np.log(side, out=np.zeros_like(side), where=sized)
+    ones, others = (np.flatnonzero(sort & sized) for sort in (is_positive, ~is_positive))
+    ones, others = (sort[np.argsort(size[sort], kind="stable")] for sort in (ones, others))
+    keep = np.zeros(len(side), bool)
     a = b = 0
     while a < len(ones) and b < len(others):
         apart = size[ones[a]] - size[others[b]]

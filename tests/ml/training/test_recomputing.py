@@ -107,9 +107,12 @@ def test_nothing_is_computed_twice_where_no_gradient_is_asked_for():
         torch.testing.assert_close(network.logits(x), expected)
 
 
-def test_norms_use_their_batch_and_keep_their_statistics():
-    norm = torch.nn.BatchNorm2d(2).train()
-    x = torch.rand(4, 2, 3, 3) + 5
+@pytest.mark.parametrize(
+    ("norm", "shape"), [(torch.nn.BatchNorm2d(2), (4, 2, 3, 3)), (torch.nn.BatchNorm1d(2), (4, 2))]
+)
+def test_norms_use_their_batch_and_keep_their_statistics(norm, shape):
+    norm.train()
+    x = torch.rand(shape) + 5
     with statistics_kept(norm):
         seen = norm(x)
     assert abs(seen.mean().item()) < 1e-5

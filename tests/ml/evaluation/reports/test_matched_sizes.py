@@ -20,6 +20,11 @@ def test_nothing_makes_no_pair():
     assert in_pairs([], []).tolist() == [] and not in_pairs([3.0, 4.0], [True, True]).any()
 
 
+def test_what_has_no_size_is_in_no_pair():
+    keep = in_pairs([0.0, 0.0, float("nan"), 5.0, 5.0], [True, False, True, True, False])
+    assert keep.tolist() == [False, False, False, True, True]
+
+
 @given(SIDES)
 def test_as_many_of_one_as_of_the_other_each_within_the_caliper(regions):
     sides, positive = np.array([r[0] for r in regions]), np.array([r[1] for r in regions], bool)
