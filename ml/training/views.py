@@ -50,7 +50,8 @@ def view_of(run: Run, reads: Reads, aim: Aim, config: Any, images: StoredImages,
     for exam, reason in left_out:
         run.warn("views_missing", f"left out: {reason}", exam)
     if not samples and used:
-        raise refused("no_samples", "no image can be read by this method")
+        why = f": {left_out[0][1]}" if left_out else ""
+        raise refused("no_samples", f"no image can be read by this method{why}")
     return View(samples, SampleLoader(images, reads, aim, config))
 
 

@@ -6,11 +6,10 @@ import { useHere } from "../../shell/project";
 import { useAddress } from "../../ui/address";
 import { count, day } from "../../ui/format";
 import { Empty, Facts, PageHead, Panel, State } from "../../ui/panel";
-import { Explained } from "./explained";
 import { inHangingOrder, viewName } from "./hanging";
 import { HeaderViewer } from "./header-viewer";
+import { ModelsSay } from "./models-say";
 import { Picture } from "./picture";
-import { Predictions } from "./predictions";
 import { Readings } from "./readings";
 
 /** One exam: its images, what their headers say, who has read it. */
@@ -71,8 +70,7 @@ function Detail({ exam }: { exam: ExamDetail }) {
               ]}
             />
           </Panel>
-          {role === "admin" && <Predictions exam={exam.id} />}
-          {role === "admin" && <Explained exam={exam} />}
+          {role === "admin" && <ModelsSay exam={exam} />}
         </div>
         <div>
           {chosen && <ImagePanel image={chosen} />}

@@ -3,8 +3,6 @@ import { type Affine, pictureTransform } from "../../geometry/heat";
 import { mirrorOf } from "../../hanging/headers";
 import { Link } from "../../router";
 import { useAnswer } from "../../shell/data";
-import { Problem } from "../../shell/problem";
-import { useHere } from "../../shell/project";
 import { figure, words } from "../../ui/format";
 import { HEAT_WARNING, HeatImages, type HeatMap, HeatScale, kindOfHeat } from "../../ui/heat";
 import { NearExams } from "../../ui/near";
@@ -12,23 +10,14 @@ import { Panel } from "../../ui/panel";
 import { asHung } from "../models/mirrored";
 import { inHangingOrder, viewName } from "./hanging";
 
-/** Where models' scores of an exam came from, and the labelled exams that they find alike; to administrators alone. */
-export function Explained({ exam }: { exam: ExamDetail }) {
-  const { project } = useHere();
-  const { data, error } = useAnswer("explanations/", { project: project.id, exam: exam.id });
-  const versions = [...new Set(data?.map((map) => map.version))].slice(0, 4);
-  if (error) {
-    return (
-      <Panel title="What the models looked at">
-        <Problem error={error} />
-      </Panel>
-    );
-  }
+/** Where models' scores of an exam came from, and the labelled exams that they find alike. */
+export function Explained({ exam, maps }: { exam: ExamDetail; maps: readonly HeatMap[] }) {
+  const versions = [...new Set(maps.map((map) => map.version))].slice(0, 4);
   return versions.map((version) => (
     <OfVersion
       key={version}
       exam={exam}
-      maps={(data ?? []).filter((map) => map.version === version)}
+      maps={maps.filter((map) => map.version === version)}
       version={version}
     />
   ));

@@ -7,7 +7,7 @@ import { Facts, Panel } from "../../ui/panel";
 import type { Model } from "../contract";
 import { predictionLines } from "./prediction-lines";
 
-/** What the promoted models say of an exam; to administrators alone, and never in the reading room. */
+/** What the promoted models say of an exam. */
 export function Predictions({ exam }: { exam: string }) {
   const { project } = useHere();
   const models = useList("models/", { project: project.id });
