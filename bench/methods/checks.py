@@ -15,6 +15,7 @@ from torch import Tensor
 
 from bench.methods.stubs import (
     Change,
+    Passed,
     both,
     each_gate,
     only_view,
@@ -27,7 +28,8 @@ from bench.methods.stubs import (
 )
 from bench.methods.worlds import Phantoms
 from ml.blocks.channel_gate import ChannelGate
-from ml.methods.spec import Stage
+from ml.methods import gan_augmentation
+from ml.methods.spec import Batch, Inference, Lesson, MethodSpec, Modules, Prediction, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +174,71 @@ def averaged(network: Any) -> None:
     network.embed = lambda x, valid: network.windows(x).mean((2, 3))
 
 
+def everywhere(network: Any) -> None:
+    """The outline of the breast is the whole film; what was learned is kept, and counts for nothing."""
+    outline = network.forward
+
+    def whole(x: Tensor) -> Tensor:
+        return 10.0 + 0.0 * outline(x)
+
+    network.forward = whole
+
+
+def belief_alone(step: Any) -> None:
+    """The forest sees what the belief nets say of a candidate, and zeros in the place of all else."""
+    forest = step.est
+    fit, checked = forest.fit, forest.checked
+    forest.fit = lambda x, y, seed: fit(believed(torch.as_tensor(x)).numpy(), y, seed=seed)
+    forest.checked = lambda x: checked(believed(x))
+
+
+def believed(rows: Tensor) -> Tensor:
+    """Rows (M, 2 * 128 + 2 + 74) of which the two numbers of the nets are left."""
+    kept = torch.zeros_like(rows)
+    kept[:, BELIEF] = rows[:, BELIEF]
+    return kept
+
+
+def first_alone(method: MethodSpec) -> MethodSpec:
+    """One model's score in the place of the other models' too."""
+    name = "score_breast"
+
+    def predict(modules: Modules, batch: Batch, config: Any, inference: Inference) -> list[Prediction]:
+        return [alone(own) for own in method.predict(modules, batch, config, inference)]
+
+    def alone(own: Prediction) -> Prediction:
+        said = torch.tensor(own.values[name])
+        two = torch.stack([1 - said, said])
+        return replace(own, probabilities=two, logits=two.clamp(min=1e-9).log(), samples=None)
+
+    return replace(method, predict=predict)
+
+
+def noise_for_made(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """Noise of the same grey values in the place of made regions."""
+
+    def generate(lesson: Lesson) -> None:
+        gan_augmentation.generate(NoiseKept(lesson))
+
+    return tuple(replace(stage, learn=generate) if stage.name == "generate" else stage for stage in stages)
+
+
+class NoiseKept(Passed):
+    """A lesson that keeps the pixels of made regions in a drawn order, each region's its own."""
+
+    def keep(self, name: str, tensors: Mapping[str, Tensor]) -> None:
+        """As the lesson's own, shuffled."""
+        x = tensors["x"]
+        flat = x.flatten(-2)
+        order = torch.rand(flat.shape, generator=torch.Generator().manual_seed(0)).argsort(-1)
+        self.lesson.keep(name, {**tensors, "x": flat.gather(-1, order).reshape(x.shape)})
+
+
+def from_random(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """The trunk of the transfer starts as it was drawn; the source is learned all the same, for nobody."""
+    return tuple(replace(stage, starts_from=()) if stage.name == "transfer_head" else stage for stage in stages)
+
+
 def no_patches(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     """Without the stages that teach patches, from which the others then do not start."""
     return tuple(replace(stage, starts_from=(), lr_factors={}) for stage in stages if "patches" not in stage.name)
@@ -182,6 +249,8 @@ def only_the_head(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     return tuple(replace(stage, trainable=("head.",)) if stage.name == "transfer" else stage for stage in stages)
 
 
+BELIEF = slice(2 * 128, 2 * 128 + 2)
+"""Where the forests of `dbn_forest` find what the belief nets said, after the features of two CNNs."""
 COUNT = (240, 0, 200)
 """Without validation: the number of steps is fixed, and no checkpoint is chosen."""
 PAIRS = Phantoms(family="mirrored_pair", layout="pair", answer="asymmetry", count=COUNT, size=48, spacing_mm=2.0)
@@ -319,5 +388,41 @@ CHECKS: tuple[Check, ...] = (
         ),
         stub_is="pixels of one scale: no autoencoder is trained before, none beyond the first scale",
         stub_config={"scales": (1,), "pretrain_steps": 1},
+    ),
+    Check(
+        method="unet_classifier", metric="auc", level="exam", target="outcome",
+        phantoms=Phantoms(
+            family="marker_confound", layout="image", answer="outcome", count=COUNT, size=64, spacing_mm=3.2,
+            test_options={"correlated": False},
+        ),
+        stub_is="a mask that is the whole film, letter and all", stub=with_networks(segment=everywhere),
+    ),
+    Check(
+        method="densenet201_transfer", metric="auc", level="finding", task="lesion_classification", row="presence",
+        target="presence",
+        phantoms=replace(MASSES, count=(60, 0, 200)),
+        config={"target_spacing_mm": 0.8, "whole_spacing_mm": 2.4, "transfer_head_steps": 30, "steps": 10},
+        stub_is="a trunk that starts as it was drawn, and the same steps", stub=with_stages(from_random),
+    ),
+    Check(
+        method="screening_ensemble", metric="auc", level="exam", target="outcome",
+        phantoms=Phantoms(
+            family="three_cues", layout="exam", answer="outcome", count=(240, 60, 200), size=48, spacing_mm=2.4
+        ),
+        config={"rows_px": 144, "cols_px": 96},
+        stub_is="the breast model's score in the place of all three", stub=first_alone,
+    ),
+    Check(
+        method="dbn_forest", metric="froc_sens@1", level="finding", task="lesion_detection", row="mass",
+        baseline="of evaluate", phantoms=MASSES, config={"target_spacing_mm": 0.96},
+        stub_is="forests that see what the belief nets say, no feature of a CNN and none by hand",
+        stub=with_networks(forest_1=belief_alone, forest_2=belief_alone),
+    ),
+    Check(
+        method="gan_augmentation", metric="auc", level="finding", row="pathology", target="pathology",
+        phantoms=Phantoms(
+            family="roi_mass", layout="region", answer="pathology", count=(80, 0, 200), size=48, spacing_mm=0.8
+        ),
+        stub_is="noise of the same grey values in the place of made regions", stub=with_stages(noise_for_made),
     ),
 )  # fmt: skip

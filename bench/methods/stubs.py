@@ -81,18 +81,26 @@ def seeing(see: See) -> Change:
     return apply
 
 
-class SeenLesson:
+class Passed:
+    """A lesson that hands everything on to another one."""
+
+    def __init__(self, lesson: Lesson) -> None:
+        self.lesson = lesson
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.lesson, name)
+
+
+class SeenLesson(Passed):
     """A lesson whose batches are seen so; all else is the lesson's."""
 
     def __init__(self, lesson: Lesson, see: See) -> None:
-        self._lesson, self._see = lesson, see
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._lesson, name)
+        super().__init__(lesson)
+        self._see = see
 
     def batches(self, *splits: str, size: int = 16, varied: int = 0) -> Iterator[Batch]:
         """As the lesson's own."""
-        return map(self._see, self._lesson.batches(*splits, size=size, varied=varied))
+        return map(self._see, self.lesson.batches(*splits, size=size, varied=varied))
 
 
 def both(*changes: Change) -> Change:

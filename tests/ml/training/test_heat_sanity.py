@@ -29,6 +29,9 @@ COARSE = pytest.mark.xfail(
 )
 CASES = [pytest.param(name, marks=COARSE if name == "dcse_resnet50" else ()) for name in METHODS]
 NEAR_MM = 15.0
+DRAWS = 8
+"""Where features of a trained trunk move together, a drawn layer gives the old map or its negative: a matter of luck
+for one draw, and about 0 for the mean of several."""
 PATIENTS = {"train": 48, "val": 12, "test": 12}
 
 
@@ -111,17 +114,19 @@ def test_maps_change_when_the_last_layer_is_drawn_anew(learned):
     batches = [loader.collate([loader.item(sample)], small.CPU.device) for sample in ill]
     speech = Speech(model.method, model.modules, model.config, model.aim)
     before = [heat_of(speech, batch).maps for batch in batches]
-    torch.manual_seed(0)
     *_, network = model.modules.values()
-    for name, weight in network.named_parameters():
-        if name.split(".")[0] == METHODS[model.method.name][0]:
-            weight.data.normal_(std=float(weight.data.std()) if weight.numel() > 1 else 1.0)
-    after = [heat_of(speech, batch).maps for batch in batches]
-    alike = [
-        spearmanr(a.flatten(), b.flatten()).statistic
-        for a, b in zip(before, after, strict=True)
-        if a.max() > 0 and b.max() > 0
-    ]
-    print("rank correlations:", np.round(alike, 2))
-    # A map that becomes all zero has changed as well.
-    assert not alike or np.mean(alike) < 0.5
+    weights = [own for name, own in network.named_parameters() if name.split(".")[0] == METHODS[model.method.name][0]]
+    spreads = [float(weight.data.std()) if weight.numel() > 1 else 1.0 for weight in weights]
+    alike = []
+    for seed in range(DRAWS):
+        draw = torch.Generator().manual_seed(seed)
+        for weight, spread in zip(weights, spreads, strict=True):
+            weight.data.normal_(std=spread, generator=draw)
+        after = [heat_of(speech, batch).maps for batch in batches]
+        # A map that becomes all zero has changed as well.
+        alike += [
+            spearmanr(a.flatten(), b.flatten()).statistic if a.max() > 0 and b.max() > 0 else 0.0
+            for a, b in zip(before, after, strict=True)
+        ]
+    print("rank correlations, a row a draw:", np.round(np.reshape(alike, (DRAWS, -1)), 2), sep="\n")
+    assert np.mean(alike) < 0.5
