@@ -303,7 +303,8 @@ CHECKS: tuple[Check, ...] = (
         method="convnext_breast", metric="auc", level="exam", target="outcome",
         config={"rows_px": 64, "cols_px": 64},
         phantoms=Phantoms(
-            family="mass_one_of_two_views", layout="breast", answer="outcome", count=COUNT, spacing_mm=1.6
+            family="mass_one_of_two_views", layout="breast", answer="outcome", count=(400, 0, 200), spacing_mm=1.6,
+            options={"radius": 0.16},
         ),
         stub_is="the CC view in the place of both", stub=seeing(only_view(0)),
     ),

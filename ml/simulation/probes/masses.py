@@ -46,17 +46,17 @@ def small_lesion_large_image(n: int, seed: int, size: int = 128) -> Probe:
     return stacked(pairs, labels)
 
 
-def mass_one_of_two_views(n: int, seed: int, size: int = 64) -> Probe:
+def mass_one_of_two_views(n: int, seed: int, size: int = 64, *, radius: float = 0.09) -> Probe:
     """A mass that one of two views shows: x (n, 2, size, size), y 1 where there is one, masks as x.
 
-    Which view it is is drawn for each breast, so that neither suffices.
+    Which view it is is drawn for each breast, so that neither suffices. radius: of the mass, a share of the side.
     """
     labels = balanced(n, seed, 2)
     shown = stream(seed, "shown").integers(2, size=n)
     exams, masks = [], []
     for index, label in enumerate(labels):
         views = [
-            _small(stream(seed, "two views", str(index), str(view)), size, bool(label) and view == shown[index], 0.09)
+            _small(stream(seed, "two views", str(index), str(view)), size, bool(label) and view == shown[index], radius)
             for view in range(2)
         ]
         exams.append(np.stack([image for image, _ in views]))
