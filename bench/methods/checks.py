@@ -254,7 +254,7 @@ BELIEF = slice(2 * 128, 2 * 128 + 2)
 COUNT = (240, 0, 200)
 """Without validation: the number of steps is fixed, and no checkpoint is chosen."""
 PAIRS = Phantoms(family="mirrored_pair", layout="pair", answer="asymmetry", count=COUNT, size=48, spacing_mm=2.0)
-ONE_VIEW = Phantoms(family="density_one_view", layout="exam", answer="density", count=COUNT, size=64)
+ONE_VIEW = Phantoms(family="density_one_view", layout="exam", answer="density", count=(400, 0, 200), size=64)
 MASSES = Phantoms(family="mass_sizes", layout="image", answer="boxes", count=COUNT, size=96, spacing_mm=1.6)
 
 CHECKS: tuple[Check, ...] = (
