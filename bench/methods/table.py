@@ -31,6 +31,7 @@ from ml.runs.catalogue import entry
 from ml.runs.request import Compute, Data, EvaluationOptions, Request, Target, write_request
 
 ROOT = Path(__file__).resolve().parents[2]
+REPLICATES, FOLD_REPLICATES = 500, 20
 
 
 def run_cell(column: Column, method: str, data: Path, work: Path, seed: int) -> dict[str, Any]:
@@ -43,7 +44,10 @@ def run_cell(column: Column, method: str, data: Path, work: Path, seed: int) -> 
         done = _python("-m", "ml", "train", str(fold))
         if done.returncode:
             return {"refuses": _why(fold, done.stderr), **_settings(column, method, seed)}
-    merged = _python("-m", "ml", "evaluate", "--merge", *map(str, folds), "--out", str(folder / "merged"))
+    merged = _python(
+        "-m", "ml", "evaluate", "--merge", *map(str, folds), "--out", str(folder / "merged"),
+        "--bootstrap", str(REPLICATES),
+    )  # fmt: skip
     if merged.returncode:
         raise RuntimeError(merged.stderr[-1000:])
     metrics = json.loads((folder / "merged" / "metrics.json").read_text())["metrics"]
@@ -65,7 +69,8 @@ def _prepared(fold: Path, column: Column, method: str, data: Path, work: Path, s
         run_id=fold.name, method=method, size="tiny", task=column.task,
         findings=column.findings or tuple(about["findings"]), target=target, seed=seed,
         data=Data(folds=column.folds, fold=k, image_kinds=column.kinds),
-        pixels={"cache_dir": str((work / "cache").resolve())}, evaluation=EvaluationOptions(bootstrap=500),
+        # Of a fold by itself nothing is told: its intervals are for nobody.
+        pixels={"cache_dir": str((work / "cache").resolve())}, evaluation=EvaluationOptions(bootstrap=FOLD_REPLICATES),
         config=dict(column.config), compute=Compute(device="cpu", threads=1),
     ))  # fmt: skip
 

@@ -90,6 +90,7 @@ def parser() -> argparse.ArgumentParser:
 def _merging(command: argparse.ArgumentParser) -> None:
     command.add_argument("--merge", type=Path, nargs="+", metavar="FOLD", help="tell the runs of all folds as one")
     command.add_argument("--out", type=Path, help="with --merge: folder that gets metrics.json")
+    command.add_argument("--bootstrap", type=int, metavar="N", help="with --merge: replicates (default: as the folds)")
     command.add_argument("--json", action="store_true", help="with --merge: print the document")
     command.add_argument("--no-pixels", action="store_true", help="with --merge: without baselines that look at images")
 

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +43,13 @@ def merge(arguments: argparse.Namespace) -> int:
     """Tell the folds as one; write metrics.json under --out, print with --json. Raises RunRefused (exit 2 or 3)."""
     folds = [read_fold(path, use_pixels=not arguments.no_pixels) for path in arguments.merge]
     require_alike(folds)
+    asked = [fold.asked for fold in folds]
+    if arguments.bootstrap is not None:
+        if arguments.bootstrap < 1:
+            raise invalid("bootstrap_invalid", "an interval needs at least one replicate")
+        asked = [replace(own, replicates=arguments.bootstrap) for own in asked]
     try:
-        found = evaluate_folds([fold.asked for fold in folds], folds[0].task)
+        found = evaluate_folds(asked, folds[0].task)
     except NotAScore as error:
         raise refused("prediction_not_finite", str(error)) from None
     except (MaskUnreadable, PixelError) as error:

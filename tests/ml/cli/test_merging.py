@@ -189,6 +189,18 @@ def test_folds_that_do_not_belong_together_are_refused(tmp_path, what, capsys):
     assert ("predictions_unreadable" if what == "absent" else "folds_differ") in capsys.readouterr().err
 
 
+def test_intervals_are_drawn_as_often_as_is_asked(tmp_path, capsys):
+    folders = [str(folder) for folder in written(tmp_path, "density", density)]
+    ends = {}
+    for n in ("20", "400"):
+        assert main(["evaluate", "--merge", *folders, "--json", "--no-pixels", "--bootstrap", n]) == 0
+        row = the(json.loads(capsys.readouterr().out), "qwk", "exam")
+        ends[n] = (row["value"], tuple(row["ci"]))
+    assert ends["20"][0] == ends["400"][0] and ends["20"][1] != ends["400"][1]
+    assert main(["evaluate", "--merge", *folders, "--bootstrap", "0"]) == 2
+    assert "bootstrap_invalid" in capsys.readouterr().err
+
+
 def test_a_patient_in_two_test_sets_is_refused():
     row = {"image_id": "i", "exam_id": "e", "patient_id": "p", "split": "test"}
     with pytest.raises(ValueError, match="fold 0 and in fold 1"):
