@@ -10,13 +10,21 @@ MOST = 1000
 
 
 def run_queued() -> list[Job]:
-    """Run all queued jobs, oldest first, with those that they submit, until none is left; the jobs as they ended."""
+    """Run all queued jobs, oldest first, with those that they submit, until none is left; the jobs as they ended.
+
+    A job that failed and waits for another try waits for another call, however long this one takes.
+    """
     ran: list[UUID] = []
+    waiting: set[UUID] = set()
     for _ in range(MOST):
-        job = Job.objects.filter(state=JobState.QUEUED, not_before__lte=now()).order_by("id").first()
+        due = Job.objects.filter(state=JobState.QUEUED, not_before__lte=now())
+        job = due.exclude(pk__in=waiting).order_by("id").first()
         if job is None:
             return [Job.objects.get(pk=pk) for pk in ran]
         run_job(job.pk)
         if job.pk not in ran:
             ran.append(job.pk)
+        job.refresh_from_db()
+        if job.state == JobState.QUEUED and job.error:
+            waiting.add(job.pk)
     raise AssertionError(f"more than {MOST} jobs: one submits itself again and again")
