@@ -47,6 +47,17 @@ def tell_of_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     return result
 
 
+def tell_of_unknown_keys(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Say of the body of every request that a key which it does not know is refused (`core.bodies`)."""
+    schemas = result["components"]["schemas"]
+    for path in result["paths"].values():
+        for operation in path.values():
+            for media in operation.get("requestBody", {}).get("content", {}).values():
+                if reference := media["schema"].get("$ref"):
+                    schemas[reference.rpartition("/")[2]]["additionalProperties"] = False
+    return result
+
+
 def schema_text() -> str:
     """The schema as `frontend/openapi.json` keeps it: the same code gives the same bytes."""
     schema = SchemaGenerator().get_schema(request=None, public=True)

@@ -74,3 +74,16 @@ def test_the_schema_is_openapi_3_1_and_names_every_endpoint(api: Callable[..., A
         if plain.startswith("/api/v1/") and plain not in known and ".(" not in plain and "schema" not in plain:
             missing.append(plain)
     assert missing in ([], ["/api/v1/docs/"]), missing
+
+
+@pytest.mark.django_db
+def test_the_schema_says_that_unknown_keys_are_refused(api: Callable[..., Any]) -> None:
+    schema = api().get("/api/v1/schema/?format=json").json()
+    bodies = [
+        content["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        for operations in schema["paths"].values()
+        for operation in operations.values()
+        if "application/json" in (content := operation.get("requestBody", {}).get("content", {}))
+    ]
+    assert len(bodies) > 15
+    assert [name for name in bodies if schema["components"]["schemas"][name]["additionalProperties"] is not False] == []

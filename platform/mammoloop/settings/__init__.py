@@ -165,6 +165,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enum_id_removal",
         "mammoloop.schema.tell_of_problems",
+        "mammoloop.schema.tell_of_unknown_keys",
     ],
 }
 
