@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
 from accounts.models import Project
 from core.numbers import numbered
@@ -27,3 +27,10 @@ def test_three_at_once_have_a_number_each(real_transactions: None, project: Any)
 
     with ThreadPoolExecutor(3) as pool:
         assert sorted(pool.map(one, range(3))) == [1, 2, 3]
+
+
+@pytest.mark.django_db
+def test_another_broken_constraint_is_not_taken_for_a_taken_number(project: Any) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        numbered(Snapshot, within={"project": project}, policy=None)
+    assert numbered(Snapshot, within={"project": project}, policy={}).number == 1
