@@ -23,10 +23,26 @@ def blur_sigma(k: float) -> float:
 def resample(image: Floats, matrix: Matrix, shape: tuple[int, int]) -> Floats:
     """The image where the matrix puts it, (rows, cols) = shape, bilinear, 0 outside the source."""
     kx, ky = float(np.hypot(*matrix[:2, 0])), float(np.hypot(*matrix[:2, 1]))
-    image, matrix = _needed_part(image, matrix, shape, margin=4 + int(4 * max(blur_sigma(kx), blur_sigma(ky))))
+    image, matrix = _needed_part(image, matrix, shape, margin=reach_px(kx, ky))
+    return sample(smooth(image, kx, ky), matrix, shape)
+
+
+def reach_px(kx: float, ky: float) -> int:
+    """How far beyond what it shows an image that is scaled by these reads its source, in source pixels."""
+    return 4 + int(4 * max(blur_sigma(kx), blur_sigma(ky)))
+
+
+def smooth(image: Floats, kx: float, ky: float) -> Floats:
+    """The image without what a grid scaled by kx and ky cannot hold."""
     sigma = (blur_sigma(ky), blur_sigma(kx))
-    if max(sigma) > 0:
-        image = ndimage.gaussian_filter(image, sigma, mode="nearest", truncate=3.0)
+    if max(sigma) == 0:
+        return image
+    found: Floats = ndimage.gaussian_filter(image, sigma, mode="nearest", truncate=3.0)
+    return found
+
+
+def sample(image: Floats, matrix: Matrix, shape: tuple[int, int]) -> Floats:
+    """An image that is smooth enough where the matrix puts it: bilinear, 0 outside."""
     return _sampled(image, matrix, shape, order=1)
 
 

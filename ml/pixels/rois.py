@@ -17,7 +17,7 @@ import numpy.typing as npt
 from ml.geometry.affine import Matrix, apply_boxes, apply_points, compose, flip_x, invert, rotation, scale, shift
 from ml.pixels.mark_masks import MaskOf, extent
 from ml.pixels.prepare import Prepared
-from ml.pixels.resample import resample, resample_mask
+from ml.pixels.resample import reach_px, resample_mask, sample, smooth
 from ml.pixels.spacing import ASSUMED_LONG_SIDE_MM
 
 Row = Mapping[str, Any]
@@ -126,17 +126,44 @@ def roi_matrix(
     return compose(*steps)
 
 
-def cut(prepared: Prepared, matrix: Matrix, size: int) -> Prepared:
-    """The region that `matrix` (of `roi_matrix`) puts into (size, size): pixels, breast and affine; 0 outside."""
-    step = compose(invert(prepared.affine), matrix)
-    turned = float(np.sqrt(abs(np.linalg.det(step[:2, :2]))))
-    shape = (size, size)
+def around(prepared: Prepared, box: Sequence[float], size_px: int) -> Prepared:
+    """What any turn of a box's region may read, smoothed for a square of `size_px`: done once, cut as often as wanted.
+
+    The part about the box of x and mask, with its affine.
+    """
+    x0, y0, x1, y1 = apply_boxes(prepared.affine, [box])[0]
+    kx, ky = size_px / (x1 - x0), size_px / (y1 - y0)
+    # A square that turns about its centre stays in the circle through its corners.
+    more = np.sqrt(0.5) - 0.5
+    reach = reach_px(kx, ky) + 1
+    rows, cols = prepared.x.shape
+    left, right = _between(x0 - more * (x1 - x0) - reach, x1 + more * (x1 - x0) + reach, cols)
+    top, bottom = _between(y0 - more * (y1 - y0) - reach, y1 + more * (y1 - y0) + reach, rows)
     return replace(
         prepared,
-        x=resample(prepared.x, step, shape),
-        mask=resample_mask(prepared.mask, step, shape),
+        x=smooth(prepared.x[top:bottom, left:right], kx, ky),
+        mask=prepared.mask[top:bottom, left:right],
+        affine=compose(prepared.affine, shift(-left, -top)),
+    )
+
+
+def _between(low: float, high: float, end: int) -> tuple[int, int]:
+    """Whole pixels that hold [low, high], inside [0, end], one at least."""
+    first = min(max(int(np.floor(low)), 0), end - 1)
+    return first, max(min(int(np.ceil(high)), end), first + 1)
+
+
+def cut(near: Prepared, matrix: Matrix, size_px: int) -> Prepared:
+    """The region that `matrix` (of `roi_matrix`) puts into a square of what is `around` it; 0 outside the image."""
+    step = compose(invert(near.affine), matrix)
+    turned = float(np.sqrt(abs(np.linalg.det(step[:2, :2]))))
+    shape = (size_px, size_px)
+    return replace(
+        near,
+        x=sample(near.x, step, shape),
+        mask=resample_mask(near.mask, step, shape),
         affine=matrix,
-        mm_per_px=prepared.mm_per_px / turned,
+        mm_per_px=near.mm_per_px / turned,
     )
 
 

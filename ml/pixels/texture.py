@@ -7,12 +7,13 @@ Source: Haralick et al. 1973; Ojala et al. 2002; methods.md 4.2 and methods-17.m
 
 from __future__ import annotations
 
+from functools import cache, lru_cache
 from itertools import product
 
 import numpy as np
 import numpy.typing as npt
+from scipy.fft import fft2, ifft2
 from scipy.ndimage import binary_erosion
-from scipy.signal import fftconvolve
 from skimage.feature import graycomatrix, graycoprops, local_binary_pattern
 from skimage.filters import gabor_kernel
 
@@ -113,14 +114,33 @@ def gabor_features(image: Floats, mask: Mask) -> Floats:
     or the mask's edge would pass for texture.
     """
     centred = np.where(mask, image - image[mask].mean(), 0.0)
+    reach = max(max(kernel.shape) // 2 for kernel in _gabor_kernels())
+    rows, cols = image.shape
+    padded = np.pad(centred, reach, mode="symmetric")
+    # One transform of the region serves all filters. What wraps around the edges ends within `reach` of them.
+    spectrum = fft2(padded)
     found = []
-    for wavelength, angle in product(WAVELENGTHS_PX, ANGLES_DEGREES):
-        kernel = gabor_kernel(1 / wavelength, np.deg2rad(angle))
-        rows, cols = (n // 2 for n in kernel.shape)
-        padded = np.pad(centred, ((rows, rows), (cols, cols)), mode="symmetric")
-        energy = np.abs(fftconvolve(padded, kernel, mode="valid"))[mask]
+    for transfer in _gabor_transfers(*padded.shape):
+        energy = np.abs(ifft2(spectrum * transfer))[reach : reach + rows, reach : reach + cols][mask]
         found += [energy.mean(), energy.std()]
     return np.array(found)
+
+
+@cache
+def _gabor_kernels() -> list[npt.NDArray[np.complex128]]:
+    return [gabor_kernel(1 / wave, np.deg2rad(angle)) for wave, angle in product(WAVELENGTHS_PX, ANGLES_DEGREES)]
+
+
+@lru_cache(maxsize=4)
+def _gabor_transfers(rows: int, cols: int) -> npt.NDArray[np.complex128]:
+    """(12, rows, cols): the transforms of the kernels, their middles at the origin."""
+    return np.stack([fft2(_centred(kernel, rows, cols)) for kernel in _gabor_kernels()])
+
+
+def _centred(kernel: npt.NDArray[np.complex128], rows: int, cols: int) -> npt.NDArray[np.complex128]:
+    whole = np.zeros((rows, cols), np.complex128)
+    whole[: kernel.shape[0], : kernel.shape[1]] = kernel
+    return np.roll(whole, (-(kernel.shape[0] // 2), -(kernel.shape[1] // 2)), (0, 1))
 
 
 def _checked(image: npt.ArrayLike, mask: Mask | None) -> tuple[Floats, Mask]:

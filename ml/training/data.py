@@ -27,6 +27,9 @@ class Images(Protocol):
     def prepared(self, row: ManifestRow) -> Prepared:
         """The prepared image of a row."""
 
+    def around(self, row: ManifestRow, box: Sequence[float], size_px: int) -> Prepared:
+        """What any turn of a region of the image may read, smoothed for a square of that side."""
+
     def varied(self, picture: Prepared, row: ManifestRow, seed: int) -> Prepared:
         """The image augmented as `seed` says, its affine moved along."""
 
@@ -116,14 +119,14 @@ class SampleLoader:
 
     def _picture(self, sample: Sample, slot: int, seed: int | None) -> Prepared:
         row = sample.rows[slot]
-        picture = self.images.prepared(row)
         own = None if seed is None else key_seed(seed, slot)
         if sample.roi is None:
+            picture = self.images.prepared(row)
             return picture if own is None else self.images.varied(picture, row, own)
         turn, mirror = (0.0, False) if own is None else self.images.turn(own)
-        size = int(self.reads.roi["size_px"])
-        matrix = roi_matrix(sample.roi.box, np.asarray(picture.affine), size, turn_degrees=turn, flip=mirror)
-        region = cut(picture, matrix, size)
+        size, box = int(self.reads.roi["size_px"]), sample.roi.box
+        matrix = roi_matrix(box, self.images.prepared(row).affine, size, turn_degrees=turn, flip=mirror)
+        region = cut(self.images.around(row, box, size), matrix, size)
         return region if own is None else self.images.toned(region, own)
 
     def collate(self, items: Sequence[Item], device: torch.device) -> Batch:

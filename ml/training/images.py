@@ -19,13 +19,14 @@ from ml.pixels.errors import PixelError
 from ml.pixels.header import PixelInfo
 from ml.pixels.mark_masks import MaskUnreadable, stored
 from ml.pixels.prepare import PixelsConfig, Prepared, prepare
+from ml.pixels.rois import around
 from ml.runs import atomic
 from ml.runs.errors import RunRefused, invalid, refused
 from ml.runs.manifest import ManifestRow, Mark
 from ml.runs.records import from_dict
 from ml.training.selection import Warn
 
-MEMORY_BYTES = 512 * 2**20
+MEMORY_BYTES, REGION_BYTES = 512 * 2**20, 256 * 2**20
 MAX_UNREADABLE = 0.01
 
 
@@ -35,7 +36,7 @@ class StoredImages:
     def __init__(self, root: Path, cache: Path, config: PixelsConfig, variation: AugmentConfig, warn: Warn) -> None:
         self.root, self.config, self.variation, self.warn = root, config, variation, warn
         self._disk = PixelCache(cache)
-        self.memory = Memory()
+        self.memory, self.regions = Memory(), Memory(REGION_BYTES)
 
     @classmethod
     def of(
@@ -63,6 +64,14 @@ class StoredImages:
         image = self._disk.get_or_make(_source(row), self.config, lambda: self._make(row))
         self.memory.put(row.image_id, image)
         return image
+
+    def around(self, row: ManifestRow, box: Sequence[float], size_px: int) -> Prepared:
+        """What any turn of a region may read (`rois.around`), kept for the next one. Raises as `prepared` does."""
+        key = f"{row.image_id} {tuple(box)} {size_px}"
+        if (found := self.regions.get(key)) is None:
+            found = around(self.prepared(row), box, size_px)
+            self.regions.put(key, found)
+        return found
 
     def varied(self, image: Any, row: ManifestRow, seed: int) -> Prepared:
         """An augmented copy, a pure function of the seed."""

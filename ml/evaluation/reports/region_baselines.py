@@ -15,7 +15,7 @@ from ml.evaluation.reports.asked import Asked, Row
 from ml.evaluation.reports.region_units import Regions
 from ml.pixels.mark_masks import reader
 from ml.pixels.prepare import Prepared
-from ml.pixels.rois import BACKGROUND, Roi, cut, roi_matrix, rois_of
+from ml.pixels.rois import BACKGROUND, Roi, around, cut, roi_matrix, rois_of
 
 Floats = npt.NDArray[np.float64]
 SIZE = 64
@@ -69,6 +69,10 @@ def _sides(boxes: Floats) -> Floats:
     return np.log(np.maximum(np.maximum(b[:, 2] - b[:, 0], b[:, 3] - b[:, 1]), 1e-6))[:, None]
 
 
+def _region(prepared: Prepared, box: Sequence[float]) -> Prepared:
+    return cut(around(prepared, box, SIZE), roi_matrix(box, prepared.affine, SIZE), SIZE)
+
+
 def _features(squares: Sequence[tuple[Row, Any]], pixels: Loader) -> Floats:
     """(N, 21); each image is prepared once, squares come sorted by image."""
     found = []
@@ -78,5 +82,5 @@ def _features(squares: Sequence[tuple[Row, Any]], pixels: Loader) -> Floats:
         image = pixels(dict(own[0][0]))
         prepared = Prepared(np.asarray(image.x, np.float32), image.mask, np.asarray(image.affine, np.float64))
         for _, box in own:
-            found.append(texture.features(cut(prepared, roi_matrix(box, prepared.affine, SIZE), SIZE).x, whole))
+            found.append(texture.features(_region(prepared, box).x, whole))
     return np.array(found, np.float64).reshape(len(squares), -1)

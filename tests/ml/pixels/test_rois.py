@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ml.geometry.affine import apply_boxes, apply_points, flip_x, invert, scale
+from ml.geometry.affine import apply_boxes, apply_points, compose, flip_x, invert, scale
 from ml.pixels.prepare import Prepared
-from ml.pixels.rois import Roi, RoiOptions, cut, label_of, roi_matrix, rois_of, square
+from ml.pixels.resample import resample, resample_mask
+from ml.pixels.rois import Roi, RoiOptions, around, cut, label_of, roi_matrix, rois_of, square
 
 SIZE = 200
 
@@ -147,8 +148,26 @@ def test_a_spot_lands_where_the_matrix_says():
     prepared = Prepared(spot, np.ones((SIZE, SIZE), bool), np.eye(3), (), 1.0)
     for turn, flip in ((0.0, False), (30.0, True)):
         matrix = roi_matrix((30, 40, 80, 90), np.eye(3), 100, turn, flip)
-        region = cut(prepared, matrix, 100)
+        region = cut(around(prepared, (30, 40, 80, 90), 100), matrix, 100)
         v, u = np.mgrid[:100, :100] + 0.5
         centroid = [(u * region.x).sum() / region.x.sum(), (v * region.x).sum() / region.x.sum()]
         assert centroid == pytest.approx(apply_points(matrix, [[47, 63]])[0].tolist(), abs=0.05)
         assert region.mm_per_px == pytest.approx(0.5) and region.mask.mean() > 0.8
+
+
+@pytest.mark.parametrize("size_px", [16, 64, 200])
+@pytest.mark.parametrize("box", [(30, 40, 80, 90), (0, 0, 60, 60), (70, 20, 118, 68), (-10, 100, 40, 150)])
+def test_a_region_is_what_the_whole_image_would_have_given_however_it_is_turned(box, size_px):
+    rng = np.random.default_rng(3)
+    affine = compose(flip_x(SIZE), scale(1.5, 1.5))
+    image = rng.random((3 * SIZE // 2, 3 * SIZE // 2)).astype(np.float32)
+    y, x = np.mgrid[: len(image), : len(image)]
+    prepared = Prepared(image, np.hypot(x, y - 150) < 180.3, affine, (), 1.0)
+    near = around(prepared, box, size_px)
+    assert near.x.shape == near.mask.shape
+    for turn, flip in ((0.0, False), (45.0, True), (133.0, False)):
+        matrix = roi_matrix(box, affine, size_px, turn, flip)
+        step = compose(invert(affine), matrix)
+        region = cut(near, matrix, size_px)
+        assert region.x == pytest.approx(resample(image, step, (size_px, size_px)), abs=1e-4)
+        assert (region.mask == resample_mask(prepared.mask, step, (size_px, size_px))).mean() >= 0.99

@@ -8,6 +8,7 @@ from ml.geometry.affine import identity
 from ml.methods import get
 from ml.methods.aims import aim_of
 from ml.pixels.prepare import Prepared
+from ml.pixels.rois import around
 from ml.runs.manifest import Density, Finding, ManifestRow, Mark
 
 
@@ -31,6 +32,9 @@ class SyntheticImages:
                 x0, y0, x1, y1 = map(int, mark.geometry)
                 x[y0:y1, x0:x1] = 1.0
         return Prepared(x, x > -1, identity())
+
+    def around(self, row, box, size_px):
+        return around(self.prepared(row), box, size_px)
 
     def varied(self, picture, row, seed):
         noise = np.random.default_rng(seed).normal(0, 0.01, picture.x.shape)
