@@ -12,7 +12,7 @@ from ml.geometry.affine import apply_points, invert
 from ml.runs.exits import Exit
 from ml.runs.explanations import read_explanations
 from ml.runs.manifest import Density, ManifestRow, Outcome, write_manifest
-from ml.runs.request import Compute, EvaluationOptions, OutputOptions, Request, write_request
+from ml.runs.request import Compute, EvaluationOptions, OutputOptions, Request, read_request, write_request
 from ml.training.heat import Speech, heat_of
 from ml.training.model_folder import load_model
 from ml.training.run import run as run_folder
@@ -24,14 +24,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 METHODS = {"gmic": ("saliency", 400), "dcse_resnet50": ("head", 120)}
 COARSE = pytest.mark.xfail(
     strict=True,
-    reason="Grad-CAM on coarse cells of a tiny network after 120 steps: its maximum is 25 mm (median) from the disc, "
-    "and the maps of a redrawn last layer correlate by 0.57 to 0.61",
+    reason="Grad-CAM on coarse cells of a tiny network after 120 steps: its maximum is 25 mm (median) from the disc",
 )
-CASES = [pytest.param(name, marks=COARSE if name == "dcse_resnet50" else ()) for name in METHODS]
 NEAR_MM = 15.0
 DRAWS = 8
-"""Where features of a trained trunk move together, a drawn layer gives the old map or its negative: a matter of luck
-for one draw, and about 0 for the mean of several."""
+"""One draw is a matter of luck: where features move together, a drawn layer gives the old map or its negative.
+Seen: -0.2 to 0.85 (`gmic`, mean 0.41) and -0.55 to 0.93 (`dcse_resnet50`, mean 0.42). The mean is judged."""
 PATIENTS = {"train": 48, "val": 12, "test": 12}
 
 
@@ -63,7 +61,7 @@ def disc_world(folder):
     return rows, places
 
 
-@pytest.fixture(scope="module", params=CASES)
+@pytest.fixture(scope="module", params=METHODS)
 def learned(request, tmp_path_factory):
     """(run folder, rows, places of the discs, folder of the pixels) of a method that learned to find the disc."""
     folder = tmp_path_factory.mktemp("discs")
@@ -96,8 +94,10 @@ def distances_mm(run, places):
     return np.array(found)
 
 
-def test_the_maximum_lies_within_15_mm_of_the_one_bright_disc(learned):
+def test_the_maximum_lies_within_15_mm_of_the_one_bright_disc(learned, request):
     run, _, places, _ = learned
+    if read_request(run).method == "dcse_resnet50":
+        request.applymarker(COARSE)
     found = distances_mm(run, places)
     print("mm from the disc:", np.round(found, 1))
     assert len(found) >= 8
