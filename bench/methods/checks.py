@@ -29,6 +29,7 @@ from bench.methods.stubs import (
 from bench.methods.worlds import Phantoms
 from ml.blocks.channel_gate import ChannelGate
 from ml.methods import gan_augmentation
+from ml.methods.dbn_parts import FEATURES
 from ml.methods.spec import Batch, Inference, Lesson, MethodSpec, Modules, Prediction, Stage
 
 
@@ -193,14 +194,14 @@ def belief_alone(step: Any) -> None:
 
 
 def believed(rows: Tensor) -> Tensor:
-    """Rows (M, 2 * 128 + 2 + 74) of which the two numbers of the nets are left."""
+    """Rows (M, 2 * FEATURES + 2 + 74) of which the two numbers of the nets are left."""
     kept = torch.zeros_like(rows)
     kept[:, BELIEF] = rows[:, BELIEF]
     return kept
 
 
-def first_alone(method: MethodSpec) -> MethodSpec:
-    """One model's score in the place of the other models' too."""
+def breast_alone(method: MethodSpec) -> MethodSpec:
+    """The breast model's score in the place of the other models' too."""
     name = "score_breast"
 
     def predict(modules: Modules, batch: Batch, config: Any, inference: Inference) -> list[Prediction]:
@@ -249,7 +250,7 @@ def only_the_head(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     return tuple(replace(stage, trainable=("head.",)) if stage.name == "transfer" else stage for stage in stages)
 
 
-BELIEF = slice(2 * 128, 2 * 128 + 2)
+BELIEF = slice(2 * FEATURES, 2 * FEATURES + 2)
 """Where the forests of `dbn_forest` find what the belief nets said, after the features of two CNNs."""
 COUNT = (240, 0, 200)
 """Without validation: the number of steps is fixed, and no checkpoint is chosen."""
@@ -414,7 +415,7 @@ CHECKS: tuple[Check, ...] = (
             family="three_cues", layout="exam", answer="outcome", count=(240, 60, 200), size=48, spacing_mm=2.4
         ),
         config={"rows_px": 144, "cols_px": 96},
-        stub_is="the breast model's score in the place of all three", stub=first_alone,
+        stub_is="the breast model's score in the place of all three", stub=breast_alone,
     ),
     Check(
         method="dbn_forest", metric="froc_sens@1", level="finding", task="lesion_detection", row="mass",

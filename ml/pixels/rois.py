@@ -139,10 +139,11 @@ def around(prepared: Prepared, box: Sequence[float], size_px: int) -> Prepared:
     rows, cols = prepared.x.shape
     left, right = _between(x0 - more * (x1 - x0) - reach, x1 + more * (x1 - x0) + reach, cols)
     top, bottom = _between(y0 - more * (y1 - y0) - reach, y1 + more * (y1 - y0) + reach, rows)
+    # Copies: a view would keep the whole image in memory as long as the region is kept.
     return replace(
         prepared,
-        x=smooth(prepared.x[top:bottom, left:right], kx, ky),
-        mask=prepared.mask[top:bottom, left:right],
+        x=smooth(prepared.x[top:bottom, left:right].copy(), kx, ky),
+        mask=prepared.mask[top:bottom, left:right].copy(),
         affine=compose(prepared.affine, shift(-left, -top)),
     )
 

@@ -165,6 +165,8 @@ def test_a_region_is_what_the_whole_image_would_have_given_however_it_is_turned(
     prepared = Prepared(image, np.hypot(x, y - 150) < 180.3, affine, (), 1.0)
     near = around(prepared, box, size_px)
     assert near.x.shape == near.mask.shape
+    # What is kept of a region must not keep the image alive.
+    assert not np.shares_memory(near.x, prepared.x) and not np.shares_memory(near.mask, prepared.mask)
     for turn, flip in ((0.0, False), (45.0, True), (133.0, False)):
         matrix = roi_matrix(box, affine, size_px, turn, flip)
         step = compose(invert(affine), matrix)

@@ -36,6 +36,11 @@ def made(family: str, n: int, seed: int) -> Probe:
     return make(n, seed, SIZES.get(family, 40))
 
 
+def test_nor_does_it_where_the_mass_is_as_large_as_the_learning_check_wants_it() -> None:
+    make = partial(FAMILIES["mass_one_of_two_views"], radius=0.16)
+    assert told_by(statistics, *(make(240, seed, 40) for seed in SEEDS)) < LEAK
+
+
 def statistics(x: Images) -> np.ndarray:
     """(n, k) of whole samples; the halves are left and right of the middle column, the sides every second view."""
     middle = x.shape[-1] // 2
