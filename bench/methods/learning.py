@@ -49,14 +49,18 @@ def cohort(folder: Path, exams: int, seed: int) -> list[ManifestRow]:
     # Densities and findings come in turn, so the splits must not: a class would fall into one of them whole.
     place = np.random.default_rng([seed, 7]).permutation(exams)
     for n in range(exams):
-        rng = np.random.default_rng([seed, n])
-        count = int(rng.integers(1, 3)) if n % 2 else 0
-        specs = [FindingSpec(str(rng.choice(TYPES)), "RL"[int(rng.integers(2))]) for _ in range(count)]
-        density = "abcd"[(n // 2) % 4]
-        made = _made(seed * 100_000 + n, density, specs)
-        gradation = float(np.exp(np.random.default_rng([seed + 5, n]).uniform(-GRADATION, GRADATION)))
-        rows += _rows_of(folder, made, n, gradation, SPLITS[place[n] % len(SPLITS)])
+        rows += exam_rows(folder, n, seed, SPLITS[place[n] % len(SPLITS)])
     return rows
+
+
+def exam_rows(folder: Path, n: int, seed: int, split: str) -> list[ManifestRow]:
+    """The images of exam `n`, written, and their rows."""
+    rng = np.random.default_rng([seed, n])
+    count = int(rng.integers(1, 3)) if n % 2 else 0
+    specs = [FindingSpec(str(rng.choice(TYPES)), "RL"[int(rng.integers(2))]) for _ in range(count)]
+    made = _made(seed * 100_000 + n, "abcd"[(n // 2) % 4], specs)
+    gradation = float(np.exp(np.random.default_rng([seed + 5, n]).uniform(-GRADATION, GRADATION)))
+    return list(_rows_of(folder, made, n, gradation, split))
 
 
 def _made(seed: int, density: Any, specs: Sequence[FindingSpec]) -> Exam:

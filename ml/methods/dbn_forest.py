@@ -248,7 +248,7 @@ def predict(modules: Modules, batch: Batch, config: Config, inference: Inference
 def _regions(modules: Modules, batch: Batch, inference: Inference) -> list[Prediction]:
     network, forest = cast(CropNet, modules["cnn"]), cast(RandomForest, modules["forest"])
     rows = region_rows(modules, batch, network.embed(batch.x[:, 0]))
-    members = forest.members(rows).float()  # (T, B, C)
+    members = forest.members(rows).float().cpu()  # (T, B, C)
     mean = members.mean(0)
     return [
         Prediction(

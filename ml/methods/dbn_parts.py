@@ -93,6 +93,14 @@ class ForestStep(nn.Module):
         self.est = RandomForest(2, trees=trees)
         self.register_buffer("least", torch.zeros(1))
 
+    def members(self, rows: Tensor) -> Tensor:
+        """(T, M) what each tree says for a lesion, in the host's memory, where the candidates are."""
+        return self.est.members(rows)[..., 1].cpu()
+
+    def passes(self, rows: Tensor) -> Tensor:
+        """(M,) whether a candidate stays."""
+        return self.members(rows).mean(0) >= self.least.cpu()
+
 
 @dataclass(frozen=True)
 class Learned:

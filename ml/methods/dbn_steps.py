@@ -309,11 +309,11 @@ def learn_forest(config: Config, level: int, lesson: Lesson) -> None:
     keep = torch.ones(len(rows), dtype=torch.bool)
     if level == 2:
         first = learned.forest(1)
-        keep = (first.est(rows)[:, 1] >= first.least[0]) | (labels == 1)
+        keep = first.passes(rows) | (labels == 1)
         if bool(labels[keep].all()):  # the first forest let nothing false through: there is no one to learn against
             keep[:] = True
     step.est.fit(rows[keep].numpy(), labels[keep].numpy(), seed=lesson.seed)
-    step.least[0] = torch.quantile(step.est(rows[labels == 1])[:, 1], 1 - config.kept).float()
+    step.least[0] = torch.quantile(step.members(rows[labels == 1]).mean(0), 1 - config.kept).float()
 
 
 def survivors(config: Config, modules: Modules, batch: Batch, n: int) -> tuple[list[int], Tensor, Tensor, Tensor]:
@@ -333,8 +333,8 @@ def survivors(config: Config, modules: Modules, batch: Batch, n: int) -> tuple[l
     kept = Found(found.boxes.cpu()[keep], found.belief[keep], tuple(found.parts[int(k)] for k in keep))
     rows = torch.cat([*(own[keep] for own in deep), hand_made(config, image, kept, torch.zeros(0, 4))], 1)
     first, second = learned.forest(1), learned.forest(2)
-    passed = first.est(rows)[:, 1] >= first.least[0] if len(rows) else torch.zeros(0, dtype=torch.bool)
+    passed = first.passes(rows) if len(rows) else torch.zeros(0, dtype=torch.bool)
     counts.append(int(passed.sum()))
     rows, boxes = rows[passed], kept.boxes[passed]
-    members = second.est.members(rows)[..., 1] if len(rows) else torch.zeros(config.trees, 0).double()
+    members = second.members(rows) if len(rows) else torch.zeros(config.trees, 0).double()
     return counts, boxes, rows, members

@@ -48,16 +48,55 @@ class AugmentConfig:
         return cls(**options)
 
 
+@dataclass(frozen=True)
+class Tones:
+    """What happens to grey values, in this order: x ** exponent, x * factor + added, plus noise of that deviation.
+
+    None = left out. `rng` draws the noise.
+    """
+
+    exponent: float | None
+    line: tuple[float, float] | None
+    noise: float | None
+    rng: np.random.Generator
+
+
+@dataclass(frozen=True)
+class Variation:
+    """One draw: a matrix from network pixels to network pixels, and tones. Whoever has the pixels applies it."""
+
+    matrix: affine.Matrix
+    tones: Tones
+
+    @property
+    def still(self) -> bool:
+        """Whether nothing moves."""
+        return bool(np.allclose(self.matrix, np.eye(3), atol=1e-12))
+
+
+def drawn(image: Prepared, config: AugmentConfig, *, seed: int, view: str | None = None) -> Variation:
+    """The variation of an image that a seed draws."""
+    rng = np.random.default_rng(seed)
+    return Variation(_movement(image, config, view, rng), _tones(config, rng))
+
+
 def augment(image: Prepared, config: AugmentConfig, *, seed: int, view: str | None = None) -> Prepared:
     """A varied copy of the same shape, a pure function of its arguments; `affine` goes from source pixels as before."""
-    rng = np.random.default_rng(seed)
-    moved = _moved(image, _movement(image, config, view, rng))
-    return _toned(moved, config, rng)
+    variation = drawn(image, config, seed=seed, view=view)
+    return _toned(_moved(image, variation), variation.tones)
 
 
 def toned(image: Prepared, config: AugmentConfig, *, seed: int) -> Prepared:
     """A copy with other grey values and the same geometry."""
-    return _toned(image, config, np.random.default_rng(seed))
+    return _toned(image, _tones(config, np.random.default_rng(seed)))
+
+
+def placed(image: Prepared, variation: Variation) -> Prepared:
+    """The image with the affine and the scale that it has once it is moved, and its pixels as they were."""
+    if variation.still:
+        return image
+    mm_per_px = image.mm_per_px / affine.scale_of(variation.matrix)
+    return replace(image, affine=affine.compose(image.affine, variation.matrix), mm_per_px=mm_per_px)
 
 
 def turn_of(config: AugmentConfig, seed: int) -> tuple[float, bool]:
@@ -101,25 +140,35 @@ def _gap(matrix: affine.Matrix, height: float) -> float:
     return max(0.0, -float(behind)) / float(back[0, 0])
 
 
-def _moved(image: Prepared, matrix: affine.Matrix) -> Prepared:
-    if np.allclose(matrix, np.eye(3), atol=1e-12):
+def _moved(image: Prepared, variation: Variation) -> Prepared:
+    if variation.still:
         return image
-    x = resample(image.x, matrix, image.x.shape)
-    mask = resample_mask(image.mask, matrix, image.x.shape)
-    mm_per_px = image.mm_per_px / affine.scale_of(matrix)
-    return replace(image, x=x, mask=mask, affine=affine.compose(image.affine, matrix), mm_per_px=mm_per_px)
+    x = resample(image.x, variation.matrix, image.x.shape)
+    mask = resample_mask(image.mask, variation.matrix, image.x.shape)
+    return replace(placed(image, variation), x=x, mask=mask)
 
 
-def _toned(image: Prepared, config: AugmentConfig, rng: np.random.Generator) -> Prepared:
+def _tones(config: AugmentConfig, rng: np.random.Generator) -> Tones:
+    """Draw the tones; all numbers are drawn whatever is used."""
     bend, stretch, lift, grain = rng.uniform(-1, 1, 4)
     apply_gamma, apply_noise = rng.uniform(0, 1, 2)
+    return Tones(
+        exponent=float(np.exp(config.gamma * bend)) if config.gamma and apply_gamma < 0.5 else None,
+        line=(1 + config.contrast * stretch, config.brightness * lift)
+        if config.contrast or config.brightness
+        else None,
+        noise=config.noise * abs(grain) if config.noise and apply_noise < 0.5 else None,
+        rng=rng,
+    )
+
+
+def _toned(image: Prepared, tones: Tones) -> Prepared:
     x = image.x
-    if config.gamma and apply_gamma < 0.5:
-        x = np.power(x, np.float32(np.exp(config.gamma * bend)))
-    if config.contrast or config.brightness:
-        x = x * np.float32(1 + config.contrast * stretch) + np.float32(config.brightness * lift)
-    if config.noise and apply_noise < 0.5:
-        sd = np.float32(config.noise * abs(grain))
-        x = x + sd * rng.standard_normal(x.shape, dtype=np.float32)
+    if tones.exponent is not None:
+        x = np.power(x, np.float32(tones.exponent))
+    if tones.line is not None:
+        x = x * np.float32(tones.line[0]) + np.float32(tones.line[1])
+    if tones.noise is not None:
+        x = x + np.float32(tones.noise) * tones.rng.standard_normal(x.shape, dtype=np.float32)
     x = np.clip(x, 0, 1) if image.air else np.where(image.mask, np.clip(x, 0, 1), 0)
     return replace(image, x=x.astype(np.float32))

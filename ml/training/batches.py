@@ -1,5 +1,7 @@
 """Loaded samples and batches of them."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,9 +11,19 @@ import torch
 from torch import Tensor
 
 from ml.methods.spec import Batch
+from ml.pixels.augment import Variation
 from ml.training.targets import MAPS, RAGGED
+from ml.training.varying import vary
 
 PAD_TO = 32
+
+
+@dataclass(frozen=True)
+class Undone:
+    """Variation that a slot's pixels go through where the batch is put together, by `ml.training.varying`."""
+
+    variation: Variation
+    air: bool
 
 
 @dataclass(frozen=True)
@@ -19,7 +31,8 @@ class Item:
     """One sample as it goes into a batch.
 
     Per slot: x (1, H, W), breast (1, H, W) bool, present (False where the slot is empty), affine (3, 3) source pixels
-    to the pixels of x, mm_per_px. targets by name.
+    to the pixels of x, mm_per_px. targets by name. Where there is something `undone`, for every slot, affines, scales
+    and targets are those of the pixels as they will be.
     """
 
     id: str
@@ -30,34 +43,45 @@ class Item:
     breast: tuple[Tensor, ...] = ()
     mm_per_px: tuple[float, ...] = ()
     patient: str = field(default="")
+    undone: tuple[Undone, ...] = ()
 
 
 def collate(items: Sequence[Item], device: torch.device, *, pad_to: int = PAD_TO) -> Batch:
-    """Pad to the largest image of the batch, rounded up to a multiple of `pad_to`, and move to the device."""
+    """A batch on the device, padded to its largest image, rounded up to a multiple of `pad_to`."""
     slots = len(items[0].x)
     rows = _rounded(max(x.shape[-2] for item in items for x in item.x), pad_to)
     cols = _rounded(max(x.shape[-1] for item in items for x in item.x), pad_to)
-    pixels = torch.zeros(len(items), slots, 1, rows, cols)
-    valid = torch.zeros(len(items), slots, 1, rows, cols, dtype=torch.bool)
+    pixels = torch.zeros(len(items), slots, 1, rows, cols, device=device)
+    valid = torch.zeros(len(items), slots, 1, rows, cols, dtype=torch.bool, device=device)
     breast = torch.zeros_like(valid)
     for n, item in enumerate(items):
         for v, x in enumerate(item.x):
-            pixels[n, v, :, : x.shape[-2], : x.shape[-1]] = x
-            valid[n, v, :, : x.shape[-2], : x.shape[-1]] = True
-            if item.breast:
-                breast[n, v, :, : x.shape[-2], : x.shape[-1]] = item.breast[v]
+            place = (n, v, slice(None), slice(x.shape[-2]), slice(x.shape[-1]))
+            own = item.breast[v] if item.breast else None
+            if item.undone:
+                assert own is not None
+                x, own = _done(x.to(device), own.to(device), item.undone[v])
+            pixels[place] = x
+            valid[place] = True
+            if own is not None:
+                breast[place] = own
     scales = [item.mm_per_px or (1.0,) * slots for item in items]
     return Batch(
-        x=pixels.to(device, non_blocking=True),
+        x=pixels,
         view_mask=torch.tensor([item.present for item in items], device=device),
-        valid=valid.to(device, non_blocking=True),
-        breast=breast.to(device, non_blocking=True),
+        valid=valid,
+        breast=breast,
         affine=torch.from_numpy(np.array([item.affines for item in items], dtype=np.float64)),
         mm_per_px=torch.tensor(scales, device=device),
         targets=_stacked([item.targets for item in items], (rows, cols), device),
         ids=tuple(item.id for item in items),
         patients=tuple(item.patient for item in items),
     )
+
+
+def _done(x: Tensor, breast: Tensor, undone: Undone) -> tuple[Tensor, Tensor]:
+    moved, own = vary(x[0], breast[0], undone.variation, air=undone.air)
+    return moved[None], own[None]
 
 
 def _rounded(n: int, to: int) -> int:

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,10 +11,12 @@ import torch
 from torch import Tensor
 
 from ml.methods.spec import Aim, Batch, Reads
+from ml.pixels.augment import Variation, placed
 from ml.pixels.prepare import Prepared
 from ml.pixels.rois import Roi, cut, roi_matrix
 from ml.runs.manifest import ManifestRow, Mark
-from ml.training.batches import PAD_TO, Item, collate
+from ml.training.ahead import BatchAhead, Span
+from ml.training.batches import PAD_TO, Item, Undone, collate
 from ml.training.device import Machine
 from ml.training.sampling import SampleOrder, key_seed
 from ml.training.targets import group_of, targets_for
@@ -32,6 +34,9 @@ class Images(Protocol):
 
     def varied(self, picture: Prepared, row: ManifestRow, seed: int) -> Prepared:
         """The image augmented as `seed` says, its affine moved along."""
+
+    def variation(self, picture: Prepared, row: ManifestRow, seed: int) -> Variation:
+        """What `varied` would do."""
 
     def toned(self, picture: Prepared, seed: int) -> Prepared:
         """The image with its grey values varied and its geometry as it is."""
@@ -79,7 +84,8 @@ class Recalled:
 class SampleLoader:
     """Loads one sample as a stage reads it; without a seed as it is, with one varied by it.
 
-    `recalled`, where a stage has it, is added to the targets as it is, varied or not.
+    `recalled`, where a stage has it, is added to the targets as it is, varied or not. `defers`: whole images are
+    varied where the batch is put together, unless the method cuts something out of them first.
     """
 
     images: Images
@@ -87,6 +93,7 @@ class SampleLoader:
     aim: Aim
     config: Any
     recalled: Recalled | None = None
+    defers: bool = False
 
     @property
     def pad_to(self) -> int:
@@ -99,12 +106,13 @@ class SampleLoader:
 
     def item(self, sample: Sample, seed: int | None = None) -> Item:
         """x (1, H, W) per slot, with targets in its pixels."""
-        pictures = [self._picture(sample, slot, seed) for slot in range(len(sample.rows))]
+        shown = [self._picture(sample, slot, seed) for slot in range(len(sample.rows))]
+        pictures = [picture for picture, _ in shown]
         x = [torch.from_numpy(np.ascontiguousarray(picture.x, dtype=np.float32))[None] for picture in pictures]
         affines = tuple(np.asarray(picture.affine, dtype=np.float64) for picture in pictures)
         sizes = [(own.shape[-2], own.shape[-1]) for own in x]
-        shown = Shown(sample.rows, self.aim, self.images.mask_of, sample.roi, affines, sizes)
-        targets: Mapping[str, Tensor] = targets_for(self.reads.targets, shown)
+        seen = Shown(sample.rows, self.aim, self.images.mask_of, sample.roi, affines, sizes)
+        targets: Mapping[str, Tensor] = targets_for(self.reads.targets, seen)
         breast = tuple(torch.from_numpy(np.ascontiguousarray(picture.mask))[None] for picture in pictures)
         if seed is not None and self.reads.view is not None:
             generator = torch.Generator().manual_seed(key_seed(seed, "view"))
@@ -115,16 +123,25 @@ class SampleLoader:
         return Item(
             sample.id, tuple(x), sample.present, affines, targets, breast,
             tuple(float(picture.mm_per_px) for picture in pictures), sample.row.patient_id,
+            tuple(undone for _, undone in shown if undone is not None),
         )  # fmt: skip
 
-    def _picture(self, sample: Sample, slot: int, seed: int | None) -> Prepared:
+    def _picture(self, sample: Sample, slot: int, seed: int | None) -> tuple[Prepared, Undone | None]:
         row = sample.rows[slot]
         own = None if seed is None else key_seed(seed, slot)
-        if sample.roi is None:
-            picture = self.images.prepared(row)
-            return picture if own is None else self.images.varied(picture, row, own)
+        if sample.roi is not None:
+            return self._region(sample.roi, row, own), None
+        picture = self.images.prepared(row)
+        if own is None:
+            return picture, None
+        if not self.defers or self.reads.view is not None:
+            return self.images.varied(picture, row, own), None
+        variation = self.images.variation(picture, row, own)
+        return placed(picture, variation), Undone(variation, picture.air)
+
+    def _region(self, roi: Roi, row: ManifestRow, own: int | None) -> Prepared:
         turn, mirror = (0.0, False) if own is None else self.images.turn(own)
-        size, box = int(self.reads.roi["size_px"]), sample.roi.box
+        size, box = int(self.reads.roi["size_px"]), roi.box
         matrix = roi_matrix(box, self.images.prepared(row).affine, size, turn_degrees=turn, flip=mirror)
         region = cut(self.images.around(row, box, size), matrix, size)
         return region if own is None else self.images.toned(region, own)
@@ -147,16 +164,22 @@ class TrainLoader:
         self.mixed = mixed
         labels = [group for _, group in used] + (mixed.labels if mixed else [])
         self.order = SampleOrder(sampler, labels, key_seed(seed, "order"))
-        self.loader, self.seed, self.machine = loader, seed, machine
+        self.loader, self.seed, self.machine = replace(loader, defers=machine.cuda), seed, machine
         self.n = len(labels)
         self._pool = ThreadPoolExecutor(workers) if workers else None
+        self._batches = BatchAhead(self._assembled, machine.device) if workers and machine.cuda else None
         self._ahead: deque[tuple[int, Future[Item]]] = deque()
         self._lookahead = 0
         #: (batch, first, number): of each batch these positions are asked for; None = all.
         self.part: tuple[int, int, int] | None = None
 
-    def batch(self, first: int, count: int) -> Batch:
-        """The samples at positions first..first+count-1."""
+    def batch(self, first: int, count: int, then: Span | None = None) -> Batch:
+        """The samples at positions first..first+count-1; `then` is what will be asked for next."""
+        if self._batches is not None:
+            return self._batches.batch((first, count), then)
+        return self._assembled(first, count)
+
+    def _assembled(self, first: int, count: int) -> Batch:
         items = self._pooled(first, count) if self._pool else [self.at(first + n) for n in range(count)]
         return self.loader.collate(items, self.machine.device)
 
@@ -189,6 +212,8 @@ class TrainLoader:
 
     def close(self) -> None:
         """End the threads."""
+        if self._batches:
+            self._batches.close()
         if self._pool:
             self._pool.shutdown(wait=False, cancel_futures=True)
 

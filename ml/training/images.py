@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ml.pixels.augment import AugmentConfig, augment, toned, turn_of
+from ml.pixels.augment import AugmentConfig, Variation, augment, drawn, toned, turn_of
 from ml.pixels.cache import PixelCache
 from ml.pixels.decode import Decoded, decode
 from ml.pixels.errors import PixelError
@@ -34,7 +34,7 @@ class StoredImages:
     """Images under `root`, prepared by `config`, cached under `cache`; those used last are kept in memory too."""
 
     def __init__(self, root: Path, cache: Path, config: PixelsConfig, variation: AugmentConfig, warn: Warn) -> None:
-        self.root, self.config, self.variation, self.warn = root, config, variation, warn
+        self.root, self.config, self.variation_config, self.warn = root, config, variation, warn
         self._disk = PixelCache(cache)
         self.memory, self.regions = Memory(), Memory(REGION_BYTES)
 
@@ -52,7 +52,7 @@ class StoredImages:
         """The same images, on disk and in memory, varied in another way. Raises RunRefused (exit 2)."""
         other = copy(self)
         try:
-            other.variation = AugmentConfig.of(variation)
+            other.variation_config = AugmentConfig.of(variation)
         except TypeError as error:
             raise invalid("pixels_invalid", str(error)) from None
         return other
@@ -75,15 +75,19 @@ class StoredImages:
 
     def varied(self, image: Any, row: ManifestRow, seed: int) -> Prepared:
         """An augmented copy, a pure function of the seed."""
-        return augment(image, self.variation, seed=seed, view=row.view)
+        return augment(image, self.variation_config, seed=seed, view=row.view)
+
+    def variation(self, image: Any, row: ManifestRow, seed: int) -> Variation:
+        """What `varied` would do to the image, for whoever does it elsewhere."""
+        return drawn(image, self.variation_config, seed=seed, view=row.view)
 
     def toned(self, image: Any, seed: int) -> Prepared:
         """The image with its grey values varied, its geometry as it is."""
-        return toned(image, self.variation, seed=seed)
+        return toned(image, self.variation_config, seed=seed)
 
     def turn(self, seed: int) -> tuple[float, bool]:
         """Rotation in degrees and mirroring of a region, which is cut as it is turned: nothing opens at its edges."""
-        return turn_of(self.variation, seed)
+        return turn_of(self.variation_config, seed)
 
     def mask_of(self, row: ManifestRow, mark: Mark) -> np.ndarray:
         """A stored mask or label map, (rows, cols) uint8. Raises RunRefused (exit 3)."""

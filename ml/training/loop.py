@@ -18,10 +18,12 @@ from ml.runs.events import EventWriter
 from ml.runs.exits import Exit
 from ml.runs.heartbeat import Heartbeat
 from ml.training import checkpoints
+from ml.training.ahead import Span
 from ml.training.checkpoints import Identity
 from ml.training.device import Machine, is_out_of_memory, no_memory
 from ml.training.norms import join_norms, statistics_kept
 from ml.training.optimisers import trainable
+from ml.training.pace import Pace
 from ml.training.sampling import key_seed
 from ml.training.state import TrainState
 
@@ -58,8 +60,8 @@ class Loader(Protocol):
 
     n: int
 
-    def batch(self, first: int, count: int) -> Batch:
-        """The samples at positions first..first+count-1 of the endless order."""
+    def batch(self, first: int, count: int, then: Span | None = None) -> Batch:
+        """The samples at positions first..first+count-1 of the endless order; `then` will be asked for next."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ class Loop:
         self.losses: list[Tensor] = []
         self.saved_step = -1
         self.joined = False
+        self.pace = Pace(machine)
 
     def run(self) -> None:
         """Train to the end of the plan. Raises Stopped, RunRefused (exits 4 and 5)."""
@@ -132,12 +135,14 @@ class Loop:
             loss = self.step()
             if not self.finite(loss):
                 continue
+            self.pace.stepped(self.stage.batch)
             self.losses.append(loss)
             self.tell(loss)
             if self.evaluation_due() and self.ranks.most(self.ranks.first and self.evaluate()) and plan.early_stopping:
                 break
             if self.checkpoint_due():
                 self.checkpoint()
+        self.pace.finish()
         self.checkpoint()
 
     def check_stop(self) -> None:
@@ -200,10 +205,10 @@ class Loop:
             return self._own_step(seed)
         state.clear()
         total = torch.zeros((), device=self.machine.device)
-        begin, own = self.part
-        for start in range(0, own, self.micro):
-            count = min(self.micro, own - start)
-            batch = self.loader.batch(state.step * stage.batch + begin + start, count)
+        spans = self.spans(state.step)
+        for n, (first, count) in enumerate(spans):
+            with self.pace.waiting():
+                batch = self.loader.batch(first, count, spans[n + 1] if n + 1 < len(spans) else self.after_step())
             loss = self.loss_of(batch)
             share = count / stage.batch
             state.scaler.scale(loss * share).backward()
@@ -222,6 +227,18 @@ class Loop:
         state.apply()
         return total
 
+    def spans(self, step: int) -> list[Span]:
+        """What this process asks for in a step: (first, count) of each micro-batch."""
+        begin, own = self.part
+        first = step * self.stage.batch + begin
+        micro = self.micro if self.stage.train_step is None else own
+        return [(first + start, min(micro, own - start)) for start in range(0, own, micro)]
+
+    def after_step(self) -> Span | None:
+        """The first span of the next step, if there is one."""
+        spans = self.spans(self.state.step + 1) if self.state.step + 1 < self.plan.steps else []
+        return spans[0] if spans else None
+
     def loss_of(self, batch: Batch) -> Tensor:
         """The sum of the stage's losses on a batch."""
         assert self.stage.loss is not None
@@ -233,7 +250,8 @@ class Loop:
         """A step that the stage makes itself, with several optimisers; it is never cut into micro-batches."""
         stage, state = self.stage, self.state
         assert stage.train_step is not None
-        batch = self.loader.batch(state.step * stage.batch, stage.batch)
+        with self.pace.waiting():
+            batch = self.loader.batch(*self.spans(state.step)[0], self.after_step())
         generator = torch.Generator().manual_seed(seed)
         with self.machine.autocast():
             losses = stage.train_step(self.modules, state.movers, batch, generator)
@@ -316,10 +334,11 @@ class Loop:
             "planned_steps": self.plan.steps,
             "epoch": round(self.state.step * self.stage.batch / self.loader.n, 2),
             "seconds": round(seconds, 1),
-            "images_per_s": round(done * self.stage.batch / max(seconds, 1e-6), 1),
+            "images_per_s": round(self.pace.images_per_s() or done * self.stage.batch / max(seconds, 1e-6), 1),
             "eta_s": round(left * seconds / max(done, 1)),
             "lr": self.state.rate(),
             "loss": loss if math.isfinite(loss) else None,
+            "waited_for_data": self.pace.waited(),
             "gpu_mem_mb": self.machine.memory_mb,
         }
 

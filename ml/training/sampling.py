@@ -22,9 +22,11 @@ class SampleOrder:
     def at(self, position: int) -> tuple[int, int, int]:
         """(sample, epoch, place in the epoch) of the position."""
         epoch, place = divmod(position, self.n)
-        if self._epoch[0] != epoch:
-            self._epoch = (epoch, self._draw(epoch))
-        return int(self._epoch[1][place]), epoch, place
+        drawn = self._epoch
+        if drawn[0] != epoch:
+            # Threads load ahead across the end of an epoch: each goes by what it holds in its own hands.
+            drawn = self._epoch = (epoch, self._draw(epoch))
+        return int(drawn[1][place]), epoch, place
 
     def _draw(self, epoch: int) -> np.ndarray:
         rng = np.random.default_rng([self.seed, epoch])

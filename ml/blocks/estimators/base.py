@@ -51,9 +51,9 @@ class Estimator(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def checked(self, x: Tensor) -> Tensor:
-        """x (N, D) in float64, on an estimator that was fitted."""
+        """x (N, D) in float64 where the arrays are, of an estimator that was fitted."""
         assert self.fitted, f"{type(self).__name__} was not fitted"
-        return x.double()
+        return x.to(self.get_buffer(self.names[0]).device, torch.float64)
 
 
 def training_rows(x: npt.ArrayLike, y: npt.ArrayLike, classes: int) -> tuple[Floats, Labels]:

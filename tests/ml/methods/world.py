@@ -23,6 +23,7 @@ ROWS, COLS, SPACING_MM = 96, 72, 2.0
 SPLITS = ("train",) * 6 + ("val",) * 3 + ("test",) * 3
 TYPES = ("mass", "calcification", "asymmetry", "architectural_distortion")
 CPU = machine_for(Compute(device="cpu"))
+TWO_STEPS = Compute(device="cpu", threads=1, max_steps=2)
 
 
 def picture(n, density, disc):
@@ -136,10 +137,10 @@ def run_folder(path, rows, folder, request):
     return path
 
 
-def tried(path, rows, folder, name, task):
+def tried(path, rows, folder, name, task, compute=TWO_STEPS):
     """Train for two steps a stage, all the way to metrics and a model; the run folder."""
     request = Request(
-        run_id=f"{name}-{task}", method=name, task=task, compute=Compute(device="cpu", threads=1, max_steps=2),
+        run_id=f"{name}-{task}", method=name, task=task, compute=compute,
         evaluation=EvaluationOptions(bootstrap=20), pixels={"cache_dir": str((folder / "cache").resolve())},
     )  # fmt: skip
     run_folder(path, rows, folder, request)

@@ -173,10 +173,10 @@ def with_small_memory(loop, holds, end=end_of_memory):
     """The loop on a machine that holds so many samples at once."""
     build = loop.loader.batch
 
-    def small_memory(first, count):
+    def small_memory(first, count, then=None):
         if count > holds:
             end()
-        return build(first, count)
+        return build(first, count, then)
 
     loop.loader.batch = small_memory
     return loop

@@ -1,0 +1,124 @@
+"""What is varied where the network is, is what would have been varied on the host."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from ml.pixels.augment import AugmentConfig, augment, drawn, placed
+from ml.pixels.prepare import Prepared
+from ml.training.batches import collate
+from ml.training.data import SampleLoader, TrainLoader
+from ml.training.samples import build_samples
+from ml.training.varying import vary
+from tests.ml.training.test_loop import CPU
+
+TURNS = {"rotation_degrees": 15.0, "scale": 0.1, "translate_mm": 5.0, "move_probability": 1.0}
+OPTIONS = [
+    {},
+    {"flip_x": 1.0},
+    {"flip_y": 1.0},
+    {"translate_mm": 9.0},
+    {"rotation_degrees": 180.0, "move_probability": 1.0},
+    {**TURNS, "flip_x": 0.5, "flip_y": 0.5, "gamma": 0.3, "contrast": 0.2, "brightness": 0.1},
+]
+
+
+def a_picture(air: bool) -> Prepared:
+    """Soft structure, so that the sampling of both ways can be compared, in half an ellipse, at 0.8 mm."""
+    y, x = np.mgrid[:150, :110] + 0.5
+    mask = (x / 95) ** 2 + ((y - 75) / 65) ** 2 < 1
+    picture = 0.5 + 0.2 * np.sin(x / 9) * np.cos(y / 13)
+    picture = picture if air else np.where(mask, picture, 0)
+    return Prepared(picture.astype(np.float32), mask, np.diag([0.5, 0.5, 1.0]), (), 0.8, air)
+
+
+@pytest.mark.parametrize("air", [False, True])
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_both_ways_give_the_same_picture(options, air, seed):
+    image, config = a_picture(air), AugmentConfig.of(options)
+    host = augment(image, config, seed=seed, view="CC")
+    variation = drawn(image, config, seed=seed, view="CC")
+    x, mask = vary(torch.from_numpy(image.x), torch.from_numpy(image.mask), variation, air=air)
+    there = placed(image, variation)
+    np.testing.assert_array_equal(there.affine, host.affine)
+    assert there.mm_per_px == host.mm_per_px
+    # A mask's edge may fall to either side of a pixel's middle; elsewhere the two samplings agree.
+    differing = mask.numpy() != host.mask
+    assert differing.mean() < 1e-3
+    np.testing.assert_allclose(x.numpy()[~differing], host.x[~differing], atol=2e-4)
+
+
+def test_noise_is_of_the_size_that_was_drawn_and_the_same_again():
+    image, config = a_picture(True), AugmentConfig.of({"noise": 0.05})
+    seed = next(n for n in range(50) if (drawn(image, config, seed=n).tones.noise or 0) > 0.01)
+    noise = drawn(image, config, seed=seed).tones.noise
+
+    def noisy():
+        variation = drawn(image, config, seed=seed)
+        return vary(torch.from_numpy(image.x), torch.from_numpy(image.mask), variation, air=True)[0].numpy()
+
+    assert np.array_equal(noisy(), noisy())
+    assert (noisy() - image.x).std() == pytest.approx(noise, rel=0.05)
+
+
+class Turned:
+    """Pictures with their pixels on disk, so to say; varied for real."""
+
+    config = AugmentConfig.of({**TURNS, "gamma": 0.2})
+
+    def prepared(self, row):
+        picture = a_picture(False)
+        return replace(picture, x=picture.x * (0.5 + 0.04 * int(row.image_id.strip("i"))))
+
+    def varied(self, picture, row, seed):
+        return augment(picture, self.config, seed=seed, view=row.view)
+
+    def variation(self, picture, row, seed):
+        return drawn(picture, self.config, seed=seed, view=row.view)
+
+    def mask_of(self, row, mark):
+        raise AssertionError("nothing here is stored as a mask")
+
+
+def test_a_batch_varied_late_is_the_batch_varied_early(settle, a_row):
+    rows = [a_row(n, density="ABCD"[n % 4]) for n in range(8)]
+    _, settled, aim, reads, _ = settle("dcse_resnet50", rows)
+    images = Turned()
+    samples, _ = build_samples(rows, reads, aim, images)
+    early = SampleLoader(images, reads, aim, settled)
+    late = replace(early, defers=True)
+    one, other = (
+        collate([loader.item(sample, 7) for sample in samples], torch.device("cpu")) for loader in (early, late)
+    )
+    assert late.item(samples[0], 7).undone and not early.item(samples[0], 7).undone
+    assert not late.item(samples[0]).undone  # nothing to do without a seed
+    torch.testing.assert_close(one.affine, other.affine)
+    torch.testing.assert_close(one.mm_per_px, other.mm_per_px)
+    assert (one.breast != other.breast).float().mean() < 1e-3
+    same = one.breast == other.breast
+    torch.testing.assert_close(one.x[same], other.x[same], atol=2e-4, rtol=0)
+
+
+def test_what_is_cut_out_of_an_image_is_cut_after_it_was_varied(settle, a_row):
+    rows = [a_row(n, box=(20, 16, 44, 40)) for n in range(4)]
+    _, settled, aim, reads, _ = settle("retinanet_mass", rows)
+    assert reads.view is not None
+    loader = SampleLoader(Turned(), reads, aim, settled, defers=True)
+    samples, _ = build_samples(rows, reads, aim, Turned())
+    assert not loader.item(samples[0], 3).undone
+
+
+def test_threads_that_load_across_the_end_of_an_epoch_load_what_one_alone_does(settle, a_row, images):
+    rows = [a_row(n, density="ABCD"[n % 4]) for n in range(5)]
+    _, settled, aim, reads, _ = settle("dcse_resnet50", rows)
+    samples, _ = build_samples(rows, reads, aim, images)
+    loader = SampleLoader(images, reads, aim, settled)
+    told = []
+    for workers in (0, 6):
+        own = TrainLoader(samples, loader, "shuffled", 3, CPU, workers)
+        told.append([own.batch(4 * n, 4).ids for n in range(30)])
+        own.close()
+    assert told[0] == told[1]
