@@ -160,9 +160,9 @@ def corrupted(posterior: Tensor, config: Config) -> Tensor:
     y, x = torch.arange(rows, device=made.device)[:, None] + 0.5, torch.arange(cols, device=made.device)[None] + 0.5
     for n in range(len(made)):
         labels, count = ndimage.label(made[n, 0].cpu().numpy() > NEAR)
-        for part in range(1, count + 1):
-            if torch.rand(()) < config.erase_probability:
-                made[n, 0][torch.from_numpy(labels == part).to(made.device)] = 0.0
+        # An unlearned map has thousands of parts: they are erased at once, not one by one.
+        erased = torch.cat([torch.tensor([False]), torch.rand(count) < config.erase_probability])
+        made[n, 0][erased[torch.from_numpy(labels).long()].to(made.device)] = 0.0
         if torch.rand(()) < config.invent_probability:
             low, high = BLOB_SHARE
             place, size = torch.rand(2), float(low + (high - low) * torch.rand(()))

@@ -72,7 +72,7 @@ class Data:
 
 @dataclass(frozen=True, kw_only=True)
 class Compute:
-    """The machine. `workers` is the number of loader threads: 0, in line, on a CPU; up to 8 where a GPU waits.
+    """The machine. `workers` is the number of loader threads: 0, in line, on a CPU; up to 16 where a GPU waits.
 
     precision auto: bf16 on a GPU that has it, else fp16 with scaled gradients; fp32 on a CPU. gradient_checkpointing:
     blocks are computed again when gradients come back, which takes less memory and about a third more time, and gives

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,20 @@ from ml.training.varying import vary
 PAD_TO = 32
 
 
+Cut = Callable[[Tensor, Mapping[str, Tensor]], tuple[Tensor, Mapping[str, Tensor]]]
+
+
 @dataclass(frozen=True)
 class Undone:
-    """Variation that a slot's pixels go through where the batch is put together, by `ml.training.varying`."""
+    """What the pixels of an item have yet to go through, where its batch is put together.
 
-    variation: Variation
-    air: bool
+    variations: of each slot, by `ml.training.varying`; air: of each slot, whether what is outside the breast stays.
+    cut(x (1, H, W), targets): a part of the first slot, with the targets in its pixels.
+    """
+
+    variations: tuple[Variation, ...]
+    air: tuple[bool, ...]
+    cut: Cut | None = None
 
 
 @dataclass(frozen=True)
@@ -31,8 +40,8 @@ class Item:
     """One sample as it goes into a batch.
 
     Per slot: x (1, H, W), breast (1, H, W) bool, present (False where the slot is empty), affine (3, 3) source pixels
-    to the pixels of x, mm_per_px. targets by name. Where there is something `undone`, for every slot, affines, scales
-    and targets are those of the pixels as they will be.
+    to the pixels of x, mm_per_px. targets by name. Where something is `undone`, affines, scales and targets are
+    those of the pixels once they are varied.
     """
 
     id: str
@@ -43,11 +52,12 @@ class Item:
     breast: tuple[Tensor, ...] = ()
     mm_per_px: tuple[float, ...] = ()
     patient: str = field(default="")
-    undone: tuple[Undone, ...] = ()
+    undone: Undone | None = None
 
 
 def collate(items: Sequence[Item], device: torch.device, *, pad_to: int = PAD_TO) -> Batch:
     """A batch on the device, padded to its largest image, rounded up to a multiple of `pad_to`."""
+    items = _finished(items, device)
     slots = len(items[0].x)
     rows = _rounded(max(x.shape[-2] for item in items for x in item.x), pad_to)
     cols = _rounded(max(x.shape[-1] for item in items for x in item.x), pad_to)
@@ -57,14 +67,10 @@ def collate(items: Sequence[Item], device: torch.device, *, pad_to: int = PAD_TO
     for n, item in enumerate(items):
         for v, x in enumerate(item.x):
             place = (n, v, slice(None), slice(x.shape[-2]), slice(x.shape[-1]))
-            own = item.breast[v] if item.breast else None
-            if item.undone:
-                assert own is not None
-                x, own = _done(x.to(device), own.to(device), item.undone[v])
             pixels[place] = x
             valid[place] = True
-            if own is not None:
-                breast[place] = own
+            if item.breast:
+                breast[place] = item.breast[v]
     scales = [item.mm_per_px or (1.0,) * slots for item in items]
     return Batch(
         x=pixels,
@@ -79,9 +85,33 @@ def collate(items: Sequence[Item], device: torch.device, *, pad_to: int = PAD_TO
     )
 
 
-def _done(x: Tensor, breast: Tensor, undone: Undone) -> tuple[Tensor, Tensor]:
-    moved, own = vary(x[0], breast[0], undone.variation, air=undone.air)
-    return moved[None], own[None]
+def _finished(items: Sequence[Item], device: torch.device) -> list[Item]:
+    """The items, on the device where something of them was undone; images of one size are varied together."""
+    alike: dict[tuple[int, ...], list[tuple[int, int]]] = defaultdict(list)
+    for n, item in enumerate(items):
+        if item.undone is not None:
+            for v, x in enumerate(item.x):
+                alike[tuple(x.shape)].append((n, v))
+    done: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+    for places in alike.values():
+        own = [(items[n], items[n].undone, v) for n, v in places]
+        varied = vary(
+            torch.cat([item.x[v].to(device, non_blocking=True) for item, _, v in own]),
+            torch.cat([item.breast[v].to(device, non_blocking=True) for item, _, v in own]),
+            [undone.variations[v] for _, undone, v in own if undone],
+            [undone.air[v] for _, undone, v in own if undone],
+        )
+        done |= dict(zip(places, zip(*varied, strict=True), strict=True))
+    return [item if item.undone is None else _cut(item, item.undone, done, n) for n, item in enumerate(items)]
+
+
+def _cut(item: Item, undone: Undone, done: Mapping[tuple[int, int], tuple[Tensor, Tensor]], n: int) -> Item:
+    x, breast = ([done[n, v][k][None] for v in range(len(item.x))] for k in (0, 1))
+    targets = item.targets
+    if undone.cut is not None:
+        x[0], targets = undone.cut(x[0], targets)
+        breast[0] = x[0] > 0
+    return replace(item, x=tuple(x), breast=tuple(breast), targets=targets, undone=None)
 
 
 def _rounded(n: int, to: int) -> int:

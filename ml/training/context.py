@@ -1,6 +1,5 @@
 """Run: what every command works on, once the folder is locked and its data are checked."""
 
-import os
 from dataclasses import dataclass
 
 from ml.methods.spec import MethodSpec
@@ -30,7 +29,6 @@ class Run:
 
     @property
     def workers(self) -> int:
-        """Loader threads: in line on a CPU, where the network needs the cores."""
-        if self.request.compute.workers is not None:
-            return self.request.compute.workers
-        return min(8, os.cpu_count() or 1) if self.machine.cuda else 0
+        """Loader threads: as many as the request says, else as the machine has use for."""
+        asked = self.request.compute.workers
+        return self.machine.workers if asked is None else asked

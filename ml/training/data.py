@@ -3,20 +3,20 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ml.methods.spec import Aim, Batch, Reads
+from ml.methods.spec import Aim, Batch, Reads, TrainView
 from ml.pixels.augment import Variation, placed
 from ml.pixels.prepare import Prepared
 from ml.pixels.rois import Roi, cut, roi_matrix
 from ml.runs.manifest import ManifestRow, Mark
-from ml.training.ahead import BatchAhead, Span
-from ml.training.batches import PAD_TO, Item, Undone, collate
+from ml.training.ahead import BatchAhead, Span, each_ahead
+from ml.training.batches import PAD_TO, Cut, Item, Undone, collate
 from ml.training.device import Machine
 from ml.training.sampling import SampleOrder, key_seed
 from ml.training.targets import group_of, targets_for
@@ -85,7 +85,7 @@ class SampleLoader:
     """Loads one sample as a stage reads it; without a seed as it is, with one varied by it.
 
     `recalled`, where a stage has it, is added to the targets as it is, varied or not. `defers`: whole images are
-    varied where the batch is put together, unless the method cuts something out of them first.
+    varied where the batch is put together, which is faster on a GPU.
     """
 
     images: Images
@@ -113,20 +113,33 @@ class SampleLoader:
         sizes = [(own.shape[-2], own.shape[-1]) for own in x]
         seen = Shown(sample.rows, self.aim, self.images.mask_of, sample.roi, affines, sizes)
         targets: Mapping[str, Tensor] = targets_for(self.reads.targets, seen)
-        breast = tuple(torch.from_numpy(np.ascontiguousarray(picture.mask))[None] for picture in pictures)
-        if seed is not None and self.reads.view is not None:
-            generator = torch.Generator().manual_seed(key_seed(seed, "view"))
-            x[0], targets = self.reads.view(x[0], targets, self.config, generator)
-            breast = (x[0] > 0, *breast[1:])
         if self.recalled is not None:
             targets = {**targets, **self.recalled.of(sample)}
+        breast = tuple(torch.from_numpy(np.ascontiguousarray(picture.mask))[None] for picture in pictures)
+        cut = None if seed is None or self.reads.view is None else self._cut(self.reads.view, seed)
+        left = tuple(variation for _, variation in shown if variation is not None)
+        undone = Undone(left, tuple(picture.air for picture in pictures), cut) if left else None
+        if cut is not None and undone is None:
+            x[0], targets = cut(x[0], targets)
+            breast = (x[0] > 0, *breast[1:])
+        if undone is not None and torch.cuda.is_available():
+            # Pinned by the threads that load, so that the copy to the GPU waits for nobody.
+            x, breast = [own.pin_memory() for own in x], tuple(own.pin_memory() for own in breast)
         return Item(
             sample.id, tuple(x), sample.present, affines, targets, breast,
-            tuple(float(picture.mm_per_px) for picture in pictures), sample.row.patient_id,
-            tuple(undone for _, undone in shown if undone is not None),
+            tuple(float(picture.mm_per_px) for picture in pictures), sample.row.patient_id, undone,
         )  # fmt: skip
 
-    def _picture(self, sample: Sample, slot: int, seed: int | None) -> tuple[Prepared, Undone | None]:
+    def _cut(self, view: TrainView, seed: int) -> Cut:
+        """What a method takes of the first slot, as the seed says."""
+
+        def cut(x: Tensor, targets: Mapping[str, Tensor]) -> tuple[Tensor, Mapping[str, Tensor]]:
+            return view(x, targets, self.config, torch.Generator().manual_seed(key_seed(seed, "view")))
+
+        return cut
+
+    def _picture(self, sample: Sample, slot: int, seed: int | None) -> tuple[Prepared, Variation | None]:
+        """A slot's picture, and the variation that is left to do."""
         row = sample.rows[slot]
         own = None if seed is None else key_seed(seed, slot)
         if sample.roi is not None:
@@ -134,10 +147,10 @@ class SampleLoader:
         picture = self.images.prepared(row)
         if own is None:
             return picture, None
-        if not self.defers or self.reads.view is not None:
+        if not self.defers:
             return self.images.varied(picture, row, own), None
         variation = self.images.variation(picture, row, own)
-        return placed(picture, variation), Undone(variation, picture.air)
+        return placed(picture, variation), variation
 
     def _region(self, roi: Roi, row: ManifestRow, own: int | None) -> Prepared:
         turn, mirror = (0.0, False) if own is None else self.images.turn(own)
@@ -164,7 +177,7 @@ class TrainLoader:
         self.mixed = mixed
         labels = [group for _, group in used] + (mixed.labels if mixed else [])
         self.order = SampleOrder(sampler, labels, key_seed(seed, "order"))
-        self.loader, self.seed, self.machine = replace(loader, defers=machine.cuda), seed, machine
+        self.loader, self.seed, self.machine = loader, seed, machine
         self.n = len(labels)
         self._pool = ThreadPoolExecutor(workers) if workers else None
         self._batches = BatchAhead(self._assembled, machine.device) if workers and machine.cuda else None
@@ -250,6 +263,11 @@ def batches_of(
             group = []
     if group:
         yield loader.collate(group, device)
+
+
+def loaded(samples: Iterable[Sample], loader: SampleLoader, workers: int) -> Iterator[tuple[Sample, Item]]:
+    """Each sample with what is loaded for it, in order; threads, where there are some, load ahead."""
+    return each_ahead(loader.item, samples, workers)
 
 
 def of_splits(samples: Iterable[Sample], *splits: str) -> list[Sample]:

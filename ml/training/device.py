@@ -13,6 +13,8 @@ from ml.runs.exits import Exit
 from ml.runs.request import Compute
 from ml.training.ranks import ALONE, Ranks, joined, launched
 
+MOST_WORKERS = 16
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -33,6 +35,11 @@ class Machine:
     def joins_norms(self) -> bool:
         """Whether batch norms see the parts of all processes as one batch: PyTorch can do so on CUDA alone."""
         return self.cuda and self.ranks.size > 1
+
+    @property
+    def workers(self) -> int:
+        """Threads that load samples: none on a CPU, where the network needs the cores."""
+        return min(MOST_WORKERS, os.cpu_count() or 1) if self.cuda else 0
 
     def autocast(self) -> AbstractContextManager[object]:
         """Half precision for what tolerates it; losses are computed in float32 by the methods."""

@@ -24,6 +24,7 @@ from ml.runs import atomic
 from ml.runs.errors import RunRefused, invalid, refused
 from ml.runs.manifest import ManifestRow, Mark
 from ml.runs.records import from_dict
+from ml.training.ahead import each_ahead
 from ml.training.selection import Warn
 
 MEMORY_BYTES, REGION_BYTES = 512 * 2**20, 256 * 2**20
@@ -100,20 +101,29 @@ class StoredImages:
         """The prepared image of a manifest row as a dict, for the baselines."""
         return self.prepared(from_dict(ManifestRow, row))
 
-    def readable(self, rows: Sequence[ManifestRow], told: Callable[[int], None], most: float) -> list[ManifestRow]:
+    def readable(
+        self, rows: Sequence[ManifestRow], told: Callable[[int], None], most: float, workers: int = 0
+    ) -> list[ManifestRow]:
         """Prepare all rows; those that can be read. Raises RunRefused (exit 3) where a share over `most` cannot."""
         good = []
-        for n, row in enumerate(rows, 1):
-            try:
-                self.prepared(row)
+        for n, (row, error) in enumerate(each_ahead(self._fault, rows, workers), 1):
+            if error is None:
                 good.append(row)
-            except PixelError as error:
+            else:
                 self.warn("unreadable", f"an image cannot be read: {error.code}", row.image_id)
             told(n)
         lost = len(rows) - len(good)
         if lost > most * len(rows):
             raise refused("unreadable_images", f"{lost} of {len(rows)} images cannot be read")
         return good
+
+    def _fault(self, row: ManifestRow) -> PixelError | None:
+        """What is wrong with an image; None once it is prepared."""
+        try:
+            self.prepared(row)
+        except PixelError as error:
+            return error
+        return None
 
     def _make(self, row: ManifestRow) -> Prepared:
         path = (self.root / row.pixel_path).resolve()

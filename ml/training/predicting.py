@@ -13,7 +13,7 @@ from ml.methods.spec import Aim, Inference, MethodSpec, Modules, Prediction
 from ml.runs.cancel import StopRequest
 from ml.training.batches import Item
 from ml.training.checkpoints import Weights
-from ml.training.data import Sample, SampleLoader
+from ml.training.data import Sample, SampleLoader, loaded
 from ml.training.device import Machine, is_out_of_memory, no_memory
 
 
@@ -41,7 +41,7 @@ class Predictor:
         for module in self.modules.values():
             module.eval()
         memory = Memory(self.batch if self.machine.cuda else 4)
-        for group in _of_one_shape(samples, loader, memory.holds):
+        for group in _of_one_shape(loaded(samples, loader, self.machine.workers), memory.holds):
             if stop is not None:
                 stop.check()
             said = self._said([item for _, item in group], loader, inference, memory)
@@ -94,14 +94,13 @@ class Memory:
     holds: int
 
 
-def _of_one_shape(samples: Iterable[Sample], loader: SampleLoader, most: int) -> Iterator[list[tuple[Sample, Item]]]:
+def _of_one_shape(items: Iterable[tuple[Sample, Item]], most: int) -> Iterator[list[tuple[Sample, Item]]]:
     """Runs of samples whose images have one shape, so that nothing is padded for the sake of a neighbour.
 
     Padding would enter the statistics of group norms: what is said of an image must not depend on its company.
     """
     group: list[tuple[Sample, Item]] = []
-    for sample in samples:
-        item = loader.item(sample)
+    for sample, item in items:
         if group and (len(group) == most or _shape(group[0][1]) != _shape(item)):
             yield group
             group = []

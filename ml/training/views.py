@@ -39,7 +39,7 @@ def readable(
         run.watch.stop.check()
         told(done)
 
-    return images.readable(rows, each, most)
+    return images.readable(rows, each, most, run.workers)
 
 
 def view_of(run: Run, reads: Reads, aim: Aim, config: Any, images: StoredImages, *, windows: bool = False,
@@ -52,7 +52,7 @@ def view_of(run: Run, reads: Reads, aim: Aim, config: Any, images: StoredImages,
     if not samples and used:
         why = f": {left_out[0][1]}" if left_out else ""
         raise refused("no_samples", f"no image can be read by this method{why}")
-    return View(samples, SampleLoader(images, reads, aim, config))
+    return View(samples, SampleLoader(images, reads, aim, config, defers=run.machine.cuda))
 
 
 def all_views(

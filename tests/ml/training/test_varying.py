@@ -9,7 +9,7 @@ import torch
 from ml.pixels.augment import AugmentConfig, augment, drawn, placed
 from ml.pixels.prepare import Prepared
 from ml.training.batches import collate
-from ml.training.data import SampleLoader, TrainLoader
+from ml.training.data import SampleLoader, TrainLoader, loaded
 from ml.training.samples import build_samples
 from ml.training.varying import vary
 from tests.ml.training.test_loop import CPU
@@ -34,6 +34,26 @@ def a_picture(air: bool) -> Prepared:
     return Prepared(picture.astype(np.float32), mask, np.diag([0.5, 0.5, 1.0]), (), 0.8, air)
 
 
+def stacked(*images):
+    return (torch.from_numpy(np.stack([getattr(own, name) for own in images])) for name in ("x", "mask"))
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 100])
+def test_images_that_are_varied_together_are_varied_as_each_alone(monkeypatch, at_once):
+    config = AugmentConfig.of({**OPTIONS[-1], "noise": 0.05, "move_probability": 0.5})
+    images = [a_picture(n % 2 == 0) for n in range(7)]
+
+    def drawn_ones():
+        return [drawn(image, config, seed=n) for n, image in enumerate(images)]
+
+    air = [image.air for image in images]
+    alone = [vary(*stacked(i), [v], [a]) for i, v, a in zip(images, drawn_ones(), air, strict=True)]
+    monkeypatch.setattr("ml.training.varying.PIXELS_AT_ONCE", at_once * images[0].x.size)
+    x, mask = vary(*stacked(*images), drawn_ones(), air)
+    assert torch.equal(mask, torch.cat([own for _, own in alone]))
+    torch.testing.assert_close(x, torch.cat([own for own, _ in alone]), atol=1e-6, rtol=0)
+
+
 @pytest.mark.parametrize("air", [False, True])
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -41,7 +61,7 @@ def test_both_ways_give_the_same_picture(options, air, seed):
     image, config = a_picture(air), AugmentConfig.of(options)
     host = augment(image, config, seed=seed, view="CC")
     variation = drawn(image, config, seed=seed, view="CC")
-    x, mask = vary(torch.from_numpy(image.x), torch.from_numpy(image.mask), variation, air=air)
+    x, mask = (own[0] for own in vary(*stacked(image), [variation], [air]))
     there = placed(image, variation)
     np.testing.assert_array_equal(there.affine, host.affine)
     assert there.mm_per_px == host.mm_per_px
@@ -58,7 +78,7 @@ def test_noise_is_of_the_size_that_was_drawn_and_the_same_again():
 
     def noisy():
         variation = drawn(image, config, seed=seed)
-        return vary(torch.from_numpy(image.x), torch.from_numpy(image.mask), variation, air=True)[0].numpy()
+        return vary(*stacked(image), [variation], [True])[0][0].numpy()
 
     assert np.array_equal(noisy(), noisy())
     assert (noisy() - image.x).std() == pytest.approx(noise, rel=0.05)
@@ -102,13 +122,25 @@ def test_a_batch_varied_late_is_the_batch_varied_early(settle, a_row):
     torch.testing.assert_close(one.x[same], other.x[same], atol=2e-4, rtol=0)
 
 
-def test_what_is_cut_out_of_an_image_is_cut_after_it_was_varied(settle, a_row):
-    rows = [a_row(n, box=(20, 16, 44, 40)) for n in range(4)]
-    _, settled, aim, reads, _ = settle("retinanet_mass", rows)
-    assert reads.view is not None
-    loader = SampleLoader(Turned(), reads, aim, settled, defers=True)
+@pytest.mark.parametrize(("name", "config"), [("retinanet_mass", {"sections": True}), ("multiscale_patch", {})])
+def test_what_is_cut_out_of_an_image_is_the_same_part_with_the_same_targets(settle, a_row, name, config):
+    fields = {"box": (20, 16, 44, 40), "rows": 300, "cols": 220, "spacing_mm": (0.4, 0.4)}
+    rows = [a_row(n, **fields) for n in range(8)]
+    _, settled, aim, reads, stages = settle(name, rows, **config)
+    reads = next(own for own in [reads, *(stage.reads for stage in stages)] if own is not None and own.view)
+    early = SampleLoader(Turned(), reads, aim, settled)
+    late = replace(early, defers=True)
     samples, _ = build_samples(rows, reads, aim, Turned())
-    assert not loader.item(samples[0], 3).undone
+    for seed in range(6):
+        one, other = (
+            collate([loader.item(sample, seed) for sample in samples], torch.device("cpu")) for loader in (early, late)
+        )
+        assert one.x.shape == other.x.shape
+        same = one.breast == other.breast
+        assert same.float().mean() > 0.99
+        torch.testing.assert_close(one.x[same], other.x[same], atol=2e-3, rtol=0)
+        for key, value in one.targets.items():
+            torch.testing.assert_close(value, other.targets[key])
 
 
 def test_threads_that_load_across_the_end_of_an_epoch_load_what_one_alone_does(settle, a_row, images):
@@ -122,3 +154,13 @@ def test_threads_that_load_across_the_end_of_an_epoch_load_what_one_alone_does(s
         told.append([own.batch(4 * n, 4).ids for n in range(30)])
         own.close()
     assert told[0] == told[1]
+
+
+def test_threads_load_samples_in_their_order(settle, a_row, images):
+    rows = [a_row(n, density="ABCD"[n % 4]) for n in range(9)]
+    _, settled, aim, reads, _ = settle("dcse_resnet50", rows)
+    samples, _ = build_samples(rows, reads, aim, images)
+    loader = SampleLoader(images, reads, aim, settled)
+    alone, together = (list(loaded(samples, loader, workers)) for workers in (0, 2))
+    assert [sample.id for sample, _ in together] == [sample.id for sample, _ in alone] == [item.id for _, item in alone]
+    assert all(torch.equal(a.x[0], b.x[0]) for (_, a), (_, b) in zip(alone, together, strict=True))
