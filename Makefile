@@ -9,7 +9,7 @@ export PORT
 WORKERS ?= 2
 SERVER_TESTS := tests/core tests/accounts tests/jobs tests/archive tests/annotations tests/exchange tests/learning
 
-.PHONY: help setup setup-dev demo loop test test-slow test-methods lint types format lock docs bench-methods calibrate-methods screenshots
+.PHONY: help setup setup-dev demo loop test test-slow test-methods lint types format lock docs bench-methods bench-gpu calibrate-methods screenshots
 
 help:
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## / - /'
@@ -44,6 +44,9 @@ calibrate-methods: setup-dev ## measure the learning checks: method, stub, basel
 bench-methods: setup-dev ## the methods on public sets beside the baselines; DATA=folder, METHODS="name ..."
 	@$(PY) bench/methods/table.py $(if $(DATA),--data "$(DATA)") $(if $(METHODS),--method $(METHODS))
 	@$(PY) manage.py write_docs
+
+bench-gpu: setup-dev ## images a second, memory and waits of the large methods on this machine's GPU
+	@$(PY) bench/methods/gpu.py bench/methods/results/gpu.json && $(PY) manage.py write_docs
 
 lint: setup-dev ## ruff, import contracts, Biome
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

@@ -70,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     start.add_argument("--explanations", type=int, default=0, metavar="N", help="draw heat maps of N exams")
     start.add_argument("--device", default="auto")
     start.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16", "fp16"))
+    start.add_argument("--workers", type=int, help="threads that load; default: none on a CPU, up to 16 beside a GPU")
     start.add_argument("--deterministic", action="store_true", help="the same weights every time on one machine")
     start.add_argument("--gradient-checkpointing", action="store_true", help="less memory, about a third more time")
     manifest = commands.add_parser("manifest", help="write the manifest of a data set")

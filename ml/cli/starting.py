@@ -117,6 +117,7 @@ def init(arguments: argparse.Namespace) -> int:
         compute=Compute(
             device=arguments.device,
             precision=arguments.precision,
+            workers=arguments.workers,
             max_steps=arguments.max_steps,
             deterministic=arguments.deterministic,
             gradient_checkpointing=arguments.gradient_checkpointing,

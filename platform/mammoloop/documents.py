@@ -10,6 +10,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import models
 
+from bench.methods import gpu_page
 from bench.methods import page as measured
 from core.errors import catalogue, sentence_of
 from mammoloop.schema import schema_text
@@ -142,13 +143,15 @@ an implementation is to its paper: `paper` follows it, a `reconstruction` fills 
 keeps the idea and changes task, data or backbone. Every method goes the whole way in the tests: training of two steps a
 stage, metrics, a model loaded again, scores of unread exams. What they learn, on phantoms that need what is
 distinctive about each and on public sets beside the baselines, stands in [a table](methods-table.md), as far as it has
-been measured; two have [an experiment](experiments/phantom-learning.md) of their own.
+been measured; two have [an experiment](experiments/phantom-learning.md) of their own. How fast the large ones train on
+a GPU: [a table](gpu.md).
 
 """
 
 #: Path from the root to what must be in it.
 PAGES: dict[str, Callable[[], str]] = {
     "docs/errors.md": errors_page,
+    "docs/gpu.md": lambda: gpu_page.page(HEAD),
     "docs/methods.md": methods_page,
     "docs/methods-table.md": lambda: measured.page(HEAD),
     "docs/settings.md": settings_page,

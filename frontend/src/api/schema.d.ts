@@ -2826,6 +2826,8 @@ export interface components {
             readonly loss?: number | null;
             /** Format: double */
             readonly gpu_mem_mb?: number | null;
+            /** Format: double */
+            readonly waited_for_data?: number | null;
             readonly split?: string;
             readonly values?: {
                 readonly [key: string]: number | null;

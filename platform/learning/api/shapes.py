@@ -56,6 +56,7 @@ class RunEventOut(serializers.Serializer[Any]):
     lr = serializers.FloatField(**_OPTIONAL)
     loss = serializers.FloatField(**_OPTIONAL)
     gpu_mem_mb = serializers.FloatField(**_OPTIONAL)
+    waited_for_data = serializers.FloatField(**_OPTIONAL)
     split = serializers.CharField(required=False)
     values = figures(required=False)
     path = serializers.CharField(required=False)

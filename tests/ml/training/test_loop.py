@@ -85,6 +85,15 @@ def test_a_cancelled_and_resumed_run_ends_with_the_weights_it_would_have_had(a_j
     assert same(fit(a_job(folder="torn"))["main"].weights, straight)
 
 
+def test_a_stage_says_how_fast_it_went_and_how_much_of_its_time_it_waited_for_data(a_job):
+    report = fit(a_job())["main"].report
+    assert report["images_per_s"] > 0 and 0 < report["waited_for_data"] < 1
+
+
+def test_the_first_steps_do_not_count(a_job):
+    assert "images_per_s" not in fit(a_job(steps=3))["main"].report
+
+
 def test_a_finished_stage_is_not_trained_again(a_job):
     first = fit(a_job())["main"].weights
     job = a_job()

@@ -1,7 +1,7 @@
 import { Link } from "../../router";
 import { Ago } from "../../ui/ago";
 import { Snippet } from "../../ui/copy";
-import { clockTime, compact, count, duration, secondsBetween, words } from "../../ui/format";
+import { clockTime, compact, count, duration, percent, secondsBetween, words } from "../../ui/format";
 import { type Fact, Facts, Panel } from "../../ui/panel";
 import type { Run, RunDetail, RunEvent } from "../contract";
 import { type Curves, eventText, lastOf } from "./curves";
@@ -72,6 +72,10 @@ function now(events: readonly RunEvent[], curves: Curves): Fact[] {
     ["stage", stageText(last?.stage, stage, lastOf(events, "stage_started")?.of ?? curves.stages.length)],
     ["step", last ? `${count(last.step)} of ${count(last.planned_steps)}` : "—"],
     ["speed", last?.images_per_s ? `${compact(last.images_per_s)} images/s` : "—"],
+    typeof last?.waited_for_data === "number" && [
+      "loading data",
+      `${percent(last.waited_for_data)} of the time`,
+    ],
     ["learning rate", compact(last?.lr)],
     Boolean(last?.gpu_mem_mb) && ["memory", `${count(last?.gpu_mem_mb)} MB on the card`],
   ];
