@@ -241,8 +241,8 @@ def from_random(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
 
 
 def no_patches(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-    """Without the stages that teach patches, from which the others then do not start."""
-    return tuple(replace(stage, starts_from=(), lr_factors={}) for stage in stages if "patches" not in stage.name)
+    """No scan starts from what patches taught; patches are learned all the same, for nobody."""
+    return tuple(replace(stage, starts_from=(), lr_factors={}) for stage in stages)
 
 
 def only_the_head(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
@@ -289,7 +289,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         method="alexnet_birads", metric="accuracy", level="exam", chance=0.5,
         phantoms=Phantoms(
-            family="graded_density", layout="image", answer="density", count=COUNT, size=76, classes=(1, 2),
+            family="graded_density", layout="image", answer="density", count=(240, 0, 800), size=76, classes=(1, 2),
             letters="BC",
         ),
         config={"classes": ("B", "C"), "source": "none", "steps": 150},
@@ -327,9 +327,9 @@ CHECKS: tuple[Check, ...] = (
     Check(
         method="detr_lesion", metric="froc_sens@1", level="finding", row="mass", baseline="of evaluate",
         phantoms=Phantoms(
-            family="two_lesions", layout="image", answer="boxes", count=COUNT, size=64, spacing_mm=1.6
+            family="two_lesions", layout="image", answer="boxes", count=(400, 0, 600), size=64, spacing_mm=1.6
         ),
-        config={"side_px": 64}, stub_config={"queries": 1}, stub_is="one query",
+        config={"side_px": 64, "steps": 800}, stub_config={"queries": 1}, stub_is="one query",
     ),
     Check(
         method="bilateral_asymmetry", phantoms=PAIRS, metric="auc", level="exam",
@@ -380,7 +380,7 @@ CHECKS: tuple[Check, ...] = (
             family="calc_cluster", layout="image", answer="outcome", count=COUNT, size=64, spacing_mm=0.8
         ),
         config={"patch_px": 32},
-        stub_is="no stage of patches, and the average of the windows in place of their maximum",
+        stub_is="scans that start as they were drawn, and the average of the windows in place of their maximum",
         stub=both(with_stages(no_patches), with_networks(scan_fine=averaged, scan_coarse=averaged)),
     ),
     Check(

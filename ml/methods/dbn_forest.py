@@ -157,9 +157,9 @@ def image_stages(config: Config) -> tuple[Stage, ...]:
             learn=lambda lesson: learn_candidates(config, lesson),
         ),
         cnn(1),
-        fitted("keep_1", lambda: Kept(1), lambda lesson: learn_kept(config, 1, lesson)),
+        fitted("keep_1", lambda: Kept(1), lambda lesson: learn_kept(config, 1, lesson), features[:2]),
         cnn(2),
-        fitted("keep_2", lambda: Kept(1), lambda lesson: learn_kept(config, 2, lesson)),
+        fitted("keep_2", lambda: Kept(1), lambda lesson: learn_kept(config, 2, lesson), features[::2]),
         fitted("forest_1", lambda: ForestStep(config.trees), lambda lesson: learn_forest(config, 1, lesson), features),
         fitted("forest_2", lambda: ForestStep(config.trees), lambda lesson: learn_forest(config, 2, lesson), features),
     )

@@ -47,8 +47,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "candidates": 8,
         "folds": 2,
         "trees": 50,
-        "steps": 60,
-        "rbm_steps": 100,
+        "steps": 240,
+        "rbm_steps": 200,
     },
     "large": {},
 }

@@ -241,30 +241,38 @@ def cascade_loss(outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
 
 
 def learn_kept(config: Config, level: int, lesson: Lesson) -> None:
-    """The probability that keeps 98 % of the true boxes of the training images."""
-    learned, said = Learned(lesson.modules), []
-    for batch in lesson.batches("train", size=4):
-        for n in range(len(batch.ids)):
-            crops = crops_of(config, batch.x[n, 0, 0], batch.targets["boxes"][n])
-            said.append(said_by(learned.cnn(level), crops))
-    found = torch.cat(said)
-    learned.least(level)[0] = torch.quantile(found, 1 - config.kept) if len(found) else 0.0
+    """The probability that keeps 98 % of the true boxes, each judged by a CNN that did not see its patient.
+
+    Of what it learned a CNN is sure: a threshold from there lets nothing through that is new.
+    """
+    kept, said = lesson.artefact("candidates:found"), lesson.artefact(f"cascade_{level}:out_of_fold")
+    row = {int(i): n for n, i in enumerate(kept["index"])}
+    true = torch.stack([kept["candidate_true"][row[int(i)]] for i in said["index"]]) > 0
+    found = spoken(said["values"])[..., FEATURES][true]
+    Learned(lesson.modules).least(level)[0] = torch.quantile(found, 1 - config.kept) if len(found) else 0.0
 
 
 def speak(config: Config, stage: str) -> Any:
-    """What a CNN says of the boxes that an image shows in training: (B, N * 128), padded with zeros."""
+    """What a CNN says of the boxes that an image shows in training: (B, N * 129), features and score, or zeros."""
 
     def say(modules: Modules, batch: Batch) -> Tensor:
         network: Any = modules[stage]
         network.eval()
-        rows = torch.zeros(len(batch.ids), config.candidates + MARKS, FEATURES)
+        rows = torch.zeros(len(batch.ids), config.candidates + MARKS, FEATURES + 1)
         for n in range(len(batch.ids)):
             boxes, _ = shown_in(config, modules, batch, n)
             if len(boxes):
-                rows[n, : len(boxes)] = network.embed(crops_of(config, batch.x[n, 0, 0], boxes)).cpu()
+                features = network.embed(crops_of(config, batch.x[n, 0, 0], boxes))
+                score = torch.sigmoid(network.head(features).float())
+                rows[n, : len(boxes)] = torch.cat([features.float(), score], 1).cpu()
         return rows.flatten(1)
 
     return say
+
+
+def spoken(values: Tensor) -> Tensor:
+    """Rows (..., N * 129) as (..., N, 129): of each box the features, and last its score."""
+    return values.unflatten(-1, (-1, FEATURES + 1))
 
 
 # -- forests ----------------------------------------------------------------------------------------------------------
@@ -298,7 +306,7 @@ def learn_forest(config: Config, level: int, lesson: Lesson) -> None:
             row = where_kept[int(index[n])]
             true = kept["candidate_true"][row]
             there = int((true >= 0).sum())
-            deep = [own["values"][where[int(index[n])]].reshape(-1, FEATURES)[:there].double()
+            deep = [spoken(own["values"][where[int(index[n])]])[:there, :FEATURES].double()
                     for own, where in zip(values, place, strict=True)]  # fmt: skip
             usable = (true[:there] > 0) | bool(batch.targets["complete"][n])
             x.append(torch.cat([*deep, kept["candidate_features"][row, :there]], 1)[usable])
@@ -313,7 +321,10 @@ def learn_forest(config: Config, level: int, lesson: Lesson) -> None:
         if bool(labels[keep].all()):  # the first forest let nothing false through: there is no one to learn against
             keep[:] = True
     step.est.fit(rows[keep].numpy(), labels[keep].numpy(), seed=lesson.seed)
-    step.least[0] = torch.quantile(step.members(rows[labels == 1]).mean(0), 1 - config.kept).float()
+    # By the trees that did not see a candidate: of those that they saw, trees are sure.
+    assert step.est.out_of_bag is not None
+    true = step.est.out_of_bag[labels[keep] == 1, 1]
+    step.least[0] = torch.quantile(true, 1 - config.kept).float()
 
 
 def survivors(config: Config, modules: Modules, batch: Batch, n: int) -> tuple[list[int], Tensor, Tensor, Tensor]:

@@ -200,6 +200,7 @@ class Copied:
 class OutOfFold:
     """A stage that is trained once more per fold of the training patients, so that `say` speaks of unseen ones.
 
+    Every copy begins with the weights that were drawn for the stage: their features mean nearly the same.
     say(modules, batch) gives (B, D); the rows are kept as the artefact `<stage>:out_of_fold` (`values`, `index` into
     the training samples in the order of their ids).
     """
@@ -217,7 +218,7 @@ class Stage:
     mean over the batch, whose sum is minimised; train_step(modules, movers, batch, generator) replaces both where a
     stage has several optimisers, named by the prefix of their weights. `trainable` are the prefixes of the weights
     that move (none = all); the rest is frozen, running statistics too. lr_factors multiply the rate by prefix.
-    kind sklearn or extract: learn(lesson), once.
+    kind sklearn or extract: learn(lesson), once. drawn_as: a stage whose draw of first weights it shares.
 
     `steps` is the plan, or `epochs` over the training samples where steps is None. `batch` is the effective batch;
     `sampler` says how training samples are drawn. validate: by the task's figures (the stage's network must be what
@@ -229,6 +230,7 @@ class Stage:
     """
 
     name: str
+    drawn_as: str | None = None
     kind: Literal["torch", "sklearn", "extract"] = "torch"
     build: "Callable[[], nn.Module]"
     loss: Loss | None = None

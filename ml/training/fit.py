@@ -216,7 +216,7 @@ def _mixed(job: Job, stage: Stage) -> Mixed | None:
 
 
 def _state(job: Job, stage: Stage, steps: int, earlier: Modules) -> tuple[TrainState, dict[str, Any]]:
-    torch.manual_seed(key_seed(job.request.seed, stage.name, "weights"))
+    torch.manual_seed(key_seed(job.request.seed, stage.drawn_as or stage.name, "weights"))
     network = job.machine.place(stage.build())
     report = load_start(network, stage, job.start)
     if not job.start.continued:
@@ -272,7 +272,7 @@ def _out_of_fold(job: Job, stage: Stage, folds: OutOfFold, view: View, earlier: 
             continue
         # A copy under another name is not what predicts: it is watched by its loss.
         part = replace(
-            stage, name=f"{stage.name}-fold{k}", forward=_renamed(stage), out_of_fold=None,
+            stage, name=f"{stage.name}-fold{k}", drawn_as=stage.name, forward=_renamed(stage), out_of_fold=None,
             validate="none" if stage.validate == "none" else "loss",
         )  # fmt: skip
         fitted = _stage(replace(job, start=unseen(job.start)), part, View(kept + rest, view.loader), earlier, index, of)

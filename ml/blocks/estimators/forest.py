@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -28,7 +29,8 @@ class RandomForest(Estimator):
 
     All trees' nodes lie one after the other: `feature`, `threshold`, `left`, `right` (indices into the same arrays; a
     leaf is its own child) and `value` (nodes, C). `root` (T,) is where each tree begins, `depth` the longest walk.
-    Each split tries sqrt(D) features; `balanced` weighs the classes within each bootstrap.
+    Each split tries sqrt(D) features; `balanced` weighs the classes within each bootstrap. After a fit, and in no state
+    dict, `out_of_bag` (N, C) is what the trees say of the rows that each of them did not see.
     """
 
     feature: Tensor
@@ -42,6 +44,7 @@ class RandomForest(Estimator):
     def __init__(self, classes: int = 2, *, trees: int = 200, min_leaf: int = 3, balanced: bool = True) -> None:
         indices = dict.fromkeys(("feature", "left", "right", "root", "depth"), torch.int64)
         super().__init__({**indices, "threshold": torch.float64, "value": torch.float64})
+        self.out_of_bag: Tensor | None = None
         self.classes, self.trees, self.min_leaf, self.balanced = classes, trees, min_leaf, balanced
 
     def fit(self, x: npt.ArrayLike, y: npt.ArrayLike, *, seed: int) -> Self:
@@ -53,7 +56,12 @@ class RandomForest(Estimator):
             max_features="sqrt",
             class_weight="balanced_subsample" if self.balanced else None,
             random_state=seed,
-        ).fit(rows, labels)
+            oob_score=True,
+        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Some inputs do not have OOB scores")  # see _keep_out_of_bag
+            forest.fit(rows, labels)
+        self._keep_out_of_bag(forest)
         trees = [member.tree_ for member in forest.estimators_]
         roots = np.cumsum([0, *(tree.node_count for tree in trees)])
         left, right = (_children(trees, roots, side) for side in ("children_left", "children_right"))
@@ -69,6 +77,12 @@ class RandomForest(Estimator):
             depth=[max(tree.max_depth for tree in trees)],
         )
         return self
+
+    def _keep_out_of_bag(self, forest: RandomForestClassifier) -> None:
+        said = np.array(forest.oob_decision_function_)
+        said[said.sum(1) == 0] = 1 / len(forest.classes_)  # of a row that every tree saw nothing is known
+        self.out_of_bag = torch.zeros(len(said), self.classes, dtype=torch.float64)
+        self.out_of_bag[:, forest.classes_] = torch.from_numpy(said)
 
     def members(self, x: Tensor) -> Tensor:
         """(T, N, C) probabilities of each tree, as Monte-Carlo passes come."""

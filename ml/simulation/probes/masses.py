@@ -36,13 +36,13 @@ def two_lesions(n: int, seed: int, size: int = 96) -> Probe:
     return stacked(pairs, labels)
 
 
-def small_lesion_large_image(n: int, seed: int, size: int = 128) -> Probe:
-    """One mass a thirtieth of the side in radius, or none: x (n, size, size), y 1 where there is one, masks 1 inside.
+def small_lesion_large_image(n: int, seed: int, size: int = 128, *, radius: float = SMALL_RADIUS) -> Probe:
+    """One small mass or none: x (n, size, size), y 1 where there is one, masks 1 inside.
 
-    Bars and rings stand about it; an image without a mass has one more of them.
+    radius: of the mass, a share of the side. Bars and rings stand about it; an image without a mass has one more.
     """
     labels = balanced(n, seed, 2)
-    pairs = [_small(stream(seed, "small", str(index)), size, bool(label)) for index, label in enumerate(labels)]
+    pairs = [_small(stream(seed, "small", str(index)), size, bool(label), radius) for index, label in enumerate(labels)]
     return stacked(pairs, labels)
 
 

@@ -9,10 +9,11 @@ from safetensors.torch import load_file
 from ml.blocks.patch_dbn import PyramidDBN
 from ml.blocks.rbm import RBM
 from ml.methods.dbn_parts import CropNet
-from ml.methods.dbn_steps import MARKS, candidates, cascade, contrast, hand_made, shown, survivors
+from ml.methods.dbn_steps import MARKS, candidates, cascade, contrast, hand_made, shown, spoken, survivors
 from ml.pixels.candidate_features import NAMES
 from ml.training.data import Recalled
 from ml.training.model_folder import load_model
+from tests.ml.methods.world import tried
 
 
 def test_the_belief_net_of_a_level_has_its_parameters():
@@ -133,3 +134,38 @@ def test_a_cascade_learns_from_what_it_recalls_as_from_what_it_finds(trained, a_
 def test_crops_become_128_features():
     out = CropNet(2).eval()(torch.rand(3, 1, 1, 40, 40))
     assert (out["logits"].shape, out["embedding"].shape) == ((3, 2), (3, 128))
+
+
+def test_the_copies_of_the_folds_begin_with_the_weights_that_the_cnn_begins_with(a_setup, monkeypatch, tmp_path, world):
+    # Else a feature would mean one thing where the forest learns and another where it is asked.
+    from ml.training import fit
+
+    begun = {}
+    made = fit._state
+
+    def noted(job, stage, steps, earlier):
+        state, report = made(job, stage, steps, earlier)
+        begun[stage.name] = {name: value.clone() for name, value in state.network.state_dict().items()}
+        return state, report
+
+    monkeypatch.setattr(fit, "_state", noted)
+    tried(tmp_path / "run", *world, "dbn_forest", "lesion_classification")
+    own = begun["cnn"]
+    for fold in ("cnn-fold0", "cnn-fold1"):
+        assert all(torch.equal(value, own[name]) for name, value in begun[fold].items())
+
+
+def test_what_a_cnn_must_say_is_what_one_said_that_had_not_seen_the_patient(trained, a_setup):
+    run = trained("dbn_forest", "lesion_detection")
+    model = load_model(run / "model")
+    kept = load_file(run / "artefacts" / "candidates" / "found.safetensors")
+    said = load_file(run / "artefacts" / "cascade_1" / "out_of_fold.safetensors")
+    row = {int(i): n for n, i in enumerate(kept["index"])}
+    scores = [
+        score
+        for i, values in zip(said["index"], said["values"], strict=True)
+        for score, true in zip(spoken(values)[:, 128], kept["candidate_true"][row[int(i)]], strict=True)
+        if true > 0
+    ]
+    least = model.modules["keep_1"].least
+    assert float(least) == pytest.approx(float(torch.quantile(torch.stack(scores), 1 - model.config.kept)), abs=1e-6)

@@ -282,3 +282,16 @@ def test_temperature_undoes_a_scaling():
     ours = Temperature().fit(3 * z, y)
     assert ours.temperature.item() == pytest.approx(3.0, rel=0.1)
     close(ours(torch.from_numpy(3 * z)), p, atol=0.03)
+
+
+def test_trees_are_asked_about_the_rows_that_they_did_not_see() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(80, 6)), rng.integers(0, 2, 80)  # nothing to learn
+    forest = RandomForest(3, trees=40, min_leaf=1).fit(x, y, seed=0)
+    assert forest.out_of_bag is not None and forest.out_of_bag.shape == (80, 3)
+    torch.testing.assert_close(forest.out_of_bag.sum(1), torch.ones(80, dtype=torch.float64))
+    seen, unseen = forest(torch.from_numpy(x)), forest.out_of_bag
+    own = torch.arange(80), torch.from_numpy(y)
+    assert seen[own].mean() > 0.75 and unseen[own].mean() < 0.55
+    few = RandomForest(2, trees=1).fit(x, y, seed=0)
+    assert few.out_of_bag is not None and (few.out_of_bag == 0.5).all(1).any()
