@@ -15,7 +15,8 @@ Kind = Literal["standard", "low_energy", "subtracted", "synthetic_2d"]
 class Column:
     """One figure on one set, by patient in `folds` folds.
 
-    metric, level and row name a row of metrics.json (row None: whatever it is called). kinds: images that are read.
+    metric, level and row name a row of metrics.json (row None: whatever it is called); `variant` is how its name goes
+    on (`:complete`: false positives are counted on all images, not on normal ones alone). kinds: images that are read.
     findings: those that are asked of; none = the method's own. config: options for methods that have them.
     """
 
@@ -25,6 +26,7 @@ class Column:
     task: str
     metric: str
     level: str
+    variant: str = ""
     row: str | None = None
     target: str | None = None
     findings: tuple[str, ...] = ()
@@ -48,8 +50,9 @@ COLUMNS: tuple[Column, ...] = (
            task="segmentation", target="tissue", metric="dice:dense", level="image"),
     Column(name="mias-boxes", title="circles, mini-MIAS (CPM)", dataset="mini-mias", task="lesion_detection",
            metric="cpm", level="finding", row="any"),
-    Column(name="cesm-boxes", title="boxes, cdd-cesm-seg512 DM (CPM)", dataset="cdd-cesm-seg512",
-           task="lesion_detection", metric="cpm", level="finding", row="any", kinds=("low_energy",)),
+    Column(name="cesm-boxes", title="boxes, cdd-cesm-seg512 DM (CPM over all images: none is normal)",
+           dataset="cdd-cesm-seg512", task="lesion_detection", metric="cpm", variant=":complete", level="finding",
+           row="any", kinds=("low_energy",)),
     Column(name="mias-regions", title="benign or malignant region, mini-MIAS (AUC)", dataset="mini-mias",
            task="lesion_classification", target="pathology", row="pathology", metric="auc", level="finding"),
     Column(name="cesm-regions", title="lesion or background of its size, cdd-cesm-seg512 DM (AUC)",

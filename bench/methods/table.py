@@ -44,6 +44,7 @@ def run_cell(column: Column, method: str, data: Path, work: Path, seed: int) -> 
         done = _python("-m", "ml", "train", str(fold))
         if done.returncode:
             return {"refuses": _why(fold, done.stderr), **_settings(column, method, seed)}
+    shutil.rmtree(folder / "merged", ignore_errors=True)
     merged = _python(
         "-m", "ml", "evaluate", "--merge", *map(str, folds), "--out", str(folder / "merged"),
         "--bootstrap", str(REPLICATES),
@@ -52,7 +53,8 @@ def run_cell(column: Column, method: str, data: Path, work: Path, seed: int) -> 
         raise RuntimeError(merged.stderr[-1000:])
     metrics = json.loads((folder / "merged" / "metrics.json").read_text())["metrics"]
     found = {**figures(metrics, column), "seconds": sum(_seconds(fold) for fold in folds)}
-    shutil.rmtree(folder, ignore_errors=True)
+    for fold in folds:  # what was told of them as one stays, in case another figure is wanted
+        shutil.rmtree(fold, ignore_errors=True)
     return {**found, "wall_seconds": round(time.monotonic() - began), **_settings(column, method, seed)}
 
 
@@ -81,7 +83,7 @@ def figures(metrics: Sequence[Mapping[str, Any]], column: Column) -> dict[str, A
         row for row in metrics
         if (row["metric"], row["level"], row["split"]) == (column.metric, column.level, "test")
         and row["subgroup"] is None and row["target"] == (column.row or row["target"])
-        and row["name"].endswith(column.metric)
+        and row["name"].endswith(column.metric + column.variant)
     ]  # fmt: skip
     if not rows:
         names = sorted({(r["target"], r["level"], r["metric"]) for r in metrics if r["subgroup"] is None})
@@ -120,7 +122,7 @@ def _seconds(fold: Path) -> float:
 def _settings(column: Column, method: str, seed: int) -> dict[str, Any]:
     return {
         "column": column.name, "method": method, "dataset": column.dataset, "task": column.task, "size": "tiny",
-        "folds": column.folds, "seed": seed, "metric": column.metric, "level": column.level,
+        "folds": column.folds, "seed": seed, "metric": column.metric + column.variant, "level": column.level,
         "date": datetime.now(UTC).date().isoformat(),
     }  # fmt: skip
 

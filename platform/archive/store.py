@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from archive.errors import DiskFull
+from archive.errors import DiskFull, UploadTooLarge
 from core.ids import uuid7
 
 
@@ -60,6 +60,16 @@ def _write(part: Path, chunks: Iterable[bytes]) -> int:
         file.flush()
         os.fsync(file.fileno())
     return written
+
+
+def limited(chunks: Iterable[bytes]) -> Iterable[bytes]:
+    """The chunks, as long as they are no more than an upload may be. Raises UploadTooLarge."""
+    total = 0
+    for chunk in chunks:
+        total += len(chunk)
+        if total > settings.UPLOAD_LIMIT_BYTES:
+            raise UploadTooLarge(limit_bytes=settings.UPLOAD_LIMIT_BYTES)
+        yield chunk
 
 
 def sync_folder(folder: Path) -> None:

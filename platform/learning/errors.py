@@ -31,6 +31,27 @@ class InitRefused(Conflict):
     cure = "Start from a version of the same method and size in this project, or from scratch."
 
 
+class WeightsRefused(Invalid):
+    """This file does not hold weights."""
+
+    code = "learning.weights_refused"
+    cure = "Bring a .safetensors, .pth or .pt file as its library wrote it."
+
+
+class WeightsUsed(Conflict):
+    """A run started from these weights."""
+
+    code = "learning.weights_used"
+    cure = "They stay, so that the run can be made again."
+
+
+class WeightsMissing(Missing):
+    """The file of these weights is not on this machine."""
+
+    code = "learning.weights_missing"
+    cure = "They are kept under WEIGHTS_DIR; mount it where the workers run, or bring the file again."
+
+
 class RunInvalid(Conflict):
     """The learner refused the request."""
 

@@ -11,6 +11,34 @@ from exchange.models import Snapshot
 from jobs.models import Job, JobState
 
 
+class WeightsFile(Made):
+    """Weights that somebody brought, of a network trained elsewhere. Never changed; the file is named by its hash."""
+
+    class Layout(models.TextChoices):
+        """Whose names the tensors have."""
+
+        AUTO = "auto"
+        TORCHVISION = "torchvision"
+        TIMM = "timm"
+        OWN = "own"
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="weights_files")
+    name = models.CharField(max_length=200)
+    suffix = models.CharField(max_length=16)
+    sha256 = models.CharField(max_length=64)
+    bytes = models.BigIntegerField()
+    layout = models.CharField(max_length=16, choices=Layout.choices, default=Layout.AUTO)
+    licence = models.CharField(max_length=2000)
+    origin = models.CharField(max_length=500)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["project", "sha256"], name="one_row_per_weights")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Run(Made):
     """One training. Its states and moves are those of its job: a run has no lease or retry of its own."""
 
@@ -25,6 +53,7 @@ class Run(Made):
     seed = models.BigIntegerField(default=0)
     config = models.JSONField(default=dict, help_text="what this run overrides of the method's own settings")
     init = models.ForeignKey("ModelVersion", null=True, on_delete=models.SET_NULL, related_name="descendants")
+    weights = models.ForeignKey(WeightsFile, null=True, on_delete=models.RESTRICT, related_name="runs")
     request = models.JSONField(default=dict, help_text="request.json as it was written")
     exit_code = models.IntegerField(null=True)
 

@@ -18,7 +18,7 @@ from exchange.models import SnapshotItem
 from exchange.queries import ROLES
 from jobs.models import Job, JobState
 from learning.errors import ReadsBlind
-from learning.models import ModelVersion, Round, Run, Score
+from learning.models import ModelVersion, Round, Run, Score, WeightsFile
 from learning.ranking import ranking_document
 from learning.rules import refusal, weights_of
 from ml.runs.catalogue import read_catalogue
@@ -36,8 +36,13 @@ def _projects(user: User, *roles: Role) -> QuerySet[Project]:
 
 def runs_visible_to(user: User) -> QuerySet[Run]:
     """Runs of the projects that an account runs or studies."""
-    rows = Run.objects.select_related("job", "snapshot", "version", "init", "created_by")
+    rows = Run.objects.select_related("job", "snapshot", "version", "init", "weights", "created_by")
     return rows.filter(project__in=_projects(user, *ROLES))
+
+
+def weights_visible_to(user: User) -> QuerySet[WeightsFile]:
+    """Weights of the projects that an account runs or studies."""
+    return WeightsFile.objects.select_related("created_by").filter(project__in=_projects(user, *ROLES))
 
 
 def versions_visible_to(user: User) -> QuerySet[ModelVersion]:
@@ -80,6 +85,11 @@ def methods_for(counts: dict[str, Any] | None) -> list[dict[str, Any]]:
 def run_folder(run_id: UUID | str) -> Path:
     """The folder of a run, or of a scoring by its job's id; named by our own ids alone."""
     return Path(settings.RUNS_DIR) / str(UUID(str(run_id)))
+
+
+def weights_path(sha256: str) -> Path:
+    """Where a file of weights lies, by the hash of its bytes."""
+    return Path(settings.WEIGHTS_DIR) / sha256
 
 
 def model_folder(version: ModelVersion) -> Path:

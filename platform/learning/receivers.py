@@ -9,8 +9,8 @@ from django.db.models.signals import post_delete
 
 from jobs.models import Job, JobState
 from jobs.signals import job_ended
-from learning.models import Run
-from learning.queries import run_folder
+from learning.models import Run, WeightsFile
+from learning.queries import run_folder, weights_path
 from learning.services.scores import scoring_gone
 
 
@@ -26,7 +26,18 @@ def remove_folder(sender: type[Run], instance: Run, **kwargs: Any) -> None:
     transaction.on_commit(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
+def remove_weights_file(sender: type[WeightsFile], instance: WeightsFile, **kwargs: Any) -> None:
+    """A file stays while any project has it."""
+
+    def settle() -> None:
+        if not WeightsFile.objects.filter(sha256=instance.sha256).exists():
+            weights_path(instance.sha256).unlink(missing_ok=True)
+
+    transaction.on_commit(settle)
+
+
 def connect() -> None:
     """Listen; a second call changes nothing."""
     post_delete.connect(remove_folder, sender=Run, dispatch_uid="learning.remove_folder")
+    post_delete.connect(remove_weights_file, sender=WeightsFile, dispatch_uid="learning.remove_weights_file")
     job_ended.connect(forget_scoring, sender=Job, dispatch_uid="learning.forget_scoring")

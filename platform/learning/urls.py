@@ -8,10 +8,12 @@ from learning.api.methods import Methods
 from learning.api.models import Models, Scores
 from learning.api.rounds import Rounds
 from learning.api.runs import Runs
+from learning.api.weights import Weights
 
 router = SimpleRouter()
 router.register("runs", Runs, basename="run")
 router.register("models", Models, basename="model")
+router.register("weights", Weights, basename="weights")
 router.register("scores", Scores, basename="score")
 router.register("rounds", Rounds, basename="round")
 

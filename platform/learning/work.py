@@ -75,7 +75,7 @@ class JobWatch:
 
 def train_run(ctx: JobContext, run_id: UUID | str, *, patience: Patience = PATIENCE) -> ModelVersion:
     """Train to the end and import what came of it; a finished result that is there already is imported as it is."""
-    run = Run.objects.select_related("project", "snapshot", "init", "created_by").get(pk=run_id)
+    run = Run.objects.select_related("project", "snapshot", "init", "weights", "created_by").get(pk=run_id)
     if runs.finished_result(run.pk) is None:
         folder = runs.write_folder(run)
         watch = JobWatch(ctx, run.pk)

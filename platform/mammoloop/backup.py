@@ -19,7 +19,7 @@ from django.db import connection
 from core.clock import now
 from core.errors import Conflict, Invalid, Unavailable
 
-FOLDERS = ("secrets", "store", "incoming", "runs", "exports")
+FOLDERS = ("secrets", "store", "incoming", "runs", "weights", "exports")
 DESCRIPTION = "backup.json"
 SCHEMA = "mammoloop.backup/1.0"
 
@@ -91,7 +91,7 @@ def _nothing() -> Any:
 
 
 def _require_empty() -> None:
-    held = [name for name in ("store", "runs", "exports") if any((settings.VAR_DIR / name).glob("*"))]
+    held = [name for name in ("store", "runs", "weights", "exports") if any((settings.VAR_DIR / name).glob("*"))]
     if held or "core_auditevent" in connection.introspection.table_names():
         raise StateNotEmpty(found=held or ["database"])
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from annotations import services as annotations
 from annotations.models import Purpose, Reading
@@ -21,6 +22,7 @@ from jobs.testing import run_queued
 from learning import queries, work
 from learning.models import ModelVersion, Prediction, Round, RunEvent, Score
 from learning.services import runs, versions
+from learning.services.weights import add_weights
 from learning.supervise import Patience
 from ml.acquisition.order import order
 from tests.exchange.test_mini_mias import take_in
@@ -129,6 +131,19 @@ def test_a_run_learns_its_version_ranks_what_is_unread_and_all_goes_with_the_pro
     with django_capture_on_commit_callbacks(execute=True):
         project.delete()
     assert not (ModelVersion.objects.exists() or Round.objects.exists() or folder.exists())
+
+
+def test_weights_that_do_not_fit_the_method_end_the_run_with_a_reason(snapshot, admin, settings, var_dir):
+    settings.WEIGHTS_DIR, settings.DISK_RESERVE_BYTES = var_dir / "weights", 0
+    content = save({"conv.weight": np.zeros((2, 2), np.float32)})
+    brought = add_weights(
+        snapshot.project, "own.safetensors", [content], licence="MIT", origin="here", layout="own", by=admin
+    )
+    run = runs.start_run(snapshot.project, snapshot, method="dcse_resnet50", size="tiny", weights=brought, by=admin)
+    run_queued()
+    run.refresh_from_db()
+    assert run.job.error["code"] == "learning.run_invalid"
+    assert "weights_incomplete" in str(run.job.error)
 
 
 def context_of(job):

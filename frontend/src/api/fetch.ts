@@ -27,9 +27,9 @@ function addressOf(path: string, query: Query = {}): string {
 }
 
 /** An address of the API as the browser calls it, with the query's empty values left out. */
-export const apiAddress = <A extends Address<"get"> | Address<"put">>(
+export const apiAddress = <A extends Address<"get"> | Address<"put"> | Address<"post">>(
   path: A,
-  query?: Asking<"get", A> | Asking<"put", A>,
+  query?: Asking<"get", A> | Asking<"put", A> | Asking<"post", A>,
 ): string => addressOf(path, query as Query);
 
 function cookie(name: string): string | null {

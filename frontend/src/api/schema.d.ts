@@ -1234,6 +1234,41 @@ export interface paths {
         readonly patch: operations["users_partial_update"];
         readonly trace?: never;
     };
+    readonly "/api/v1/weights/": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** @description Weights of networks that were trained elsewhere, newest first. */
+        readonly get: operations["weights_list"];
+        readonly put?: never;
+        /** @description Keep a .safetensors, .pth or .pt file; it is on the server's disk when it is answered for. */
+        readonly post: operations["weights_create"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/v1/weights/{id}/": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        /** @description Forget a file that no run started from. */
+        readonly delete: operations["weights_destroy"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/v1/worklist/": {
         readonly parameters: {
             readonly query?: never;
@@ -2293,6 +2328,13 @@ export interface components {
             readonly previous: string | null;
             readonly results: readonly components["schemas"]["VersionOut"][];
         };
+        readonly PaginatedWeightsOutList: {
+            /** Format: uri */
+            readonly next: string | null;
+            /** Format: uri */
+            readonly previous: string | null;
+            readonly results: readonly components["schemas"]["WeightsOut"][];
+        };
         /** @description One part of an exam's score: the version's own value, its rank among all exams in (0, 1], its weight. */
         readonly PartOfScore: {
             /** Format: double */
@@ -2765,6 +2807,7 @@ export interface components {
             };
             /** Format: uuid */
             readonly init_version: string | null;
+            readonly init_weights: string | null;
             readonly job: components["schemas"]["RunJob"] | null;
             /** Format: uuid */
             readonly version: string | null;
@@ -2866,7 +2909,7 @@ export interface components {
             readonly config?: {
                 readonly [key: string]: unknown;
             };
-            /** @description {version: id} to start from */
+            /** @description {version: id} or {weights: id} to start from */
             readonly init?: {
                 readonly [key: string]: string;
             };
@@ -2913,6 +2956,7 @@ export interface components {
             };
             /** Format: uuid */
             readonly init_version: string | null;
+            readonly init_weights: string | null;
             readonly job: components["schemas"]["RunJob"] | null;
             /** Format: uuid */
             readonly version: string | null;
@@ -3244,6 +3288,28 @@ export interface components {
             readonly promoted_at: string | null;
             /** Format: date-time */
             readonly created_at: string;
+        };
+        /**
+         * @description A row as it is answered: each field is always there.
+         *
+         *     Without this a column with a default, or one that may be blank, would be one that an answer may lack: the framework
+         *     takes every serializer for a form.
+         */
+        readonly WeightsOut: {
+            /** Format: uuid */
+            readonly id: string;
+            /** Format: uuid */
+            readonly project: string;
+            readonly name: string;
+            readonly sha256: string;
+            readonly bytes: number;
+            /** @enum {string} */
+            readonly layout: "auto" | "torchvision" | "timm" | "own";
+            readonly licence: string;
+            readonly origin: string;
+            /** Format: date-time */
+            readonly created_at: string;
+            readonly created_by: string | null;
         };
         readonly WindowOut: {
             /** Format: double */
@@ -6297,6 +6363,111 @@ export interface operations {
                 content: {
                     readonly "application/json": components["schemas"]["UserOut"];
                 };
+            };
+            /** @description Refused; the code says why. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly weights_list: {
+        readonly parameters: {
+            readonly query: {
+                /** @description The pagination cursor value. */
+                readonly cursor?: string;
+                /** @description Number of results to return per page. */
+                readonly page_size?: number;
+                readonly project: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["PaginatedWeightsOutList"];
+                };
+            };
+            /** @description Refused; the code says why. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly weights_create: {
+        readonly parameters: {
+            readonly query: {
+                readonly layout?: "auto" | "torchvision" | "timm" | "own";
+                readonly licence: string;
+                /** @description where it came from: an address or a citation */
+                readonly origin: string;
+                readonly project: string;
+            };
+            readonly header?: {
+                /** @description in percent encoding (UTF-8) */
+                readonly "X-File-Name"?: string;
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: {
+            readonly content: {
+                readonly "application/octet-stream": string;
+            };
+        };
+        readonly responses: {
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["WeightsOut"];
+                };
+            };
+            /** @description Refused; the code says why. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly weights_destroy: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description A UUID string identifying this weights file. */
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description No response body */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused; the code says why. */
             readonly default: {

@@ -1,8 +1,6 @@
 """Imports: files in, how each ended out. For administrators of the project; researchers look."""
 
-from collections.abc import Iterator
 from typing import Any
-from urllib.parse import unquote
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -31,11 +29,11 @@ from archive.api.serializers import (
 )
 from archive.models import Ingest, IngestItem, ItemState
 from core.api import ApiView, ApiViewSet, CursorPaging
+from core.bodies import FILE_NAME, sent_file
 from core.errors import BadRequest, Missing
 
 _CHUNK = 2**20
 #: The name of a file may be a patient's. It comes in a header and not in the address, which ends in logs.
-FILE_NAME = "X-File-Name"
 _FORM = {"type": "object", "additionalProperties": {"type": "string", "format": "binary"}}
 
 
@@ -109,10 +107,8 @@ class IngestFiles(ApiView):
     def put(self, request: Request, pk: UUID) -> Response:
         """One file, as the body."""
         ingest = administered(request, pk)
-        length = request._request.META.get("CONTENT_LENGTH") or ""
-        expected = int(length) if length.isdecimal() else None
-        name = unquote(request.headers.get(FILE_NAME, ""))
-        item = services.receive_file(ingest, name, _body(request), expected=expected)
+        sent = sent_file(request)
+        item = services.receive_file(ingest, sent.name, sent.chunks, expected=sent.length)
         return Response({"item": IngestItemOut(item).data}, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(
@@ -129,12 +125,6 @@ class IngestFiles(ApiView):
             services.receive_file(ingest, file.name or "", file.chunks(_CHUNK), expected=file.size) for file in files
         ]
         return Response({"items": IngestItemOut(items, many=True).data}, status=status.HTTP_202_ACCEPTED)
-
-
-def _body(request: Request) -> Iterator[bytes]:
-    """The body in pieces: it may be larger than the memory."""
-    while chunk := request._request.read(_CHUNK):
-        yield chunk
 
 
 class ItemPaging(CursorPaging):

@@ -46,21 +46,12 @@ def receive_file(ingest: Ingest, name: str, chunks: Iterable[bytes], *, expected
     store.require_space(folder, expected or 0)
     part = folder / f"upload-{uuid7()}"
     try:
-        size = store.write_atomically(part, _limited(chunks))
+        size = store.write_atomically(part, store.limited(chunks))
         if expected is not None and size != expected:
             raise UploadCut(expected_bytes=expected, received_bytes=size)
         return add_item(ingest, part, name, size)
     finally:
         part.unlink(missing_ok=True)
-
-
-def _limited(chunks: Iterable[bytes]) -> Iterable[bytes]:
-    total = 0
-    for chunk in chunks:
-        total += len(chunk)
-        if total > settings.UPLOAD_LIMIT_BYTES:
-            raise UploadTooLarge(limit_bytes=settings.UPLOAD_LIMIT_BYTES)
-        yield chunk
 
 
 @transaction.atomic

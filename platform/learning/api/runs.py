@@ -53,7 +53,9 @@ class RunIn(Body):
     task = serializers.CharField(max_length=32, required=False, help_text="one that the method serves; its main one")
     seed = serializers.IntegerField(default=0, min_value=0, max_value=2**31 - 1)
     config = serializers.DictField(default=dict, help_text="what this run overrides of the method's own settings")
-    init = serializers.DictField(child=serializers.UUIDField(), default=dict, help_text="{version: id} to start from")
+    init = serializers.DictField(
+        child=serializers.UUIDField(), default=dict, help_text="{version: id} or {weights: id} to start from"
+    )
 
 
 class RunJob(serializers.Serializer[Any]):
@@ -76,6 +78,7 @@ class RunOut(RowOut[Run]):
     version = serializers.SerializerMethodField()
     snapshot_number = serializers.IntegerField(source="snapshot.number", read_only=True)
     init_version = serializers.UUIDField(source="init_id", read_only=True, allow_null=True)
+    init_weights = serializers.CharField(source="weights.name", default=None, read_only=True, allow_null=True)
     headline = serializers.SerializerMethodField()
     created_by = serializers.CharField(source="created_by.username", default=None, read_only=True, allow_null=True)
 
@@ -83,7 +86,8 @@ class RunOut(RowOut[Run]):
         model = Run
         fields = [
             "id", "project", "number", "state", "method", "size", "task", "findings", "snapshot", "snapshot_number",
-            "seed", "config", "init_version", "job", "version", "headline", "exit_code", "created_at", "created_by",
+            "seed", "config", "init_version", "init_weights", "job", "version", "headline", "exit_code", "created_at",
+            "created_by",
         ]  # fmt: skip
 
     def get_version(self, run: Run) -> UUID | None:
@@ -143,9 +147,11 @@ class Runs(ApiViewSet):
         given.is_valid(raise_exception=True)
         fields = dict(given.validated_data)
         snapshot = get_object_or_404(visible_to(asker(request)), pk=fields.pop("snapshot"))
-        version_id = fields.pop("init").get("version")
-        if version_id:
+        start = fields.pop("init")
+        if version_id := start.get("version"):
             fields["init"] = get_object_or_404(queries.versions_visible_to(asker(request)), pk=version_id)
+        if weights_id := start.get("weights"):
+            fields["weights"] = get_object_or_404(queries.weights_visible_to(asker(request)), pk=weights_id)
         run = runs.start_run(snapshot.project, snapshot, by=asker(request), **fields)
         return Response(RunDetail(run).data, status=status.HTTP_201_CREATED)
 

@@ -21,10 +21,11 @@ from jobs.services import submit
 from learning import queries
 from learning.errors import ConfigRefused, InitRefused, MethodUnknown, ResultUnreadable, RetrainRefused
 from learning.manifest import labelled_rows
-from learning.models import ModelVersion, Run, RunEvent
+from learning.models import ModelVersion, Run, RunEvent, WeightsFile
 from learning.rules import refusal, tasks_of
 from learning.services.explanations import store_embeddings, store_explanations
 from learning.services.predictions import store_predictions
+from learning.services.weights import bring_weights
 from ml.runs import atomic
 from ml.runs.manifest import write_manifest
 from ml.runs.records import to_dict
@@ -47,6 +48,7 @@ def start_run(
     seed: int = 0,
     config: Mapping[str, Any] | None = None,
     init: ModelVersion | None = None,
+    weights: WeightsFile | None = None,
     task: str | None = None,
 ) -> Run:
     """Number a training and submit its job; `task` is one of those that the method serves, its main one if not said.
@@ -69,6 +71,8 @@ def start_run(
         raise ConfigRefused("This method has no such size.", size=size, sizes=entry["sizes"])
     if init is not None and (init.project_id, init.method, init.size, init.task) != (project.pk, method, size, task):
         raise InitRefused(version=str(init.pk))
+    if weights is not None and (init is not None or weights.project_id != project.pk):
+        raise InitRefused("A run starts from one thing of its own project.", weights=str(weights.pk))
     with transaction.atomic():
         run = numbered(
             Run,
@@ -81,6 +85,7 @@ def start_run(
             seed=seed,
             config=dict(config or {}),
             init=init,
+            weights=weights,
             created_by=by,
         )
         run.job = submit(
@@ -121,7 +126,7 @@ def write_folder(run: Run) -> Path:
         seed=run.seed,
         config=run.config,
         pixels={"cache_dir": str(queries.pixel_cache())},
-        init=bring_model(run.init, folder) if run.init else Init(),
+        init=_brought(run, folder),
         compute=Compute(threads=queries.threads_for(run.size)),
         evaluation=EvaluationOptions(bootstrap=BOOTSTRAP.get(run.size, 2000)),
         output=OutputOptions(all_embeddings=True, explanations=EXPLAINED_EXAMS),
@@ -129,6 +134,12 @@ def write_folder(run: Run) -> Path:
     write_request(folder, request)
     Run.objects.filter(pk=run.pk).update(request=to_dict(request))
     return folder
+
+
+def _brought(run: Run, folder: Path) -> Init:
+    if run.init is not None:
+        return bring_model(run.init, folder)
+    return bring_weights(run.weights, folder) if run.weights is not None else Init()
 
 
 def bring_model(version: ModelVersion, folder: Path) -> Init:

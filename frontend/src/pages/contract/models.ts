@@ -13,3 +13,5 @@ export type PredictionUnit = Schemas["PredictionOut"];
 export type PredictionRow = Schemas["PredictionRow"];
 /** Kind and geometry of a mark, in stored pixels. */
 export type Shape = Schemas["ReadingShape"];
+/** Weights of a network that was trained elsewhere. */
+export type WeightsFile = Schemas["WeightsOut"];

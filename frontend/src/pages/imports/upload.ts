@@ -1,5 +1,6 @@
-import { ApiError, NetworkError } from "../../api/errors";
+import { ApiError } from "../../api/errors";
 import { apiAddress } from "../../api/fetch";
+import { sendFile } from "../../api/sending";
 import type { Chosen } from "./choose";
 
 export interface Sent {
@@ -13,56 +14,23 @@ export interface Sent {
 const AT_ONCE = 3;
 const TRIES = 3;
 
-function csrfToken(): string {
-  return decodeURIComponent(/(?:^|; )csrftoken=([^;]*)/.exec(document.cookie)?.[1] ?? "");
-}
-
-/** Send one file as it is; the number that the server gave it. XMLHttpRequest, because fetch does not tell how much of a file has left. */
-function put(
+/** Send one file; the number that the server gave it. */
+async function put(
   ingest: string,
   { path, file }: Chosen,
   signal: AbortSignal,
   onBytes: (n: number) => void,
 ): Promise<number> {
-  return new Promise((done, refuse) => {
-    const call = new XMLHttpRequest();
-    call.open("PUT", apiAddress(`ingests/${ingest}/files/`));
-    call.setRequestHeader("X-File-Name", encodeURIComponent(path)); // not in the address: addresses end in logs
-    call.setRequestHeader("Content-Type", "application/octet-stream");
-    call.setRequestHeader("Accept", "application/json");
-    call.setRequestHeader("X-CSRFToken", csrfToken());
-    call.upload.onprogress = (event) => onBytes(event.loaded);
-    call.onload = () => {
-      if (call.status < 300) done((JSON.parse(call.responseText) as { item: { n: number } }).item.n);
-      else refuse(problemOf(call));
-    };
-    call.onerror = () => refuse(new NetworkError(new Error(`sending ${path}`)));
-    call.onabort = () => refuse(new DOMException("Stopped", "AbortError"));
-    signal.addEventListener("abort", () => call.abort(), { once: true });
-    call.send(file);
+  const address = apiAddress(`ingests/${ingest}/files/`);
+  const answer = await sendFile<{ item: { n: number } }>({
+    method: "PUT",
+    address,
+    file,
+    name: path,
+    signal,
+    onBytes,
   });
-}
-
-function problemOf(call: XMLHttpRequest): Error {
-  try {
-    const body = JSON.parse(call.responseText) as {
-      code?: string;
-      detail?: string;
-      cure?: string;
-      request_id?: string;
-    };
-    const sentence = body.detail ?? `The server answered ${call.status}`;
-    return new ApiError(
-      body.code ?? "http",
-      call.status,
-      null,
-      body.request_id ?? null,
-      sentence,
-      body.cure ?? null,
-    );
-  } catch {
-    return new ApiError("http", call.status, null, null, `The server answered ${call.status}`);
-  }
+  return answer.item.n;
 }
 
 /** An answer that the next try would get again. */

@@ -8,6 +8,7 @@ import { Empty, PageHead, State } from "../../ui/panel";
 import { type Column, Table } from "../../ui/table/table";
 import type { Model } from "../contract";
 import { headlineText } from "./headline";
+import { WeightsLibrary } from "./weights";
 
 const columns: readonly Column<Model>[] = [
   { key: "number", label: "Model", value: (row) => row.number, cell: (row) => `Model ${row.number}` },
@@ -61,6 +62,7 @@ export default function ModelsPage() {
           }
         />
       )}
+      <WeightsLibrary />
     </main>
   );
 }

@@ -55,6 +55,7 @@ function Options({ snapshot, onClose }: { snapshot: Snapshot; onClose: () => voi
   const { project } = useHere();
   const methods = useAnswer("methods/", { snapshot: snapshot.id });
   const models = useList("models/", { project: project.id });
+  const weights = useList("weights/", { project: project.id });
   const [name, setName] = useState<string | null>(null);
   const [wantedTask, setTask] = useState("");
   const [size, setSize] = useState("tiny");
@@ -68,7 +69,12 @@ function Options({ snapshot, onClose }: { snapshot: Snapshot; onClose: () => voi
   const task = tasks.find((served) => served === wantedTask) ?? method?.task;
   const versions =
     models.rows?.filter((m) => m.method === method?.name && m.size === size && m.task === task) ?? [];
-  const from = versions.some((m) => m.id === init) ? init : "";
+  const starts = [
+    ...versions.map((m) => ({ value: `version ${m.id}`, label: `from model ${m.number} (${m.state})` })),
+    ...(weights.rows ?? []).map((w) => ({ value: `weights ${w.id}`, label: `with the trunk of ${w.name}` })),
+  ];
+  const from = starts.some((start) => start.value === init) ? init : "";
+  const [kind = "", id = ""] = from.split(" ");
   const seedError = /^\d{1,9}$/.test(seed) ? null : "A whole number from 0.";
   const start = useDeed(async () => {
     if (!method) return;
@@ -78,7 +84,7 @@ function Options({ snapshot, onClose }: { snapshot: Snapshot; onClose: () => voi
       task: task ?? method.task,
       size,
       seed: Number(seed),
-      ...(from ? { init: { version: from } } : {}),
+      ...(from ? { init: { [kind]: id } } : {}),
     });
     navigate(`/runs/${run.id}`);
   });
@@ -108,10 +114,7 @@ function Options({ snapshot, onClose }: { snapshot: Snapshot; onClose: () => voi
           label="Start"
           value={from}
           onChange={setInit}
-          options={[
-            { value: "", label: "from scratch" },
-            ...versions.map((m) => ({ value: m.id, label: `from model ${m.number} (${m.state})` })),
-          ]}
+          options={[{ value: "", label: "from scratch" }, ...starts]}
           hint={versions.length ? undefined : "No earlier version of this method and size."}
         />
         <TextField label="Seed" type="number" value={seed} onChange={setSeed} error={seedError} />
