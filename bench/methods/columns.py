@@ -15,7 +15,8 @@ Kind = Literal["standard", "low_energy", "subtracted", "synthetic_2d"]
 class Column:
     """One figure on one set, by patient in `folds` folds.
 
-    metric, level and row name a row of metrics.json (row None: whatever it is called); `variant` is how its name goes
+    metric, level and row name a row of metrics.json (row None: whatever it is called); a method that does not answer
+    at that level is judged at `else_level`, and its cell says so. `variant` is how the figure's name goes
     on (`:complete`: false positives are counted on all images, not on normal ones alone). kinds: images that are read.
     findings: those that are asked of; none = the method's own. config: options for methods that have them.
     """
@@ -26,6 +27,7 @@ class Column:
     task: str
     metric: str
     level: str
+    else_level: str | None = None
     variant: str = ""
     row: str | None = None
     target: str | None = None
@@ -62,7 +64,8 @@ COLUMNS: tuple[Column, ...] = (
            dataset="cdd-cesm-seg512", task="lesion_classification", target="presence", row="presence",
            metric="auc_matched", level="finding", kinds=("subtracted",)),
     Column(name="cesm-images", title="malignant image, cdd-cesm-cm512 (AUC)", dataset="cdd-cesm-cm512",
-           task="exam_classification", target="outcome", metric="auc", level="breast", kinds=("subtracted",)),
+           task="exam_classification", target="outcome", metric="auc", level="breast", else_level="exam",
+           kinds=("subtracted",)),
     Column(name="mias-asymmetry", title="asymmetry of pairs, mini-MIAS (AUC)", dataset="mini-mias",
            task="asymmetry", metric="auc", level="exam"),
 )  # fmt: skip

@@ -48,11 +48,18 @@ def _rows() -> Iterator[str]:
     for method in read_catalogue():
         name = str(method["name"])
         serves = "<br>".join(f"{own['task']} ({own['fidelity']})" for own in method["serves"])
-        said = [f"{column.title}: {cell_text(measured(column, name))}" for column, own in cells() if own == name]
+        said = [_said(column, name) for column, own in cells() if own == name]
         checked, seconds = _checked(name)
         weights = f"{method['parameters']['tiny']:,}"
         row = method["seed_row"] or "-"
         yield f"| {row} | `{name}` | {serves} | {weights} | {checked} | {seconds} | {'<br>'.join(said)} |"
+
+
+def _said(column: Column, method: str) -> str:
+    cell = measured(column, method)
+    level = (cell or {}).get("level", column.level)
+    title = column.title if level == column.level else f"{column.title}, per {level}"
+    return f"{title}: {cell_text(cell)}"
 
 
 def _checked(method: str) -> tuple[str, str]:

@@ -79,15 +79,17 @@ def _prepared(fold: Path, column: Column, method: str, data: Path, work: Path, s
 
 def figures(metrics: Sequence[Mapping[str, Any]], column: Column) -> dict[str, Any]:
     """The column's figure, each baseline and each difference. Raises KeyError where there is none."""
+    there = {row["level"] for row in metrics if row["metric"] == column.metric}
+    level = column.level if column.else_level is None or column.level in there else column.else_level
     rows = [
         row for row in metrics
-        if (row["metric"], row["level"], row["split"]) == (column.metric, column.level, "test")
+        if (row["metric"], row["level"], row["split"]) == (column.metric, level, "test")
         and row["subgroup"] is None and row["target"] == (column.row or row["target"])
         and row["name"].endswith(column.metric + column.variant)
     ]  # fmt: skip
     if not rows:
         names = sorted({(r["target"], r["level"], r["metric"]) for r in metrics if r["subgroup"] is None})
-        raise KeyError(f"no {column.metric} at level {column.level}; there is {names}")
+        raise KeyError(f"no {column.metric} at level {level}; there is {names}")
 
     def told(row: Mapping[str, Any]) -> dict[str, Any]:
         return {"value": row["value"], "ci": row["ci"], "reason": row.get("reason")}
@@ -95,6 +97,7 @@ def figures(metrics: Sequence[Mapping[str, Any]], column: Column) -> dict[str, A
     own = next(row for row in rows if row["series"] == "model")
     return {
         "value": own["value"], "ci": own["ci"], "reason": own.get("reason"), "patients": own["n_patients"],
+        "level": level,
         "baselines": {row["baseline"]: told(row) for row in rows if row["series"] == "baseline"},
         "differences": {row["baseline"]: told(row) for row in rows if row["series"] == "difference"},
     }  # fmt: skip
@@ -122,7 +125,7 @@ def _seconds(fold: Path) -> float:
 def _settings(column: Column, method: str, seed: int) -> dict[str, Any]:
     return {
         "column": column.name, "method": method, "dataset": column.dataset, "task": column.task, "size": "tiny",
-        "folds": column.folds, "seed": seed, "metric": column.metric + column.variant, "level": column.level,
+        "folds": column.folds, "seed": seed, "metric": column.metric + column.variant,
         "date": datetime.now(UTC).date().isoformat(),
     }  # fmt: skip
 

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from django.http import QueryDict
 from rest_framework import serializers
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
 #: What a browser's form adds to every post.
@@ -32,6 +33,15 @@ class Body(serializers.Serializer[Any]):
 #: In a header and not in the address, for addresses end in logs.
 FILE_NAME = "X-File-Name"
 CHUNK_BYTES = 2**20
+
+
+class Unread(BaseParser):
+    """A body of bytes is left where it is. Without it a POST of a browser ends at the look for a token in a form."""
+
+    media_type = "application/octet-stream"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> dict[str, Any]:
+        return {}
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from django.utils.crypto import get_random_string
+from rest_framework.test import APIClient
 from safetensors.numpy import save
 
 from accounts.models import Role
@@ -80,6 +82,18 @@ def test_only_an_administrator_brings_and_nobody_sees_those_of_another_project(b
     assert api(boss).get("/api/v1/weights/", {"project": str(other.pk)}).status_code == 404
     assert api(boss).delete(f"/api/v1/weights/{theirs['id']}/").status_code == 404
     assert api(reader).delete(f"/api/v1/weights/{kept['id']}/").status_code == 404
+
+
+def test_a_browser_sends_its_token_in_a_header_and_the_file_as_the_body(bring, admin, project):
+    bring()  # settings
+    browser, token = APIClient(enforce_csrf_checks=True), get_random_string(32)
+    browser.force_login(admin)
+    browser.cookies["csrftoken"] = token
+    address = f"/api/v1/weights/?project={project.pk}&licence=MIT&origin=here"
+    sent = {"content_type": "application/octet-stream", "headers": {"X-File-Name": "a.safetensors"}}
+    assert browser.post(address, GOOD, **sent).status_code == 403
+    sent["headers"]["X-CSRFToken"] = token
+    assert browser.post(address, GOOD, **sent).status_code == 201
 
 
 def test_a_run_starts_from_them_with_a_folder_that_is_whole(bring, api, admin, snapshot):

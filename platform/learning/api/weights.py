@@ -16,7 +16,7 @@ from accounts.models import Role
 from accounts.permissions import SignedIn
 from core.answers import RowOut
 from core.api import ApiViewSet
-from core.bodies import FILE_NAME, sent_file
+from core.bodies import FILE_NAME, Unread, sent_file
 from exchange.asking import project_of
 from exchange.queries import ROLES
 from learning import queries
@@ -48,6 +48,7 @@ class Weights(ApiViewSet):
     """Weights of networks that were trained elsewhere, newest first."""
 
     permission_classes = [SignedIn]
+    parser_classes = [Unread]
     serializer_class = WeightsOut
     queryset = WeightsFile.objects.none()
 

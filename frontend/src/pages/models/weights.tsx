@@ -145,7 +145,7 @@ function Bring({ onBrought }: { onBrought: () => void }) {
       <div className="form-row">
         <Action
           busy={bring.busy}
-          refused={missing ? `Say ${missing} first.` : null}
+          refused={missing ? `First: ${missing}.` : null}
           onClick={() => void bring.run()}
         >
           Bring it
