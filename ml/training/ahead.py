@@ -30,7 +30,7 @@ def each_ahead(work: Callable[[T], R], items: Iterable[T], workers: int) -> Iter
     try:
         for item in items:
             begun.append((item, pool.submit(work, item)))
-            if len(begun) > 2 * workers:
+            if len(begun) > workers:
                 first, done = begun.popleft()
                 yield first, done.result()
         while begun:

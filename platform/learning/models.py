@@ -54,6 +54,7 @@ class Run(Made):
     config = models.JSONField(default=dict, help_text="what this run overrides of the method's own settings")
     init = models.ForeignKey("ModelVersion", null=True, on_delete=models.SET_NULL, related_name="descendants")
     weights = models.ForeignKey(WeightsFile, null=True, on_delete=models.RESTRICT, related_name="runs")
+    compute = models.JSONField(default=dict, help_text="how the machine is used, where it was said")
     request = models.JSONField(default=dict, help_text="request.json as it was written")
     exit_code = models.IntegerField(null=True)
 

@@ -11,7 +11,7 @@ from accounts.services import create_user
 from archive.models import Exam
 from jobs.models import Job, JobState
 from jobs.testing import run_queued
-from learning.models import ModelVersion, Prediction
+from learning.models import ModelVersion, Prediction, Run
 from learning.services import rounds, runs
 from tests.learning import factories
 
@@ -230,3 +230,19 @@ def test_two_versions_are_compared_once_on_the_patients_of_both(snapshot, admin,
     other = factories.a_version(snapshot, admin, method="retinanet_mass")
     refused = api(admin).post(f"/api/v1/models/{first.pk}/compare/{other.pk}/")
     assert (refused.status_code, refused.json()["code"]) == (409, "learning.not_comparable")
+
+
+def test_a_run_uses_the_machine_as_it_was_told(snapshot, admin, api, var_dir):
+    compute = {"precision": "bf16", "gradient_checkpointing": True}
+    body = {"snapshot": str(snapshot.pk), "method": "dcse_resnet50", "compute": compute}
+    made = api(admin).post("/api/v1/runs/", body)
+    assert (made.status_code, made.json()["compute"]) == (201, compute)
+    folder = runs.write_folder(Run.objects.get(pk=made.json()["id"]))
+    asked = json.loads((folder / "request.json").read_text())["compute"]
+    assert (asked["precision"], asked["gradient_checkpointing"], asked["deterministic"]) == ("bf16", True, False)
+
+
+@pytest.mark.parametrize("compute", [{"precision": "int8"}, {"threads": 900}, {"deterministic": "perhaps"}])
+def test_nonsense_about_the_machine_is_refused(snapshot, admin, api, compute):
+    body = {"snapshot": str(snapshot.pk), "method": "dcse_resnet50", "compute": compute}
+    assert api(admin).post("/api/v1/runs/", body).status_code == 422

@@ -1404,6 +1404,15 @@ export interface components {
             readonly first_curves: components["schemas"]["Curves"];
             readonly second_curves: components["schemas"]["Curves"];
         };
+        /** @description How the machine is used. Each is the learner's own default where it is not said. */
+        readonly ComputeInRequest: {
+            /** @enum {string} */
+            readonly precision?: "auto" | "fp32" | "bf16" | "fp16";
+            /** @description the same weights every time on one machine */
+            readonly deterministic?: boolean;
+            /** @description less memory, about a third more time, the same weights */
+            readonly gradient_checkpointing?: boolean;
+        };
         readonly Confusion: {
             readonly split: string;
             readonly target: string;
@@ -2805,6 +2814,9 @@ export interface components {
             readonly config: {
                 readonly [key: string]: unknown;
             };
+            readonly compute: {
+                readonly [key: string]: unknown;
+            };
             /** Format: uuid */
             readonly init_version: string | null;
             readonly init_weights: string | null;
@@ -2913,6 +2925,7 @@ export interface components {
             readonly init?: {
                 readonly [key: string]: string;
             };
+            readonly compute?: components["schemas"]["ComputeInRequest"];
         };
         readonly RunJob: {
             /** Format: uuid */
@@ -2952,6 +2965,9 @@ export interface components {
             readonly snapshot_number: number;
             readonly seed: number;
             readonly config: {
+                readonly [key: string]: unknown;
+            };
+            readonly compute: {
                 readonly [key: string]: unknown;
             };
             /** Format: uuid */

@@ -46,6 +46,16 @@ MOST_EVENTS = 1000
 _ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 
 
+class ComputeIn(Body):
+    """How the machine is used. Each is the learner's own default where it is not said."""
+
+    precision = serializers.ChoiceField(choices=["auto", "fp32", "bf16", "fp16"], required=False)
+    deterministic = serializers.BooleanField(required=False, help_text="the same weights every time on one machine")
+    gradient_checkpointing = serializers.BooleanField(
+        required=False, help_text="less memory, about a third more time, the same weights"
+    )
+
+
 class RunIn(Body):
     snapshot = serializers.UUIDField()
     method = serializers.CharField(max_length=64)
@@ -56,6 +66,7 @@ class RunIn(Body):
     init = serializers.DictField(
         child=serializers.UUIDField(), default=dict, help_text="{version: id} or {weights: id} to start from"
     )
+    compute = ComputeIn(required=False)
 
 
 class RunJob(serializers.Serializer[Any]):
@@ -74,6 +85,7 @@ class RunOut(RowOut[Run]):
     state = serializers.ChoiceField(choices=JobState.choices, read_only=True)
     findings = Shaped(texts())
     config = Shaped(serializers.DictField())
+    compute = Shaped(serializers.DictField())
     job = RunJob(read_only=True, allow_null=True)
     version = serializers.SerializerMethodField()
     snapshot_number = serializers.IntegerField(source="snapshot.number", read_only=True)
@@ -86,8 +98,8 @@ class RunOut(RowOut[Run]):
         model = Run
         fields = [
             "id", "project", "number", "state", "method", "size", "task", "findings", "snapshot", "snapshot_number",
-            "seed", "config", "init_version", "init_weights", "job", "version", "headline", "exit_code", "created_at",
-            "created_by",
+            "seed", "config", "compute", "init_version", "init_weights", "job", "version", "headline", "exit_code",
+            "created_at", "created_by",
         ]  # fmt: skip
 
     def get_version(self, run: Run) -> UUID | None:

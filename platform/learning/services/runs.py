@@ -49,6 +49,7 @@ def start_run(
     config: Mapping[str, Any] | None = None,
     init: ModelVersion | None = None,
     weights: WeightsFile | None = None,
+    compute: Mapping[str, Any] | None = None,
     task: str | None = None,
 ) -> Run:
     """Number a training and submit its job; `task` is one of those that the method serves, its main one if not said.
@@ -86,6 +87,7 @@ def start_run(
             config=dict(config or {}),
             init=init,
             weights=weights,
+            compute=dict(compute or {}),
             created_by=by,
         )
         run.job = submit(
@@ -127,7 +129,7 @@ def write_folder(run: Run) -> Path:
         config=run.config,
         pixels={"cache_dir": str(queries.pixel_cache())},
         init=_brought(run, folder),
-        compute=Compute(threads=queries.threads_for(run.size)),
+        compute=Compute(threads=queries.threads_for(run.size), **run.compute),
         evaluation=EvaluationOptions(bootstrap=BOOTSTRAP.get(run.size, 2000)),
         output=OutputOptions(all_embeddings=True, explanations=EXPLAINED_EXAMS),
     )

@@ -42,7 +42,7 @@ function Detail({ run, onChanged }: { run: RunDetail; onChanged: () => void }) {
           run.size,
           `snapshot v${run.snapshot_number}`,
           `seed ${run.seed}`,
-          run.init_version ? "from an earlier version" : "from scratch",
+          start(run),
         ].join(" · ")}
       >
         <Standing run={run} last={lastOf(events, "progress")} />
@@ -117,4 +117,9 @@ function Steer({ run, onChanged }: { run: Run; onChanged: () => void }) {
       <Problem error={steer.error} />
     </>
   );
+}
+
+function start(run: RunDetail): string {
+  if (run.init_weights) return `with the trunk of ${run.init_weights}`;
+  return run.init_version ? "from an earlier version" : "from scratch";
 }

@@ -1,11 +1,12 @@
 import { useState } from "react";
+import type { Body } from "../../api/addresses";
 import { post } from "../../api/fetch";
 import { Link, navigate } from "../../router";
 import { useAnswer, useDeed, useList } from "../../shell/data";
 import { Problem } from "../../shell/problem";
 import { useHere } from "../../shell/project";
 import { Action } from "../../ui/action";
-import { SelectField, TextField } from "../../ui/field";
+import { CheckField, SelectField, TextField } from "../../ui/field";
 import { words } from "../../ui/format";
 import { Empty, Panel } from "../../ui/panel";
 import type { Snapshot } from "../contract";
@@ -16,6 +17,8 @@ const SIZES: Readonly<Record<string, string>> = {
   base: "base: a graphics card",
   large: "large: a big graphics card",
 };
+
+type Compute = NonNullable<Body<"post", "runs/">["compute"]>;
 
 /** Choose snapshot, method, size and where to start from; refused options stay, with their reason. */
 export function Retrain({ wanted, onClose }: { wanted: string | null; onClose: () => void }) {
@@ -61,6 +64,7 @@ function Options({ snapshot, onClose }: { snapshot: Snapshot; onClose: () => voi
   const [size, setSize] = useState("tiny");
   const [init, setInit] = useState("");
   const [seed, setSeed] = useState("0");
+  const [compute, setCompute] = useState<Compute>({});
   const allowed = methods.data?.filter((m) => m.allowed);
   // Retraining is mostly doing again what was done last.
   const usual = name ?? models.rows?.[0]?.method;
@@ -85,6 +89,7 @@ function Options({ snapshot, onClose }: { snapshot: Snapshot; onClose: () => voi
       size,
       seed: Number(seed),
       ...(from ? { init: { [kind]: id } } : {}),
+      compute,
     });
     navigate(`/runs/${run.id}`);
   });
@@ -119,6 +124,7 @@ function Options({ snapshot, onClose }: { snapshot: Snapshot; onClose: () => voi
         />
         <TextField label="Seed" type="number" value={seed} onChange={setSeed} error={seedError} />
       </div>
+      <Machine compute={compute} onChange={setCompute} />
       <Problem error={start.error} />
       <div className="form-row">
         <Action kind="primary" busy={start.busy} refused={refused} onClick={() => void start.run()}>
@@ -127,5 +133,41 @@ function Options({ snapshot, onClose }: { snapshot: Snapshot; onClose: () => voi
         <Action onClick={onClose}>Close</Action>
       </div>
     </div>
+  );
+}
+
+const PRECISIONS = [
+  { value: "auto", label: "as the machine has it" },
+  { value: "fp32", label: "full (fp32)" },
+  { value: "bf16", label: "half (bf16)" },
+  { value: "fp16", label: "half (fp16)" },
+];
+
+/** How the worker's machine is used; most need none of it. */
+function Machine({ compute, onChange }: { compute: Compute; onChange: (compute: Compute) => void }) {
+  return (
+    <details>
+      <summary>The machine</summary>
+      <div className="form">
+        <SelectField
+          label="Numbers"
+          value={compute.precision ?? "auto"}
+          onChange={(precision) => onChange({ ...compute, precision: precision as "auto" })}
+          options={PRECISIONS}
+        />
+        <CheckField
+          label="Save memory"
+          hint="Parts are computed again: a third more time, the same weights."
+          checked={compute.gradient_checkpointing ?? false}
+          onChange={(gradient_checkpointing) => onChange({ ...compute, gradient_checkpointing })}
+        />
+        <CheckField
+          label="Repeatable"
+          hint="The same weights every time on one machine; slower on a GPU."
+          checked={compute.deterministic ?? false}
+          onChange={(deterministic) => onChange({ ...compute, deterministic })}
+        />
+      </div>
+    </details>
   );
 }

@@ -30,7 +30,6 @@ export function RunSide({
               <Link key="s" href={`/snapshots/v${run.snapshot_number}`}>{`v${run.snapshot_number}`}</Link>,
             ],
             ["images", images(lastOf(events, "started"))],
-            Boolean(run.init_weights) && ["start", `with the trunk of ${run.init_weights}`],
             run.findings.length > 0 && ["findings", run.findings.map(words).join(", ")],
           ]}
         />

@@ -6,7 +6,7 @@ import { Problem } from "../../shell/problem";
 import { useHere } from "../../shell/project";
 import { Action } from "../../ui/action";
 import { Dialog } from "../../ui/dialog";
-import { Field } from "../../ui/field";
+import { CheckField, Field } from "../../ui/field";
 import { count, counted } from "../../ui/format";
 import { Panel } from "../../ui/panel";
 import type { DryRun, Snapshot } from "../contract";
@@ -35,17 +35,12 @@ export function Freeze() {
   return (
     <Panel title={`A freeze now would be v${next}`}>
       <Problem error={dry.error} onRetry={dry.reload} />
-      <label className="check">
-        <input
-          type="checkbox"
-          checked={references}
-          onChange={(event) => setReferences(event.target.checked)}
-        />
-        <span>
-          Take the labels that came with a data set, where nobody here has read the exam
-          <span className="hint"> (reference readings; they stay marked as such)</span>
-        </span>
-      </label>
+      <CheckField
+        label="Take the labels that came with a data set, where nobody here has read the exam"
+        hint="(reference readings; they stay marked as such)"
+        checked={references}
+        onChange={setReferences}
+      />
       {dry.data && <Comparison dry={dry.data} last={last} />}
       <Action kind="primary" refused={refusal(dry.data)} onClick={() => setAsking(true)}>
         Freeze v{next}…
