@@ -120,7 +120,7 @@ def shared_data() -> Path:
 def var_dir(settings: object, tmp_path: Path) -> Iterator[Path]:
     """A state folder of the test's own."""
     names = {"STORE_DIR": "store", "INCOMING_DIR": "incoming", "DERIVED_DIR": "derived", "RUNS_DIR": "runs"}
-    names |= {"EXPORTS_DIR": "exports", "CACHE_DIR": "cache"}
+    names |= {"EXPORTS_DIR": "exports", "CACHE_DIR": "cache", "WEIGHTS_DIR": "weights"}
     for name, folder in names.items():
         setattr(settings, name, tmp_path / folder)
     yield tmp_path

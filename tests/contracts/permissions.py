@@ -162,6 +162,16 @@ TABLE: dict[tuple[str, str], tuple[Codes, dict[str, Any]]] = {
     ("post", "api/v1/models/{pk}/promote/"): (admins_of_studies(200), {}),
     ("post", "api/v1/models/{pk}/retire/"): (admins_of_studies(200), {}),
     ("get", "api/v1/scores/"): (blind(200), {"query": "?model={models}"}),
+    ("get", "api/v1/weights/"): (LISTS, {"query": "?project={projects}"}),
+    ("post", "api/v1/weights/"): (
+        admins(201),
+        {
+            "query": "?project={projects}&licence=MIT&origin=here",
+            "bytes": b"PK\x03\x04",
+            "headers": {"X-File-Name": "new.pth"},
+        },
+    ),
+    ("delete", "api/v1/weights/{pk}/"): (admins_of_studies(204), {}),
     ("get", "api/v1/rounds/"): (admins(200), {"query": "?project={projects}"}),
     ("post", "api/v1/rounds/"): (admins(202), {"body": {"project": "{projects}"}}),
     ("get", "api/v1/rounds/{pk}/"): (blind(200), {}),

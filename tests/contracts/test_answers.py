@@ -16,6 +16,7 @@ from jobs.models import Job
 from learning.comparing import compared
 from learning.models import ExamEmbedding, ModelVersion, Prediction
 from learning.services import comparisons, rounds, runs
+from learning.services.weights import add_weights
 from tests.archive.factories import a_mammogram, delivered
 from tests.archive.test_api import bytes_of
 from tests.learning import factories
@@ -50,6 +51,7 @@ def world(snapshot: Snapshot, density_version: ModelVersion, pool: Any, admin: A
     exam = ingest.items.exclude(image=None).get().image.exam
     runs.store_events(density_version.run_id, [{"type": "started", "seq": 1, "t": "now"}], attempt=1)
     exchange.order_export(snapshot, format_name="coco", by=admin)
+    add_weights(project, "a.pth", [b"PK\x03\x04"], licence="MIT", origin="here", layout="auto", by=admin)
     job = Job.objects.create(kind="learning.rank", queue="cpu", project=project, created_by=admin, params={})
     factories.scored(density_version, dict.fromkeys(pool, 0.5))
     drawn = rounds.draw_round(project, job=job)
@@ -121,6 +123,7 @@ ASKED = [
     "models/{model}/nearest/?exam={exam}",
     "models/{first}/compare/{second}/",
     "explanations/?project={project}&exam={exam}",
+    "weights/?project={project}",
     "rounds/?project={project}",
     "rounds/{round}/",
 ]

@@ -39,7 +39,8 @@ ASKED = {
     "api/v1/worklist/": "?project={projects}", "api/v1/readings/": "?project={projects}",
     "api/v1/snapshots/": "?project={projects}", "api/v1/exports/": "?project={projects}",
     "api/v1/runs/": "?project={projects}", "api/v1/models/": "?project={projects}",
-    "api/v1/rounds/": "?project={projects}", "api/v1/scores/": "?model={models}",
+    "api/v1/rounds/": "?project={projects}", "api/v1/weights/": "?project={projects}",
+    "api/v1/scores/": "?model={models}",
     "api/v1/models/{pk}/predictions/": "?exam={predicted}", "api/v1/methods/": "?snapshot={snapshots}",
     "api/v1/explanations/": "?project={projects}&exam={exams}", "api/v1/models/{pk}/nearest/": "?exam={exams}",
 }  # fmt: skip

@@ -15,8 +15,9 @@ from exchange import services as exchange
 from exchange.models import Export
 from jobs.models import Job
 from jobs.testing import run_queued
-from learning.models import Comparison, ModelVersion, Prediction
+from learning.models import Comparison, ModelVersion, Prediction, WeightsFile
 from learning.services import rounds, runs
+from learning.services.weights import add_weights
 from tests.contracts.test_api import endpoints, view_class
 from tests.exchange import factories as exams
 from tests.learning import factories as learning
@@ -56,6 +57,7 @@ def a_world(project: Project, ingest: Ingest, *, admin: User, reader: User) -> N
         "readings": readings, "snapshots": [snapshot.pk], "exports": list(Export.objects.values_list("pk", flat=True)),
         "explanations": [learning.a_map(version, images[0]).pk],
         "runs": [version.run_id], "models": [version.pk], "rounds": [drawn.pk],
+        "weights": [_brought(project, admin).pk],
         "items": list(IngestItem.objects.filter(ingest=ingest).values_list("pk", flat=True)),
         "dicomweb": [(image.exam.study_uid, image.series_uid, image.sop_uid) for image in images],
     }  # fmt: skip
@@ -69,6 +71,12 @@ def _read(project: Project, reader: User) -> Any:
     patch = [{"op": "replace", "path": f"/breasts/{side}/density", "value": density}]
     edit = annotations.apply_edit(reading.pk, by=reader, revision=0, edit_id=uuid7(), patch=patch)
     return annotations.complete_reading(reading.pk, by=reader, revision=edit.revision).pk
+
+
+def _brought(project: Project, admin: User) -> WeightsFile:
+    return add_weights(
+        project, "trunk.pth", [b"PK\x03\x04"], licence="MIT", origin="https://example.org", layout="auto", by=admin
+    )
 
 
 def _trained(snapshot: Any, admin: User) -> ModelVersion:

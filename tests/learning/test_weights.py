@@ -20,8 +20,7 @@ SAID = {"licence": "BSD-3-Clause", "origin": "https://example.org/resnet50"}
 
 
 @pytest.fixture
-def bring(api, admin, project, own_folders, settings):
-    settings.WEIGHTS_DIR = own_folders / "weights"
+def bring(api, admin, project, own_folders):
 
     def make(content=GOOD, name="resnet50.safetensors", by=admin, to=project, **said):
         query = "&".join(f"{key}={value}" for key, value in {"project": to.pk, **SAID, **said}.items())

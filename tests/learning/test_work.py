@@ -134,7 +134,7 @@ def test_a_run_learns_its_version_ranks_what_is_unread_and_all_goes_with_the_pro
 
 
 def test_weights_that_do_not_fit_the_method_end_the_run_with_a_reason(snapshot, admin, settings, var_dir):
-    settings.WEIGHTS_DIR, settings.DISK_RESERVE_BYTES = var_dir / "weights", 0
+    settings.DISK_RESERVE_BYTES = 0
     content = save({"conv.weight": np.zeros((2, 2), np.float32)})
     brought = add_weights(
         snapshot.project, "own.safetensors", [content], licence="MIT", origin="here", layout="own", by=admin
