@@ -75,8 +75,8 @@ def measured(
             reads, stages = method.reads(config, aim), method.stages(config, aim)
             views = all_views(run, config, aim, stages, reads, lambda total: lambda done: None)
             fitted = fit(
-                Job(method, config, aim, request, views, machine, watch, start, Identity("pace", "pace"), folder,
-                    run.workers), stages, reads,
+                Job(method, config, aim, request, views, machine, watch, start, Identity("pace", "pace"), folder),
+                stages, reads,
             )  # fmt: skip
         finally:
             events.close()

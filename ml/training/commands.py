@@ -49,7 +49,7 @@ def train(run: Run) -> None:
     identity = Identity(request.sha256, run.meta.sha256)
     job = Job(
         method=method, config=config, aim=aim, request=request, views=views, machine=run.machine, watch=run.watch,
-        start=start, identity=identity, run_dir=run.folder.path, workers=run.workers,
+        start=start, identity=identity, run_dir=run.folder.path,
     )  # fmt: skip
     fitted = fit(job, stages, reads)
     if not run.machine.ranks.first:
@@ -117,7 +117,7 @@ def pretrain(run: Run) -> None:
     views = _views(run, config, aim, stages, reads)
     job = Job(
         method=method, config=config, aim=aim, request=request, views=views, machine=run.machine, watch=run.watch,
-        start=start, identity=Identity(request.sha256, run.meta.sha256), run_dir=run.folder.path, workers=run.workers,
+        start=start, identity=Identity(request.sha256, run.meta.sha256), run_dir=run.folder.path,
     )  # fmt: skip
     (stage,) = stages
     fitted = fit(job, stages, reads)[stage.name]

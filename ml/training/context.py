@@ -26,9 +26,3 @@ class Run:
     def warn(self, code: str, text: str, example: str | None = None) -> None:
         """A `warning` event."""
         self.watch.events.warning(code, text, example)
-
-    @property
-    def workers(self) -> int:
-        """Loader threads: as many as the request says, else as the machine has use for."""
-        asked = self.request.compute.workers
-        return self.machine.workers if asked is None else asked

@@ -168,7 +168,7 @@ class TrainLoader:
     """Batches of the endless training order: a function of seed and position, whatever was loaded before."""
 
     def __init__(
-        self, samples: Sequence[Sample], loader: SampleLoader, sampler: str, seed: int, machine: Machine, workers: int,
+        self, samples: Sequence[Sample], loader: SampleLoader, sampler: str, seed: int, machine: Machine,
         mixed: "Mixed | None" = None,
     ) -> None:  # fmt: skip
         groups = [loader.group(sample) for sample in samples]
@@ -179,8 +179,8 @@ class TrainLoader:
         self.order = SampleOrder(sampler, labels, key_seed(seed, "order"))
         self.loader, self.seed, self.machine = loader, seed, machine
         self.n = len(labels)
-        self._pool = ThreadPoolExecutor(workers) if workers else None
-        self._batches = BatchAhead(self._assembled, machine.device) if workers and machine.cuda else None
+        self._pool = ThreadPoolExecutor(machine.workers) if machine.workers else None
+        self._batches = BatchAhead(self._assembled, machine.device) if self._pool and machine.cuda else None
         self._ahead: deque[tuple[int, Future[Item]]] = deque()
         self._lookahead = 0
         #: (batch, first, number): of each batch these positions are asked for; None = all.

@@ -20,12 +20,13 @@ MOST_WORKERS = 16
 class Machine:
     """Where a run computes, and in what. `precision` is fp32, bf16 or fp16; a CPU has fp32 unless asked for another.
 
-    ranks: this process among those that train one model together.
+    ranks: this process among those that train one model together. workers: threads that load samples.
     """
 
     device: torch.device
     precision: str
     ranks: Ranks = ALONE
+    workers: int = 0
 
     @property
     def cuda(self) -> bool:
@@ -35,11 +36,6 @@ class Machine:
     def joins_norms(self) -> bool:
         """Whether batch norms see the parts of all processes as one batch: PyTorch can do so on CUDA alone."""
         return self.cuda and self.ranks.size > 1
-
-    @property
-    def workers(self) -> int:
-        """Threads that load samples: none on a CPU, where the network needs the cores."""
-        return min(MOST_WORKERS, os.cpu_count() or 1) if self.cuda else 0
 
     def autocast(self) -> AbstractContextManager[object]:
         """Half precision for what tolerates it; losses are computed in float32 by the methods."""
@@ -82,7 +78,11 @@ def machine_for(compute: Compute) -> Machine:
     device = torch.device(wanted)
     if device.index is not None:
         torch.cuda.set_device(device)
-    return Machine(device, _precision(compute.precision, device), joined(device))
+    workers = compute.workers
+    if workers is None:
+        # None on a CPU, where the network needs the cores.
+        workers = min(MOST_WORKERS, os.cpu_count() or 1) if device.type == "cuda" else 0
+    return Machine(device, _precision(compute.precision, device), joined(device), workers)
 
 
 def _precision(wanted: str, device: torch.device) -> str:

@@ -65,7 +65,6 @@ class Job:
     start: Start
     identity: Identity
     run_dir: Path
-    workers: int
 
     def view(self, reads: Reads) -> View:
         """The samples of these reads."""
@@ -158,7 +157,7 @@ def _by_steps(job: Job, stage: Stage, view: View, earlier: Modules, index: int, 
     """A stage of gradient steps."""
     mixed = _mixed(job, stage)
     train = of_splits(view.samples, *(("train",) if stage.reads is None or stage.reads.targets else ("train", "pool")))
-    loader = TrainLoader(train, view.loader, stage.sampler, job.request.seed, job.machine, job.workers, mixed)
+    loader = TrainLoader(train, view.loader, stage.sampler, job.request.seed, job.machine, mixed)
     if loader.n == 0:
         raise refused("no_samples", f"no training sample teaches the stage {stage.name}")
     stage = replace(stage, batch=min(stage.batch, max(MIN_BATCH, loader.n)))  # a larger one would repeat itself

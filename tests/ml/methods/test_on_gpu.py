@@ -107,7 +107,7 @@ def a_job(a_setup, tmp_path):
         watch = Watch(EventWriter(folder / "events.jsonl"), Heartbeat(folder), StopRequest(folder))
         job = Job(
             setup.method, setup.config, setup.aim, Request(run_id="r", method=name, compute=compute), views,
-            machine_for(compute), watch, Start(), Identity("a", "b"), folder, 2,
+            machine_for(compute), watch, Start(), Identity("a", "b"), folder,
         )  # fmt: skip
         return job, setup
 

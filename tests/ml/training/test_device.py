@@ -73,3 +73,8 @@ def test_a_network_on_a_gpu_has_its_channels_last():
     machine = machine_for(Compute())
     network = machine.place(nn.Conv2d(4, 4, 3))
     assert network.weight.is_cuda and network.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(("asked", "got"), [(None, 0), (0, 0), (3, 3)])
+def test_a_cpu_loads_in_line_unless_it_is_told_otherwise(asked, got):
+    assert machine_for(Compute(device="cpu", workers=asked)).workers == got

@@ -66,7 +66,7 @@ def a_job(tmp_path, a_row, images, settle):
         view = View(samples, SampleLoader(images, reads, aim, settled))
         return TrialJob(
             method=method, config=settled, aim=aim, request=request, views={id(reads): view}, machine=CPU, watch=watch,
-            start=Start(), identity=Identity("a", "b"), run_dir=run_dir, workers=0, stages=stages, reads=reads,
+            start=Start(), identity=Identity("a", "b"), run_dir=run_dir, stages=stages, reads=reads,
         )  # fmt: skip
 
     return make

@@ -150,7 +150,7 @@ def test_threads_that_load_across_the_end_of_an_epoch_load_what_one_alone_does(s
     loader = SampleLoader(images, reads, aim, settled)
     told = []
     for workers in (0, 6):
-        own = TrainLoader(samples, loader, "shuffled", 3, CPU, workers)
+        own = TrainLoader(samples, loader, "shuffled", 3, replace(CPU, workers=workers))
         told.append([own.batch(4 * n, 4).ids for n in range(30)])
         own.close()
     assert told[0] == told[1]
