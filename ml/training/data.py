@@ -15,9 +15,10 @@ from ml.pixels.augment import Variation, placed
 from ml.pixels.prepare import Prepared
 from ml.pixels.rois import Roi, cut, roi_matrix
 from ml.runs.manifest import ManifestRow, Mark
-from ml.training.ahead import BatchAhead, Span, each_ahead
+from ml.training.batch_ahead import BatchAhead, Span
 from ml.training.batches import PAD_TO, Cut, Item, Undone, collate
 from ml.training.device import Machine
+from ml.training.each_ahead import each_ahead
 from ml.training.sampling import SampleOrder, key_seed
 from ml.training.targets import group_of, targets_for
 from ml.training.targets.shown import Shown

@@ -24,7 +24,7 @@ from ml.runs import atomic
 from ml.runs.errors import RunRefused, invalid, refused
 from ml.runs.manifest import ManifestRow, Mark
 from ml.runs.records import from_dict
-from ml.training.ahead import each_ahead
+from ml.training.each_ahead import each_ahead
 from ml.training.selection import Warn
 
 MEMORY_BYTES, REGION_BYTES = 512 * 2**20, 256 * 2**20

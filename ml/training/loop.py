@@ -18,7 +18,7 @@ from ml.runs.events import EventWriter
 from ml.runs.exits import Exit
 from ml.runs.heartbeat import Heartbeat
 from ml.training import checkpoints
-from ml.training.ahead import Span
+from ml.training.batch_ahead import Span
 from ml.training.checkpoints import Identity
 from ml.training.device import Machine, is_out_of_memory, no_memory
 from ml.training.norms import join_norms, statistics_kept

@@ -1,43 +1,18 @@
-"""Work that is begun before it is asked for: items by threads, and the next batch while the GPU works on this one."""
+"""The next batch is put together while the GPU works on this one, on a stream of the GPU's own."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import fields
-from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from ml.methods.spec import Batch
 
-T = TypeVar("T")
-R = TypeVar("R")
 Span = tuple[int, int]
 """(first position, number of samples) of a batch."""
-
-
-def each_ahead(work: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[tuple[T, R]]:
-    """Each item with `work(item)`, in order; without workers each is done when its turn comes."""
-    if not workers:
-        for item in items:
-            yield item, work(item)
-        return
-    begun: deque[tuple[T, Future[R]]] = deque()
-    pool = ThreadPoolExecutor(workers)
-    try:
-        for item in items:
-            begun.append((item, pool.submit(work, item)))
-            if len(begun) > workers:
-                first, done = begun.popleft()
-                yield first, done.result()
-        while begun:
-            first, done = begun.popleft()
-            yield first, done.result()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 class BatchAhead:
