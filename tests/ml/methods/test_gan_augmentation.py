@@ -105,8 +105,8 @@ def test_what_was_made_is_as_many_as_was_real_and_belongs_to_no_validation(train
         assert int((made["class"] == k).sum()) == real.count(k) > 0
     assert made["x"].shape[1:] == (1, 32, 32)
     assert made["x"].min() >= 0 and made["x"].max() <= 1
-    mixed = TrainLoader(samples, loader, "plain", 0, CPU, 0, Mixed(made["x"], made["class"]))
-    alone = TrainLoader(samples, loader, "plain", 0, CPU, 0)
+    mixed = TrainLoader(samples, loader, "plain", 0, CPU, Mixed(made["x"], made["class"]))
+    alone = TrainLoader(samples, loader, "plain", 0, CPU)
     assert mixed.n == alone.n + len(made["x"]) == 2 * len(real)
     ids = mixed.batch(0, mixed.n).ids
     assert sum(name.startswith("made:") for name in ids) == len(made["x"])

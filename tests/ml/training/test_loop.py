@@ -155,7 +155,7 @@ def a_loop(a_job):
         half = machine.precision == "fp16"
         state = TrainState(network, make_optimisers(network, stage), stage, steps, half=half)
         (view,) = job.views.values()
-        loader = TrainLoader(of_splits(view.samples, "train"), view.loader, stage.sampler, 0, CPU, 0)
+        loader = TrainLoader(of_splits(view.samples, "train"), view.loader, stage.sampler, 0, CPU)
         plan = Plan(
             steps=steps, seed=0, identity=job.identity, folder=job.run_dir / "checkpoints" / "main", micro=micro
         )
