@@ -19,7 +19,7 @@ which the GPU had finished its work and the next batch was not yet in its memory
 the process had taken by the end of the stage, so a later stage of a method shows the largest of those before it.
 Steps {first} to {last} are counted. So few steps are a sample: neighbouring runs differed by up to a third, and the
 three batches that lie ready when counting begins make waits look smaller than in a long run. fp32 is PyTorch's default,
-whose convolutions round to TF32; that, and batches too small to fill such a card, is why bf16 is seldom faster.
+whose convolutions round to TF32; that, and batches too small to fill such a card, may be why bf16 is seldom faster.
 
 """
 AFTER = """\
@@ -29,10 +29,10 @@ waited (bf16, 16 steps): `multiview_density` 96 % (2.7 exams/s), `gmic` 86 % (12
 (33/s), `unet_classifier` 76 % in its second stage (32/s), `retinanet_mass` 29 % (21/s). Cards differ, so this is the
 order of size, not a ratio.
 
-Why some still wait: `multiscale_patch` cuts its patches out of whole images, which must be copied to the GPU for
-them; the networks of `histogram_density` and `dbn_forest` are so small that copying an image takes longer than
-learning from it. `screening_ensemble` is slow for another reason: in its second stage a frozen detector looks at
-seven windows of every view in every step.
+What may be why some still wait (not measured): `multiscale_patch` cuts its patches out of whole images, which must be
+copied to the GPU for them; the networks of `histogram_density` and `dbn_forest` are so small that copying an image may
+take longer than learning from it. `screening_ensemble` is slow for another reason: in its second stage a frozen detector
+looks at seven windows of every view in every step.
 """
 
 

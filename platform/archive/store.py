@@ -4,12 +4,13 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
 
-from archive.errors import DiskFull, UploadTooLarge
+from archive.errors import DiskFull, UploadCut, UploadTooLarge
 from core.ids import uuid7
 
 
@@ -62,7 +63,7 @@ def _write(part: Path, chunks: Iterable[bytes]) -> int:
     return written
 
 
-def limited(chunks: Iterable[bytes]) -> Iterable[bytes]:
+def _limited(chunks: Iterable[bytes]) -> Iterable[bytes]:
     """The chunks, as long as they are no more than an upload may be. Raises UploadTooLarge."""
     total = 0
     for chunk in chunks:
@@ -70,6 +71,25 @@ def limited(chunks: Iterable[bytes]) -> Iterable[bytes]:
         if total > settings.UPLOAD_LIMIT_BYTES:
             raise UploadTooLarge(limit_bytes=settings.UPLOAD_LIMIT_BYTES)
         yield chunk
+
+
+@contextmanager
+def received(folder: Path, chunks: Iterable[bytes], expected: int | None) -> Iterator[tuple[Path, int]]:
+    """An upload as a file of the folder, whole, with its size; what of it was not moved away is removed at the end.
+
+    `expected` is its length where the sender said it. Raises UploadTooLarge, UploadCut, DiskFull.
+    """
+    if expected is not None and expected > settings.UPLOAD_LIMIT_BYTES:
+        raise UploadTooLarge(limit_bytes=settings.UPLOAD_LIMIT_BYTES)
+    require_space(folder, expected or 0)
+    part = folder / f"upload-{uuid7()}"
+    try:
+        size = write_atomically(part, _limited(chunks))
+        if expected is not None and size != expected:
+            raise UploadCut(expected_bytes=expected, received_bytes=size)
+        yield part, size
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

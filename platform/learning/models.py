@@ -12,7 +12,7 @@ from jobs.models import Job, JobState
 
 
 class WeightsFile(Made):
-    """Weights that somebody brought, of a network trained elsewhere. Never changed; the file is named by its hash."""
+    """Weights that somebody brought, of a network trained elsewhere. Never changed."""
 
     class Layout(models.TextChoices):
         """Whose names the tensors have."""

@@ -87,9 +87,9 @@ def run_folder(run_id: UUID | str) -> Path:
     return Path(settings.RUNS_DIR) / str(UUID(str(run_id)))
 
 
-def weights_path(sha256: str) -> Path:
-    """Where a file of weights lies, by the hash of its bytes."""
-    return Path(settings.WEIGHTS_DIR) / sha256
+def weights_path(weights: WeightsFile) -> Path:
+    """Where a file of weights lies."""
+    return Path(settings.WEIGHTS_DIR) / str(weights.pk)
 
 
 def model_folder(version: ModelVersion) -> Path:

@@ -27,13 +27,9 @@ def remove_folder(sender: type[Run], instance: Run, **kwargs: Any) -> None:
 
 
 def remove_weights_file(sender: type[WeightsFile], instance: WeightsFile, **kwargs: Any) -> None:
-    """A file stays while any project has it."""
-
-    def settle() -> None:
-        if not WeightsFile.objects.filter(sha256=instance.sha256).exists():
-            weights_path(instance.sha256).unlink(missing_ok=True)
-
-    transaction.on_commit(settle)
+    """Weights were forgotten, or went with their project."""
+    path = weights_path(instance)
+    transaction.on_commit(lambda: path.unlink(missing_ok=True))
 
 
 def connect() -> None:

@@ -35,7 +35,7 @@ def test_weights_are_kept_as_they_came_and_listed(bring, api, admin, project):
     answer = bring()
     kept = answer.json()
     assert (answer.status_code, kept["name"], kept["bytes"]) == (201, "resnet50.safetensors", len(GOOD))
-    assert queries.weights_path(kept["sha256"]).read_bytes() == GOOD
+    assert queries.weights_path(WeightsFile.objects.get()).read_bytes() == GOOD
     assert (kept["licence"], kept["origin"], kept["layout"]) == (SAID["licence"], SAID["origin"], "auto")
     rows = api(admin).get("/api/v1/weights/", {"project": str(project.pk)}).json()["results"]
     assert [row["id"] for row in rows] == [kept["id"]]
@@ -51,6 +51,7 @@ def test_weights_are_kept_as_they_came_and_listed(bring, api, admin, project):
         (b"", "resnet50.safetensors"),
         (save({}), "empty.safetensors"),
         ((2**62).to_bytes(8, "little") + b"{}", "long.safetensors"),
+        ((100_000).to_bytes(8, "little") + b"[" * 100_000, "deep.safetensors"),
         (GOOD, "resnet50.onnx"),
         (GOOD, ""),
     ],
@@ -119,16 +120,15 @@ def test_a_run_starts_from_one_thing(bring, api, admin, snapshot, density_versio
     assert (answer.status_code, answer.json()["code"]) == (409, "learning.init_refused")
 
 
-def test_forgotten_weights_leave_the_disk_with_their_last_project(
-    bring, api, admin, project, site_admin, django_capture_on_commit_callbacks
+def test_forgotten_weights_leave_the_disk_and_those_of_another_project_stay_until_it_goes(
+    bring, api, admin, site_admin, django_capture_on_commit_callbacks
 ):
-    kept = bring().json()
     other = create_project(name="Other", by=site_admin)
-    theirs = bring(by=site_admin, to=other).json()
-    path = queries.weights_path(kept["sha256"])
+    kept, theirs = (bring(**to).json()["id"] for to in ({}, {"by": site_admin, "to": other}))
+    mine, yours = (queries.weights_path(WeightsFile.objects.get(pk=pk)) for pk in (kept, theirs))
     with django_capture_on_commit_callbacks(execute=True):
-        assert api(admin).delete(f"/api/v1/weights/{kept['id']}/").status_code == 204
-    assert path.exists()
+        assert api(admin).delete(f"/api/v1/weights/{kept}/").status_code == 204
+    assert not mine.exists() and yours.exists()
     with django_capture_on_commit_callbacks(execute=True):
         other.delete()
-    assert not WeightsFile.objects.filter(pk=theirs["id"]).exists() and not path.exists()
+    assert not WeightsFile.objects.exists() and not yours.exists()

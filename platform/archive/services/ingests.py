@@ -3,18 +3,16 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
 from accounts.models import Project, User
 from archive import importing, incoming, store
-from archive.errors import IngestClosed, UploadCut, UploadTooLarge
+from archive.errors import IngestClosed
 from archive.models import INGEST_MOVES, ITEM_MOVES, Image, Ingest, IngestItem, IngestState, ItemState
 from core.audit import record
 from core.clock import now
 from core.errors import Invalid, MammoError
-from core.ids import uuid7
 from core.moves import moved
 from core.words import counted
 from jobs.models import Job
@@ -40,18 +38,8 @@ def receive_file(ingest: Ingest, name: str, chunks: Iterable[bytes], *, expected
     """
     if ingest.state != IngestState.RECEIVING:
         raise IngestClosed()
-    if expected is not None and expected > settings.UPLOAD_LIMIT_BYTES:
-        raise UploadTooLarge(limit_bytes=settings.UPLOAD_LIMIT_BYTES)
-    folder = incoming.folder_of(ingest.pk)
-    store.require_space(folder, expected or 0)
-    part = folder / f"upload-{uuid7()}"
-    try:
-        size = store.write_atomically(part, store.limited(chunks))
-        if expected is not None and size != expected:
-            raise UploadCut(expected_bytes=expected, received_bytes=size)
+    with store.received(incoming.folder_of(ingest.pk), chunks, expected) as (part, size):
         return add_item(ingest, part, name, size)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @transaction.atomic

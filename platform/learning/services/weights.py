@@ -10,9 +10,7 @@ from django.db import IntegrityError, transaction
 from accounts.models import Project, Role, User
 from accounts.queries import require_role
 from archive import store
-from archive.errors import UploadCut, UploadTooLarge
 from core.audit import record
-from core.ids import uuid7
 from learning import queries
 from learning.errors import WeightsMissing, WeightsRefused, WeightsUsed
 from learning.models import Run, WeightsFile
@@ -22,7 +20,7 @@ from ml.runs.request import Init
 SUFFIXES = (".safetensors", ".pth", ".pt")
 #: A zip, as torch writes since 1.6, and the pickle before it.
 _TORCH_STARTS = (b"PK\x03\x04", b"\x80")
-_MOST_HEADER = 100 * 2**20
+_MOST_HEADER = 8 * 2**20
 
 
 def add_weights(
@@ -44,38 +42,24 @@ def add_weights(
     suffix = Path(name).suffix.lower()
     if suffix not in SUFFIXES:
         raise WeightsRefused("Weights are a .safetensors, .pth or .pt file.", name=name)
-    if expected is not None and expected > settings.UPLOAD_LIMIT_BYTES:
-        raise UploadTooLarge(limit_bytes=settings.UPLOAD_LIMIT_BYTES)
     folder = Path(settings.WEIGHTS_DIR)
     folder.mkdir(parents=True, exist_ok=True)
-    store.require_space(folder, expected or 0)
-    part = folder / f".upload-{uuid7()}"
-    try:
-        size = store.write_atomically(part, store.limited(chunks))
-        if expected is not None and size != expected:
-            raise UploadCut(expected_bytes=expected, received_bytes=size)
+    with store.received(folder, chunks, expected) as (part, size):
         _require_weights(part, suffix)
-        sha256 = atomic.sha256_of(part)
-        part.replace(queries.weights_path(sha256))
-        store.sync_folder(folder)
-    finally:
-        part.unlink(missing_ok=True)
-    return _noted(project, Path(name).name, suffix, sha256, size, licence, origin, layout, by)
-
-
-def _noted(
-    project: Project, name: str, suffix: str, sha256: str, size: int, licence: str, origin: str, layout: str, by: User
-) -> WeightsFile:
-    try:
-        with transaction.atomic():
-            made = WeightsFile.objects.create(
-                project=project, name=name, suffix=suffix, sha256=sha256, bytes=size, licence=licence, origin=origin,
-                layout=layout, created_by=by,
-            )  # fmt: skip
-            record(by, "weights.added", target=made, sha256=sha256)
-            return made
-    except IntegrityError:
-        return WeightsFile.objects.get(project=project, sha256=sha256)
+        made = WeightsFile(
+            project=project, name=Path(name).name, suffix=suffix, sha256=atomic.sha256_of(part), bytes=size,
+            licence=licence, origin=origin, layout=layout, created_by=by,
+        )  # fmt: skip
+        try:
+            with transaction.atomic():
+                made.save(force_insert=True)
+                record(by, "weights.added", target=made, sha256=made.sha256)
+                # The file has its name before the row is committed: nobody finds a row without one.
+                part.replace(queries.weights_path(made))
+                store.sync_folder(folder)
+        except IntegrityError:
+            return WeightsFile.objects.get(project=project, sha256=made.sha256)
+    return made
 
 
 def _require_weights(file: Path, suffix: str) -> None:
@@ -93,13 +77,13 @@ def _require_weights(file: Path, suffix: str) -> None:
 def _is_header(text: bytes) -> bool:
     try:
         header = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(header, dict) and any(name != "__metadata__" for name in header)
 
 
 def remove_weights(weights: WeightsFile, *, by: User) -> None:
-    """Forget a file; it stays on the disk while another project has it. Raises RoleMissing, WeightsUsed."""
+    """Forget a file that no run started from. Raises RoleMissing, WeightsUsed."""
     require_role(by, weights.project_id, Role.ADMIN)
     with transaction.atomic():
         if Run.objects.filter(weights=weights).exists():
@@ -110,7 +94,7 @@ def remove_weights(weights: WeightsFile, *, by: User) -> None:
 
 def bring_weights(weights: WeightsFile, folder: Path) -> Init:
     """Copy a file into a run folder, which must be whole on any machine. Raises WeightsMissing."""
-    source = queries.weights_path(weights.sha256)
+    source = queries.weights_path(weights)
     if not source.is_file():
         raise WeightsMissing(weights=str(weights.pk))
     target = folder / "init" / f"weights{weights.suffix}"
