@@ -31,8 +31,8 @@ order of size, not a ratio.
 
 What may be why some still wait (not measured): `multiscale_patch` cuts its patches out of whole images, which must be
 copied to the GPU for them; the networks of `histogram_density` and `dbn_forest` are so small that copying an image may
-take longer than learning from it. `screening_ensemble` is slow for another reason: in its second stage a frozen detector
-looks at seven windows of every view in every step.
+take longer than learning from it. `screening_ensemble` is slow for another reason: in its second stage
+a frozen detector looks at seven windows of every view in every step.
 """
 
 
