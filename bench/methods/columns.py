@@ -36,6 +36,12 @@ class Column:
     folds: int = 5
     config: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def training(self) -> tuple[Any, ...]:
+        """What a training is asked for: columns that agree in it differ by their figure alone."""
+        asked = (self.dataset, self.task, self.target, self.findings, self.kinds, self.folds)
+        return (*asked, tuple(sorted(self.config.items())))
+
 
 COLUMNS: tuple[Column, ...] = (
     Column(name="mias-density", title="tissue class, mini-MIAS (kappa)", dataset="mini-mias", task="density",

@@ -29,13 +29,13 @@ small public sets says little about the large ones. How it is measured, and how 
 """
 
 
-def path_of(column: Column, method: str) -> Path:
-    return RESULTS / f"{column.name}--{method}.json"
+def path_of(column: str, method: str) -> Path:
+    return RESULTS / f"{column}--{method}.json"
 
 
 def measured(column: Column, method: str) -> dict[str, Any] | None:
     """What a cell came to; None where it was not run."""
-    path = path_of(column, method)
+    path = path_of(column.name, method)
     return json.loads(path.read_text()) if path.exists() else None
 
 

@@ -6,8 +6,8 @@ python bench/methods/table.py --list      which cells are there
 A cell is a column (`columns.py`) and a method: cross-validated by patient with `data.folds`, the folds told as one by
 `python -m ml evaluate --merge`. What it comes to goes to bench/methods/results/<column>--<method>.json: the figure with
 its interval, the baselines, the paired differences, seconds and settings. A cell that is there is not run again; a fold
-that was interrupted goes on from its checkpoint under --work. A method that the data do not suit says so in its cell.
-`make docs` makes docs/methods-table.md of it.
+that was interrupted goes on from its checkpoint under --work; columns that differ by their figure alone share folds. A
+method that the data do not suit says so in its cell. `make docs` makes docs/methods-table.md of it.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ ROOT = Path(__file__).resolve().parents[2]
 REPLICATES, FOLD_REPLICATES = 500, 20
 
 
-def run_cell(column: Column, method: str, data: Path, work: Path, seed: int) -> dict[str, Any]:
-    """Train each fold in a child, tell them as one."""
+def run_cells(column: Column, method: str, data: Path, work: Path, seed: int) -> dict[str, dict[str, Any]]:
+    """Train each fold in a child, tell them as one; the cells of all columns that ask for this training, by name."""
+    asking = [other for other in COLUMNS if other.training == column.training]
     began = time.monotonic()
     folder = work / f"{column.name}--{method}"
     folds = [folder / f"fold{k}" for k in range(column.folds)]
@@ -43,7 +44,8 @@ def run_cell(column: Column, method: str, data: Path, work: Path, seed: int) -> 
         _prepared(fold, column, method, data, work, seed, k)
         done = _python("-m", "ml", "train", str(fold))
         if done.returncode:
-            return {"refuses": _why(fold, done.stderr), **_settings(column, method, seed)}
+            why = {"refuses": _why(fold, done.stderr)}
+            return {other.name: {**why, **_settings(other, method, seed)} for other in asking}
     shutil.rmtree(folder / "merged", ignore_errors=True)
     merged = _python(
         "-m", "ml", "evaluate", "--merge", *map(str, folds), "--out", str(folder / "merged"),
@@ -52,10 +54,11 @@ def run_cell(column: Column, method: str, data: Path, work: Path, seed: int) -> 
     if merged.returncode:
         raise RuntimeError(merged.stderr[-1000:])
     metrics = json.loads((folder / "merged" / "metrics.json").read_text())["metrics"]
-    found = {**figures(metrics, column), "seconds": sum(_seconds(fold) for fold in folds)}
+    spent = {"seconds": sum(_seconds(fold) for fold in folds), "wall_seconds": round(time.monotonic() - began)}
+    found = {other.name: {**figures(metrics, other), **spent, **_settings(other, method, seed)} for other in asking}
     for fold in folds:  # what was told of them as one stays, in case another figure is wanted
         shutil.rmtree(fold, ignore_errors=True)
-    return {**found, "wall_seconds": round(time.monotonic() - began), **_settings(column, method, seed)}
+    return found
 
 
 def _prepared(fold: Path, column: Column, method: str, data: Path, work: Path, seed: int, k: int) -> None:
@@ -141,7 +144,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="only say what is there")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "mammoloop-bench")
     arguments = parser.parse_args()
-    failed = 0
+    failed, told = 0, []
     for column, method in cells():
         if (arguments.method and method not in arguments.method) or (
             arguments.column and column.name not in arguments.column
@@ -149,17 +152,20 @@ def main() -> int:
             continue
         if arguments.list:
             print(f"{column.name} {method}: {cell_text(measured(column, method))}")
-        if arguments.list or (measured(column, method) is not None and not arguments.again):
+        there = measured(column, method) is not None and not arguments.again
+        if arguments.list or there or (column.training, method) in told:
             continue
         try:
-            cell = run_cell(column, method, arguments.data.resolve(), arguments.work, arguments.seed)
+            found = run_cells(column, method, arguments.data.resolve(), arguments.work, arguments.seed)
         except (RuntimeError, KeyError) as error:
             failed += 1
             print(f"{column.name} {method}: {error}", file=sys.stderr, flush=True)
             continue
         RESULTS.mkdir(parents=True, exist_ok=True)
-        path_of(column, method).write_text(json.dumps(cell, indent=1) + "\n")
-        print(f"{column.name} {method}: {cell_text(cell)}", flush=True)
+        for name, cell in found.items():
+            path_of(name, method).write_text(json.dumps(cell, indent=1) + "\n")
+            print(f"{name} {method}: {cell_text(cell)}", flush=True)
+        told.append((column.training, method))
     return 1 if failed else 0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ml.simulation.model import Bools, Floats
@@ -18,14 +20,15 @@ _MASS, _DISTRACTOR = 4.0, 5.5
 """How far a mass and a distractor stand out, in standard deviations of the tissue."""
 
 
-def mass_sizes(n: int, seed: int, size: int = 96) -> Probe:
-    """Masses of three sizes among bright distractors: x (n, size, size), y 1 where there is a mass.
+def mass_sizes(n: int, seed: int, size: int = 96, *, radii: Sequence[float] = MASS_RADII) -> Probe:
+    """Masses of some sizes among bright distractors: x (n, size, size), y 1 where there is a mass.
 
-    masks hold 0, and 1, 2 or 3 for a mass of that size; `boxes` reads boxes off them. Distractors are brighter than
+    radii: of masses, as shares of the side. masks hold 0, and k + 1 for a mass of the k-th size; `boxes` reads boxes
+    off them. Distractors are brighter than
     masses but no discs: bars and thin rings, more of them where there is no mass.
     """
     labels = balanced(n, seed, 2)
-    pairs = [_mass_view(seed, index, size, bool(label)) for index, label in enumerate(labels)]
+    pairs = [_mass_view(seed, index, size, radii if label else ()) for index, label in enumerate(labels)]
     return stacked(pairs, labels)
 
 
@@ -124,15 +127,15 @@ def _tissue(generator: np.random.Generator, size: int) -> Floats:
     return power_law(generator, (size, size), 1.0, beta=3.0, coarsest_mm=size / 4)
 
 
-def _mass_view(seed: int, index: int, size: int, present: bool) -> tuple[Images, Masks]:
+def _mass_view(seed: int, index: int, size: int, radii: Sequence[float]) -> tuple[Images, Masks]:
     generator = stream(seed, "mass sizes", str(index))
     breast = half_ellipse(generator, size)
     image = _tissue(generator, size)
     mask = np.zeros((size, size), dtype=np.uint8)
     free = canvas.places(generator, breast, 5)
-    if present:
-        grade = int(generator.integers(3))
-        radius, place = MASS_RADII[grade] * size, free.pop()
+    if radii:
+        grade = int(generator.integers(len(radii)))
+        radius, place = radii[grade] * size, free.pop()
         image += _MASS * dome(size, place, radius)
         mask[(canvas.distance(size, place) < radius) & breast] = grade + 1
     return _among(generator, image, breast, free), mask
