@@ -59,6 +59,13 @@ class RunInvalid(Conflict):
     cure = "Look at the last event of the run: it names the setting; train again with it changed."
 
 
+class ResumeRefused(Conflict):
+    """Going on from the last checkpoint would end this run in the same way."""
+
+    code = "learning.resume_refused"
+    cure = "Train again, with what the run's error names changed."
+
+
 class DataRefused(Conflict):
     """The learner refused the data."""
 

@@ -4,12 +4,14 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from learning.errors import ScoreRefused
+from learning.errors import DataRefused, Diverged, RunInvalid, ScoreRefused
 from ml.acquisition.order import DEFAULT_WEIGHTS
 from ml.runs.needs import missing
 
 #: Tasks whose validation needs a label of their own.
 _DENSITY_TASK = "density"
+#: How a run ends that would end so again: the same request, the same rows, the same steps.
+_SETTLED = frozenset({RunInvalid.code, DataRefused.code, Diverged.code})
 
 
 def weights_of(project_weights: Mapping[str, float]) -> dict[str, float]:
@@ -32,6 +34,11 @@ def label_counts_of(counts: Mapping[str, Any], findings: Sequence[str]) -> dict[
         "asymmetry": {"1": train.get("findings", {}).get("asymmetry", 0)},
         "outcome": {},
     }
+
+
+def may_resume(state: str, error: Mapping[str, Any] | None) -> bool:
+    """Whether a run that stands so may go on from its last checkpoint, and come to another end."""
+    return state in {"failed", "cancelled"} and (error or {}).get("code") not in _SETTLED
 
 
 def tasks_of(method: Mapping[str, Any]) -> list[str]:

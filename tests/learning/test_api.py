@@ -10,7 +10,9 @@ from accounts.models import Role
 from accounts.services import create_user
 from archive.models import Exam
 from jobs.models import Job, JobState
+from jobs.services import error_body
 from jobs.testing import run_queued
+from learning.errors import RunInvalid, TimeSpent
 from learning.models import ModelVersion, Prediction, Run
 from learning.services import rounds, runs
 from tests.learning import factories
@@ -100,6 +102,16 @@ def test_a_run_is_cancelled_and_resumed_by_its_job(run, admin, api):
     assert api(admin).post(f"/api/v1/runs/{run.pk}/resume/").json()["state"] == "queued"
 
 
+def test_a_run_that_was_refused_is_not_asked_again(run, admin, api):
+    client = api(admin)
+    Job.objects.filter(pk=run.job_id).update(state=JobState.FAILED, error=error_body(RunInvalid()))
+    assert client.get(f"/api/v1/runs/{run.pk}/").json()["may_resume"] is False
+    assert client.post(f"/api/v1/runs/{run.pk}/resume/").json()["code"] == "learning.resume_refused"
+    Job.objects.filter(pk=run.job_id).update(error=error_body(TimeSpent()))
+    assert client.get(f"/api/v1/runs/{run.pk}/").json()["may_resume"] is True
+    assert client.post(f"/api/v1/runs/{run.pk}/resume/").json()["state"] == "queued"
+
+
 def test_a_model_s_page_has_metrics_curves_and_history(density_version, admin, api):
     client = api(admin)
     promoted = client.post(f"/api/v1/models/{density_version.pk}/promote/").json()
@@ -125,8 +137,6 @@ def test_a_round_shows_what_was_asked_and_why(drawn, admin, api):
 
 
 def test_the_next_round_is_a_button(read_project, pool, admin, api):
-    from jobs.testing import run_queued
-
     answer = api(admin).post("/api/v1/rounds/", {"project": str(read_project.pk)})
     assert answer.status_code == 202
     run_queued()

@@ -2837,6 +2837,8 @@ export interface components {
                 readonly [key: string]: unknown;
             };
             readonly curves: components["schemas"]["Curves"];
+            /** @description whether going on could come to another end */
+            readonly may_resume: boolean;
         };
         /** @description One line of a run's events.jsonl; which fields it has depends on `type`. Ignore what is unknown. */
         readonly RunEventOut: {

@@ -31,12 +31,13 @@ from exchange.asking import project_of
 from exchange.queries import ROLES, visible_to
 from jobs.api import JobError
 from jobs.models import JobState
-from jobs.services import request_cancel, retry
+from jobs.services import request_cancel
 from learning import folder, queries
 from learning.api.common import PROJECT
 from learning.api.shapes import Curves, RunEventOut
 from learning.errors import NoRunFolder
 from learning.models import ModelVersion, Run, RunEvent
+from learning.rules import may_resume
 from learning.services import runs
 from learning.supervise import command_line
 
@@ -116,9 +117,13 @@ class RunDetail(RunOut):
     command = serializers.SerializerMethodField(help_text="what to type on a machine that has the run's folder")
     request = Shaped(serializers.DictField(), help_text="request.json as it was written")
     curves = serializers.SerializerMethodField()
+    may_resume = serializers.SerializerMethodField(help_text="whether going on could come to another end")
 
     class Meta(RunOut.Meta):
-        fields = [*RunOut.Meta.fields, "command", "request", "curves"]
+        fields = [*RunOut.Meta.fields, "command", "request", "curves", "may_resume"]
+
+    def get_may_resume(self, run: Run) -> bool:
+        return run.job is not None and may_resume(run.job.state, run.job.error)
 
     def get_command(self, run: Run) -> str:
         return " ".join(command_line("train", queries.run_folder(run.pk)))
@@ -185,11 +190,7 @@ class Runs(ApiViewSet):
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, pk: UUID) -> Response:
         """Go on from the last checkpoint of a run that failed or was cancelled."""
-        run = self._run(pk)
-        require_role(asker(request), run.project_id, Role.ADMIN)
-        assert run.job is not None
-        run.job = retry(run.job, by=asker(request))
-        return Response(RunDetail(run).data)
+        return Response(RunDetail(runs.resume(self._run(pk), by=asker(request))).data)
 
     @extend_schema(
         parameters=[OpenApiParameter("after", OpenApiTypes.INT, description="events with a larger seq")],

@@ -87,7 +87,7 @@ function Standing({ run, last }: { run: Run; last: RunEvent | undefined }) {
   );
 }
 
-function Steer({ run, onChanged }: { run: Run; onChanged: () => void }) {
+function Steer({ run, onChanged }: { run: RunDetail; onChanged: () => void }) {
   const { role } = useHere();
   const steer = useDeed(async (what: "cancel" | "resume") => {
     await post(`runs/${run.id}/${what}/`);
@@ -101,7 +101,7 @@ function Steer({ run, onChanged }: { run: Run; onChanged: () => void }) {
           Cancel
         </Action>
       )}
-      {(run.state === "failed" || run.state === "cancelled") && (
+      {run.may_resume && (
         <Action busy={steer.busy} onClick={() => void steer.run("resume")}>
           Go on from the last checkpoint
         </Action>
