@@ -4,6 +4,8 @@ Fills a throw-away database (SQLite, or PostgreSQL with `--postgres`) with exams
 answer and complete at the same time, and prints the times of `next` alone. Ends with 1 if an exam was read too often.
 """
 
+from __future__ import annotations
+
 import argparse
 import os
 import random
@@ -16,14 +18,18 @@ import time
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
+
+if TYPE_CHECKING:
+    from accounts.models import Project, User
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 CHUNK = 5000
 
 
-def fill(items: int, readers: int, read: int) -> tuple[object, list[object]]:
+def fill(items: int, readers: int, read: int) -> tuple[Project, list[User]]:
     """A project with ranked exams, the first `read` of them read already, and its readers."""
     from accounts.models import Membership, Project, Role, User
     from annotations.models import WorkItem
@@ -49,7 +55,7 @@ def fill(items: int, readers: int, read: int) -> tuple[object, list[object]]:
     return project, people
 
 
-def hammer(project: object, readers: list[object], seconds: float, think: float) -> list[float]:
+def hammer(project: Project, readers: list[User], seconds: float, think: float) -> list[float]:
     """Seconds of every `next` of all readers."""
     from django.db import connection
 
@@ -60,7 +66,7 @@ def hammer(project: object, readers: list[object], seconds: float, think: float)
     end = time.monotonic() + seconds
     patch = [{"op": "replace", "path": "/breasts/R/density", "value": "b"}]
 
-    def read(reader: object) -> None:
+    def read(reader: User) -> None:
         while time.monotonic() < end:
             start = time.perf_counter()
             reading = services.lease_next(project, reader=reader)

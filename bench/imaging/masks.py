@@ -26,6 +26,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from ml.datasets.table import SETS
+from ml.geometry.affine import invert
 from ml.geometry.overlap import dice
 from ml.pixels.decode import Decoded, decode
 from ml.pixels.header import PixelInfo
@@ -77,7 +78,7 @@ def _agreement(row: ManifestRow, root: Path, decoded: Decoded) -> dict[str, floa
         return {}
     values, classes = np.asarray(Image.open(root / mark.geometry["path"])), mark.geometry["classes"]
     whole = prepare(decoded, PixelsConfig(target_spacing_mm=240 / max(row.rows, row.cols), crop=False))
-    back = np.linalg.inv(whole.affine)
+    back = invert(whole.affine)
     mask = resample_mask(whole.mask, back, values.shape)
     muscle = resample_mask(pectoral(whole.x, whole.mask, whole.mm_per_px).mask, back, values.shape)
     return {

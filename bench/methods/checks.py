@@ -31,6 +31,7 @@ from ml.blocks.channel_gate import ChannelGate
 from ml.methods import gan_augmentation
 from ml.methods.dbn_parts import FEATURES
 from ml.methods.spec import Batch, Inference, Lesson, MethodSpec, Modules, Prediction, Stage
+from ml.runs.request import TargetKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,7 @@ class Check:
     baseline: str = "six statistics"
     suffix: str = ""
     task: str | None = None
-    target: str | None = None
+    target: TargetKind | None = None
     row: str | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     stub_config: Mapping[str, Any] = field(default_factory=dict)

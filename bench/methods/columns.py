@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from ml.runs.catalogue import read_catalogue
-
-Kind = Literal["standard", "low_energy", "subtracted", "synthetic_2d"]
+from ml.runs.request import ImageKind, TargetKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +29,9 @@ class Column:
     else_level: str | None = None
     variant: str = ""
     row: str | None = None
-    target: str | None = None
+    target: TargetKind | None = None
     findings: tuple[str, ...] = ()
-    kinds: tuple[Kind, ...] = ("standard", "low_energy")
+    kinds: tuple[ImageKind, ...] = ("standard", "low_energy")
     folds: int = 5
     config: Mapping[str, Any] = field(default_factory=dict)
 

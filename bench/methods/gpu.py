@@ -50,7 +50,7 @@ def phantoms(folder: Path, exams: int, workers: int) -> list[ManifestRow]:
     """Four views an exam, half of them with findings, all for training; every third exam has an outcome of cancer."""
     with ProcessPoolExecutor(workers) as pool:
         made = list(pool.map(exam_rows, [folder] * exams, range(exams), [0] * exams, ["train"] * exams))
-    return [replace(row, outcome=Outcome(cancer=int(n % 3 == 1))) for n, rows in enumerate(made) for row in rows]
+    return [replace(row, outcome=Outcome(cancer=1 if n % 3 == 1 else 0)) for n, rows in enumerate(made) for row in rows]
 
 
 def measured(

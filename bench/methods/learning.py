@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from ml.runs.manifest import Density, Finding, ManifestRow, Mark, write_manifest
+from ml.runs.manifest import Density, Finding, ManifestRow, Mark, Split, write_manifest
 from ml.runs.request import Compute, EvaluationOptions, Request, write_request
 from ml.simulation.model import Exam, FindingSpec
 from ml.simulation.phantom import exam
@@ -31,7 +31,7 @@ from ml.simulation.phantom import exam
 SPACING_MM = 0.4
 WHITE = 4095
 GRADATION = 0.7
-SPLITS = ("train", "train", "train", "train", "val", "test", "test", "test")
+SPLITS: tuple[Split, ...] = ("train", "train", "train", "train", "val", "test", "test", "test")
 TYPES = ("mass", "mass", "mass", "calcification", "asymmetry", "architectural_distortion")
 #: The default of `tiny` is made for a quick loop; here the question is what can be learned.
 STEPS = {"dcse_resnet50": 120, "retinanet_mass": 600}
@@ -53,14 +53,19 @@ def cohort(folder: Path, exams: int, seed: int) -> list[ManifestRow]:
     return rows
 
 
-def exam_rows(folder: Path, n: int, seed: int, split: str) -> list[ManifestRow]:
+def exam_rows(folder: Path, n: int, seed: int, split: Split) -> list[ManifestRow]:
     """The images of exam `n`, written, and their rows."""
     rng = np.random.default_rng([seed, n])
     count = int(rng.integers(1, 3)) if n % 2 else 0
-    specs = [FindingSpec(str(rng.choice(TYPES)), "RL"[int(rng.integers(2))]) for _ in range(count)]
+    specs = [_finding(rng) for _ in range(count)]
     made = _made(seed * 100_000 + n, "abcd"[(n // 2) % 4], specs)
     gradation = float(np.exp(np.random.default_rng([seed + 5, n]).uniform(-GRADATION, GRADATION)))
     return list(_rows_of(folder, made, n, gradation, split))
+
+
+def _finding(rng: np.random.Generator) -> FindingSpec:
+    kind: Any = str(rng.choice(TYPES))
+    return FindingSpec(kind, "L" if rng.integers(2) else "R")
 
 
 def _made(seed: int, density: Any, specs: Sequence[FindingSpec]) -> Exam:
@@ -71,7 +76,9 @@ def _made(seed: int, density: Any, specs: Sequence[FindingSpec]) -> Exam:
         return exam(seed, density=density, spacing_mm=SPACING_MM)
 
 
-def _rows_of(folder: Path, made: Exam, n: int, gradation: float, split: str) -> Iterator[ManifestRow]:
+def _rows_of(folder: Path, made: Exam, n: int, gradation: float, split: Split) -> Iterator[ManifestRow]:
+    name: Any
+    letter: Any = made.density.upper()
     for name, image in made.images.items():
         path = folder / f"{n:04d}-{name}.npy"
         np.save(path, np.rint(WHITE * (image.pixels / WHITE) ** gradation).astype(np.uint16))
@@ -92,7 +99,7 @@ def _rows_of(folder: Path, made: Exam, n: int, gradation: float, split: str) -> 
             laterality=name[0], view=name[2:], rows=image.pixels.shape[0], cols=image.pixels.shape[1],
             pixel_path=path.name, pixel_format="npy", sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
             presentation="for_presentation", bits_stored=12, spacing_mm=(SPACING_MM, SPACING_MM), spacing_source="user",
-            dataset="phantoms", density=Density(label=made.density.upper()),
+            dataset="phantoms", density=Density(label=letter),
             findings=tuple(found), complete=True, split=split,
         )  # fmt: skip
 

@@ -69,7 +69,7 @@ def _prepared(fold: Path, column: Column, method: str, data: Path, work: Path, s
     if made.returncode:
         raise RuntimeError(made.stderr[-1000:])
     about = entry(method)
-    target = Target(kind=column.target) if column.target and column.target != "mask" else None
+    target = Target(kind=column.target) if column.target else None
     write_request(fold, Request(
         run_id=fold.name, method=method, size="tiny", task=column.task,
         findings=column.findings or tuple(about["findings"]), target=target, seed=seed,

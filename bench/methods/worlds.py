@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ml.runs.manifest import Density, Finding, ManifestRow, Mark, Outcome
+from ml.runs.manifest import Density, Finding, ManifestRow, Mark, Outcome, Split
 from ml.simulation.probes import FAMILIES, Masks, boxes, canvas
 from ml.simulation.streams import stream
 from ml.simulation.texture import power_law
 
 WHITE = 4095
-SPLITS = ("train", "val", "test")
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
 VIEWS: Mapping[str, tuple[str, ...]] = {
     "image": ("L-CC",),
     "region": ("L-CC",),
@@ -98,9 +98,12 @@ def _drawn(phantoms: Phantoms, split: str, count: int, seed: int) -> tuple[Any, 
 
 
 def _rows(
-    folder: Path, phantoms: Phantoms, split: str, index: int, x: Any, y: int, masks: Any
+    folder: Path, phantoms: Phantoms, split: Split, index: int, x: Any, y: int, masks: Any
 ) -> Iterator[ManifestRow]:
     name = f"{split}{index:04d}"
+    cancer: Literal[0, 1] = 1 if y > 0 else 0
+    letter: Any = phantoms.letters[y] if phantoms.answer == "density" else None
+    view: Any
     for slot, view in enumerate(VIEWS[phantoms.layout]):
         pixels, mask = x[slot], masks[slot]
         if phantoms.layout == "region":
@@ -115,9 +118,9 @@ def _rows(
             rows=pixels.shape[0], cols=pixels.shape[1], pixel_path=path.name, pixel_format="npy",
             sha256=hashlib.sha256(path.read_bytes()).hexdigest(), presentation="for_presentation", bits_stored=12,
             spacing_mm=(phantoms.spacing_mm, phantoms.spacing_mm), spacing_source="user", dataset="phantoms",
-            density=Density(label=phantoms.letters[y]) if phantoms.answer == "density" else None,
+            density=Density(label=letter) if letter else None,
             findings=findings, complete=True, split=split,
-            outcome=Outcome(cancer=int(y > 0)) if phantoms.answer == "outcome" else None,
+            outcome=Outcome(cancer=cancer) if phantoms.answer == "outcome" else None,
         )  # fmt: skip
 
 
