@@ -31,6 +31,21 @@ class ConvBnRelu(nn.Module):
         return functional.relu(self.bn(self.conv(x)), inplace=True)
 
 
+class AveragePool(nn.Module):
+    """3x3 mean at stride 1, (N, C, H, W) to the same size; `padded`: the zeros around count, as they do in v3.
+
+    Row by row whatever the format: PyTorch's gradient of a padded mean in the channels-last format is wrong on a GPU,
+    without a word (its issue 188344).
+    """
+
+    def __init__(self, *, padded: bool) -> None:
+        super().__init__()
+        self.padded = padded
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.avg_pool2d(x.contiguous(), 3, 1, 1, count_include_pad=self.padded)
+
+
 class AuxiliaryHead(nn.Module):
     """Logits from the map of 17 x 17 cells, for training alone: mean 5x5 at stride 3, 1x1, 5x5, mean, linear.
 

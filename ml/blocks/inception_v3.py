@@ -10,15 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ml.blocks.backbone import Backbone, linear_or_none, required
-from ml.blocks.inception_parts import AuxiliaryHead, ConvBnRelu, WideBlock
+from ml.blocks.inception_parts import AuxiliaryHead, AveragePool, ConvBnRelu, WideBlock
 from ml.blocks.norm import start_from_scratch
 
 W = Callable[[int], int]
-
-
-def average_pool(x: Tensor) -> Tensor:
-    """3x3 mean at stride 1, padded with zeros that count."""
-    return functional.avg_pool2d(x, 3, 1, 1)
 
 
 class InceptionA(WideBlock):
@@ -32,13 +27,14 @@ class InceptionA(WideBlock):
         self.branch3x3dbl_1 = ConvBnRelu(i, w(64), 1)
         self.branch3x3dbl_2 = ConvBnRelu(w(64), w(96), 3, pad=1)
         self.branch3x3dbl_3 = ConvBnRelu(w(96), w(96), 3, pad=1)
+        self.mean = AveragePool(padded=True)
         self.branch_pool = ConvBnRelu(i, w(pool), 1)
         self.width = w(64) + w(64) + w(96) + w(pool)
 
     def forward(self, x: Tensor) -> Tensor:
         five = self.branch5x5_2(self.branch5x5_1(x))
         double = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
-        return torch.cat([self.branch1x1(x), five, double, self.branch_pool(average_pool(x))], 1)
+        return torch.cat([self.branch1x1(x), five, double, self.branch_pool(self.mean(x))], 1)
 
 
 class InceptionB(WideBlock):
@@ -72,6 +68,7 @@ class InceptionC(WideBlock):
         self.branch7x7dbl_3 = ConvBnRelu(m, m, (1, 7), pad=(0, 3))
         self.branch7x7dbl_4 = ConvBnRelu(m, m, (7, 1), pad=(3, 0))
         self.branch7x7dbl_5 = ConvBnRelu(m, o, (1, 7), pad=(0, 3))
+        self.mean = AveragePool(padded=True)
         self.branch_pool = ConvBnRelu(i, o, 1)
         self.width = 4 * o
 
@@ -79,7 +76,7 @@ class InceptionC(WideBlock):
         seven = self.branch7x7_3(self.branch7x7_2(self.branch7x7_1(x)))
         double = self.branch7x7dbl_3(self.branch7x7dbl_2(self.branch7x7dbl_1(x)))
         double = self.branch7x7dbl_5(self.branch7x7dbl_4(double))
-        return torch.cat([self.branch1x1(x), seven, double, self.branch_pool(average_pool(x))], 1)
+        return torch.cat([self.branch1x1(x), seven, double, self.branch_pool(self.mean(x))], 1)
 
 
 class InceptionD(WideBlock):
@@ -115,6 +112,7 @@ class InceptionE(WideBlock):
         self.branch3x3dbl_2 = ConvBnRelu(w(448), m, 3, pad=1)
         self.branch3x3dbl_3a = ConvBnRelu(m, m, (1, 3), pad=(0, 1))
         self.branch3x3dbl_3b = ConvBnRelu(m, m, (3, 1), pad=(1, 0))
+        self.mean = AveragePool(padded=True)
         self.branch_pool = ConvBnRelu(i, w(192), 1)
         self.width = w(320) + 4 * m + w(192)
 
@@ -123,7 +121,7 @@ class InceptionE(WideBlock):
         double = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
         fans = [self.branch3x3_2a(three), self.branch3x3_2b(three)]
         fans += [self.branch3x3dbl_3a(double), self.branch3x3dbl_3b(double)]
-        return torch.cat([self.branch1x1(x), *fans, self.branch_pool(average_pool(x))], 1)
+        return torch.cat([self.branch1x1(x), *fans, self.branch_pool(self.mean(x))], 1)
 
 
 STEM = ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "maxpool1", "Conv2d_3b_1x1", "Conv2d_4a_3x3", "maxpool2")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ml.blocks.backbone import Backbone, between, linear_or_none, required
-from ml.blocks.inception_parts import AuxiliaryHead, ConvBnRelu, WideBlock
+from ml.blocks.inception_parts import AuxiliaryHead, AveragePool, ConvBnRelu, WideBlock
 from ml.blocks.norm import start_from_scratch
 
 W = Callable[[int], int]
@@ -33,7 +33,7 @@ def _chain(i: int, *convs: Conv, then: Callable[[int], nn.Module] | None = None)
 
 
 def _pooled(i: int, o: int) -> nn.Sequential:
-    return nn.Sequential(nn.AvgPool2d(3, 1, 1, count_include_pad=False), ConvBnRelu(i, o, 1))
+    return nn.Sequential(AveragePool(padded=False), ConvBnRelu(i, o, 1))
 
 
 class Branches(WideBlock):

@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional
 
 from ml.blocks.backbones import NAMES, backbone
 from ml.blocks.channel_gate import ChannelGate
@@ -10,6 +12,7 @@ from ml.blocks.convnext_block import ConvNeXtBlock
 from ml.blocks.dense_layer import DenseBlock, DenseLayer, Transition
 from ml.blocks.densenet import DenseNet
 from ml.blocks.drop_path import DropPath
+from ml.blocks.inception_parts import AveragePool
 from ml.blocks.inverted_residual import InvertedResidual
 from ml.blocks.preact import PreActBlock
 
@@ -202,6 +205,29 @@ def test_inception_v4_has_a_gate_after_each_of_its_fourteen_blocks():
     after = small(x)
     assert after[0].abs().max() == 0
     assert not torch.equal(before[1], after[1])
+
+
+@pytest.mark.parametrize("name", ["tiny_inception_v3", "tiny_inception_v4"])
+def test_padded_means_are_taken_row_by_row_in_any_format(name, monkeypatch):
+    """The gradient of such a mean in the channels-last format is wrong on a GPU (pytorch issue 188344)."""
+    taken = []
+    mean = functional.avg_pool2d
+
+    def looked_at(x, size, stride=None, padding=0, *rest, **options):
+        taken.append((padding, x.is_contiguous()))
+        return mean(x, size, stride, padding, *rest, **options)
+
+    monkeypatch.setattr(functional, "avg_pool2d", looked_at)
+    network = backbone(name).to(memory_format=torch.channels_last)
+    network.embed(torch.rand(2, 1, 96, 96).to(memory_format=torch.channels_last))
+    padded = [plain for padding, plain in taken if padding]
+    assert padded and all(padded)
+
+
+@pytest.mark.parametrize("padded", [True, False])
+def test_a_padded_mean_is_that_of_torch(padded):
+    x = torch.rand(2, 3, 7, 5)
+    assert AveragePool(padded=padded)(x).equal(nn.AvgPool2d(3, 1, 1, count_include_pad=padded)(x))
 
 
 def test_a_dense_block_begins_with_its_input_and_widens_as_published():

@@ -28,17 +28,9 @@ def test_a_method_goes_the_whole_way_on_a_gpu(name, task, precision, world, tmp_
     tried(tmp_path / "run", *world, name, task, Compute(device="cuda", precision=precision, max_steps=2))
 
 
-UNEXPLAINED = {
-    "se_asymmetry": "gradients 7 % apart from a CPU's on an H200 (loss the same); why is not known",
-    "se_attention": "gradients 6 % apart from a CPU's on an H200 (loss the same); why is not known",
-}
-
-
 @each
-def test_a_loss_and_its_gradients_are_those_of_a_cpu(name, task, a_setup, monkeypatch, request):
+def test_a_loss_and_its_gradients_are_those_of_a_cpu(name, task, a_setup, monkeypatch):
     """Both in full precision. Weights, batch and dropout are the same; what is left is the order of additions."""
-    if name in UNEXPLAINED:
-        request.applymarker(pytest.mark.xfail(reason=UNEXPLAINED[name], strict=True))
     monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", False)
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
     setup = a_setup(name, task=task)
