@@ -256,7 +256,15 @@ BELIEF = slice(2 * FEATURES, 2 * FEATURES + 2)
 COUNT = (240, 0, 200)
 """Without validation: the number of steps is fixed, and no checkpoint is chosen."""
 PAIRS = Phantoms(family="mirrored_pair", layout="pair", answer="asymmetry", count=COUNT, size=48, spacing_mm=2.0)
-ONE_VIEW = Phantoms(family="density_one_view", layout="exam", answer="density", count=(400, 0, 200), size=64)
+ONE_VIEW = Phantoms(
+    family="density_one_view",
+    layout="exam",
+    answer="density",
+    count=(400, 0, 200),
+    size=64,
+    classes=(0, 3),
+    letters="AD",
+)
 MASSES = Phantoms(family="mass_sizes", layout="image", answer="boxes", count=COUNT, size=96, spacing_mm=1.6)
 
 CHECKS: tuple[Check, ...] = (
@@ -297,8 +305,8 @@ CHECKS: tuple[Check, ...] = (
         stub_is="a frozen random network under the last layer", stub=with_stages(only_the_head),
     ),
     Check(
-        method="multiview_density", phantoms=ONE_VIEW, metric="accuracy", level="exam", chance=0.25,
-        config={"input_px": (64, 64), "norm": "bn", "lr": 3e-3, "batch": 16},
+        method="multiview_density", phantoms=ONE_VIEW, metric="accuracy", level="exam", chance=0.5,
+        config={"input_px": (64, 64), "norm": "bn", "lr": 3e-3, "batch": 16, "steps": 200},
         stub_is="the L-CC view in the place of all four", stub=seeing(only_view(0)),
     ),
     Check(
@@ -322,7 +330,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         method="aunet", metric="dice", level="image", baseline="of evaluate",
         phantoms=replace(MASSES, answer="mask", size=64, count=(200, 0, 200)),
-        config={"input_px": 64, "steps": 200},
+        config={"input_px": 64, "steps": 120},
         stub_is="bilinear upsampling alone: no dense map, every gate open", stub=with_networks(main=bilinear_only),
     ),
     Check(
@@ -344,8 +352,8 @@ CHECKS: tuple[Check, ...] = (
         stub=with_networks(main=no_difference),
     ),
     Check(
-        method="dcse_resnet50", phantoms=ONE_VIEW, metric="accuracy", level="exam", chance=0.25,
-        config={"input_px": 64}, stub_is="one view in the place of all four", stub=seeing(only_view(0)),
+        method="dcse_resnet50", phantoms=ONE_VIEW, metric="accuracy", level="exam", chance=0.5,
+        config={"input_px": 64, "steps": 120}, stub_is="one view in the place of all four", stub=seeing(only_view(0)),
     ),
     Check(
         method="se_attention", metric="accuracy", level="exam", chance=0.25,
