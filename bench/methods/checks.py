@@ -301,7 +301,7 @@ CHECKS: tuple[Check, ...] = (
             family="graded_density", layout="image", answer="density", count=(240, 0, 800), size=76, classes=(1, 2),
             letters="BC",
         ),
-        config={"classes": ("B", "C"), "source": "none", "steps": 150},
+        config={"classes": ("B", "C"), "source": "none", "steps": 500},
         stub_is="a frozen random network under the last layer", stub=with_stages(only_the_head),
     ),
     Check(
