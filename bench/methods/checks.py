@@ -330,7 +330,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         method="aunet", metric="dice", level="image", baseline="of evaluate",
         phantoms=replace(MASSES, answer="mask", size=64, count=(200, 0, 200)),
-        config={"input_px": 64, "steps": 120},
+        config={"input_px": 64, "steps": 200},
         stub_is="bilinear upsampling alone: no dense map, every gate open", stub=with_networks(main=bilinear_only),
     ),
     Check(
