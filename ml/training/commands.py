@@ -70,7 +70,7 @@ def train(run: Run) -> None:
     _explain(run, model, View(of_splits(view.samples, *REPORTED), view.loader), said, exams_named(found.worst))
     spec = replace(model.spec, thresholds=found.thresholds or _thresholds(found, aim.task))
     weights = {name: own.weights for name, own in fitted.items()}
-    card = card_of(spec, method, run.rows, found, run.meta)
+    card = card_of(spec, method, run.rows, found, run.meta, judged=aim.task)
     save_model(run.folder.model, spec, weights, card, card_text(card))
     _environment(run, {"stages": {name: own.report for name, own in fitted.items()}})
     _finish(run, found.headline, [run.folder.model])
@@ -149,7 +149,7 @@ def pretrain(run: Run) -> None:
         trained_on=trained_on(seen, snapshot_id=run.meta.snapshot_id, manifest_sha256=run.meta.sha256),
         code_version=code_version(),
     )
-    card = card_of(spec, method, seen, evaluation, run.meta)
+    card = card_of(spec, method, seen, evaluation, run.meta, judged=found.task if found else None)
     save_model(run.folder.model, spec, weights, card, card_text(card))
     _environment(run, {"stages": {stage.name: fitted.report}, "probe": found.target if found else None})
     _finish(run, evaluation.headline, [run.folder.model])
