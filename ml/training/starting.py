@@ -77,6 +77,8 @@ def load_start(network: nn.Module, stage: Stage, start: Start) -> dict[str, Any]
     given = start.weights.get(stage.name) or next(iter(start.weights.values()))
     own = network.state_dict()
     wanted = own if start.continued else {name: value for name, value in own.items() if name.startswith(TRUNK)}
+    if not start.continued and not wanted:
+        return {"init": "scratch", "model_dir": "the network has no trunk"}
     fitting = {name: given[name] for name in wanted if name in given and given[name].shape == own[name].shape}
     report = {
         "init": "continued" if start.continued else "trunk",

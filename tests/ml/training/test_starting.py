@@ -15,7 +15,7 @@ from ml.runs.request import USUAL_KINDS, Init, Request
 from ml.training.lent import load_lent, require_taker
 from ml.training.model_folder import ModelSpec, load_model, plain_config, save_model, trained_on
 from ml.training.selection import reduced, usable_rows
-from ml.training.starting import find_start, fine_tuned, frozen_steps, load_start, planned_steps
+from ml.training.starting import Start, find_start, fine_tuned, frozen_steps, load_start, planned_steps
 
 REQUEST = Request(run_id="r", method="dcse_resnet50", init=Init(kind="model_dir", path="init/model"))
 
@@ -66,6 +66,28 @@ def test_another_size_lends_its_trunk_only_if_it_fits(donor, a_row, tmp_path, se
     with pytest.raises(RunRefused) as error:
         load_start(stage.build(), stage, start)
     assert error.value.code == "init_mismatch"
+
+
+@pytest.mark.parametrize(
+    ("name", "without"),
+    [
+        ("frozen_mil", ["heads"]),
+        ("unet_classifier", ["segment"]),
+        ("screening_ensemble", ["lesion_classifier", "breast", "case"]),
+    ],
+)
+def test_a_stage_without_a_trunk_takes_nothing_from_a_donor_and_is_not_trained_as_if_it_had(settle, name, without):
+    *_, stages = settle(name)
+    spec = ModelSpec(method="simsiam", size="tiny", task="pretrain", config={}, pixels={}, labels=())
+    start = Start(spec, {"pretrain": {"trunk.conv1.weight": torch.zeros(1)}})
+    assert set(without) <= {stage.name for stage in stages}
+    for stage in (stage for stage in stages if stage.name in without):
+        network = stage.build()
+        before = {key: value.clone() for key, value in network.state_dict().items()}
+        report = load_start(network, stage, start)
+        assert report == {"init": "scratch", "model_dir": "the network has no trunk"}
+        assert not fine_tuned(stage, report)
+        assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
 
 
 @pytest.mark.parametrize(("before", "now"), [("train", "test"), ("train", "audit"), ("test", "train"), ("test", "val")])
