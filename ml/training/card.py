@@ -47,6 +47,11 @@ def card_of(
             "images": len(train),
             **_counts(train),
         },
+        "init": to_dict(spec.init),
+        "earlier": [
+            {"method": own.method, "size": own.size, "weights_sha256": own.weights_sha256, "init": to_dict(own.init)}
+            for own in spec.earlier
+        ],
         "pixels": spec.pixels,
         "config": spec.config,
         "headline": found.headline,
@@ -123,6 +128,10 @@ def card_text(card: dict[str, Any]) -> str:
         f"density {training['density']}; findings {training['findings']}",
         *(f"- {remark}" for remark in card["remarks"]),
         "",
+        "## Where its weights began",
+        "",
+        *_beginnings(card),
+        "",
         "## Headline",
         "",
         *(f"- {name}: {_shown(value)}" for name, value in card["headline"].items()),
@@ -133,6 +142,24 @@ def card_text(card: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _beginnings(card: dict[str, Any]) -> list[str]:
+    """One line for this model and for each that it goes back to, whose terms hold for it, too."""
+    models = [card, *card["earlier"]]
+    return [f"- {model['method']} ({model['size']}): {_begun(model['init'])}" for model in models]
+
+
+def _begun(init: dict[str, Any] | None) -> str:
+    if init is None:
+        return "not recorded"
+    stages = ", ".join(f"{stage} {how}" for stage, how in init["stages"].items())
+    if init["kind"] == "none":
+        return f"from scratch ({stages})"
+    if init["kind"] == "model_dir":
+        return f"from {init['version'] or 'an earlier model'}, weights {init['sha256']} ({stages})"
+    terms = f"licence: {init['licence'] or 'not said'}; origin: {init['origin'] or 'not said'}"
+    return f"from a weights file, {init['sha256']} ({stages}); {terms}"
 
 
 def _compared(said: Mapping[str, Sequence[str]]) -> list[str]:

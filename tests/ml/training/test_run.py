@@ -187,7 +187,7 @@ def test_a_version_goes_on_is_scored_and_predicts(a_folder):
     first = a_folder("first", "retinanet_mass", steps=4, batch=2)
     assert ml(first) == Exit.FINISHED
 
-    init = Init(kind="model_dir", path="init/model")
+    init = Init(kind="model_dir", path="init/model", version="Model 1")
     for name, command in (("second", "train"), ("scored", "score"), ("predicted", "predict")):
         run = a_folder(name, "retinanet_mass", command, init, steps=4, batch=2)
         (run / "init").mkdir()
@@ -196,6 +196,13 @@ def test_a_version_goes_on_is_scored_and_predicts(a_folder):
     root = first.parent
     stage = json.loads((root / "second" / "environment.json").read_text())["stages"]["main"]
     assert (stage["init"], stage["share"], stage["steps"]) == ("continued", 1.0, 2)
+    spec = json.loads((root / "second" / "model" / "spec.json").read_text())
+    before = json.loads((first / "model" / "spec.json").read_text())
+    assert (spec["init"]["kind"], spec["init"]["sha256"]) == ("model_dir", before["weights_sha256"])
+    assert [own["trained_on"] for own in spec["earlier"]] == [before["trained_on"]]
+    card = (root / "second" / "model" / "card.md").read_text()
+    assert f"from Model 1, weights {before['weights_sha256']} (main continued)" in card
+    assert "from scratch (main scratch)" in card
     scores = [json.loads(line) for line in (root / "scored" / "scores.jsonl").read_text().splitlines()]
     assert {row["exam_id"] for row in scores} == {"e14", "e15", "e16", "e17"}
     assert {row["part"] for row in scores} == {"mass", "calcification", "asymmetry", "architectural_distortion"}
@@ -270,7 +277,8 @@ def test_an_unknown_option_of_the_method_or_of_the_pixels_is_refused(a_folder):
 
 
 def test_a_run_that_starts_from_a_weights_file_accounts_for_its_keys_in_the_environment(a_folder):
-    run = a_folder("transfer", init=Init(kind="weights_file", path="init/weights.safetensors"))
+    terms = {"licence": "research only", "origin": "a shelf"}
+    run = a_folder("transfer", init=Init(kind="weights_file", path="init/weights.safetensors", **terms))
     (run / "init").mkdir()
     torch.manual_seed(0)
     save_file(
@@ -281,6 +289,23 @@ def test_a_run_that_starts_from_a_weights_file_accounts_for_its_keys_in_the_envi
     assert (report["init"], report["layout"], report["share"]) == ("weights_file", "torchvision", 1.0)
     assert (report["missing"], report["unexpected"], report["dropped"]) == ([], [], ["fc.bias", "fc.weight"])
     assert report["sha256"] == hashlib.sha256((run / "init/weights.safetensors").read_bytes()).hexdigest()
+    began = json.loads((run / "model" / "card.json").read_text())["init"]
+    assert began == {"kind": "weights_file", "sha256": report["sha256"], **terms, "version": None,
+                     "stages": {"main": "weights_file"}}  # fmt: skip
+    assert "licence: research only; origin: a shelf" in (run / "model" / "card.md").read_text()
+    assert not [event for event in events_of(run) if event.get("code") == "weights_without_record"]
+
+
+def test_weights_of_a_model_of_ours_without_its_folder_are_used_with_a_warning(a_folder):
+    first = a_folder("first", steps=1)
+    assert ml(first) == Exit.FINISHED
+    run = a_folder("bare", init=Init(kind="weights_file", path="init/weights.safetensors"), steps=1)
+    (run / "init").mkdir()
+    shutil.copy(first / "model" / "weights.safetensors", run / "init" / "weights.safetensors")
+    assert ml(run) == Exit.FINISHED
+    assert [event["code"] for event in events_of(run) if event["type"] == "warning"].count(
+        "weights_without_record"
+    ) == 1
 
 
 def test_a_weights_file_of_another_network_ends_the_run_before_it_learns(a_folder):

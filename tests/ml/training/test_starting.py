@@ -22,12 +22,13 @@ REQUEST = Request(run_id="r", method="dcse_resnet50", init=Init(kind="model_dir"
 
 @pytest.fixture
 def donor(tmp_path, settle):
-    def make(rows, **config):
+    def make(rows, earlier=(), **config):
         method, settled, _, _, (stage,) = settle("dcse_resnet50", rows, views="single", **config)
         network = stage.build()
         spec = ModelSpec(
             method=method.name, size="tiny", task=method.task, config=plain_config(settled), pixels={},
             labels=DENSITY_LABELS, trained_on=trained_on(rows, snapshot_id=None, manifest_sha256=""),
+            earlier=earlier,
         )  # fmt: skip
         (tmp_path / "init").mkdir(exist_ok=True)
         save_model(tmp_path / "init" / "model", spec, {"main": network.state_dict()}, {}, "")
@@ -90,12 +91,39 @@ def test_a_stage_without_a_trunk_takes_nothing_from_a_donor_and_is_not_trained_a
         assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
 
 
-@pytest.mark.parametrize(("before", "now"), [("train", "test"), ("train", "audit"), ("test", "train"), ("test", "val")])
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [("train", "test"), ("train", "audit"), ("val", "test"), ("val", "audit"), ("test", "train"), ("test", "val")],
+)
 def test_a_donor_that_knows_our_test_patients_is_refused(donor, a_row, tmp_path, before, now):
     donor([a_row(0, density="A"), a_row(1, split=before, density="B")])
     with pytest.raises(RunRefused) as error:
         start_of(tmp_path, [a_row(0, density="A"), a_row(1, split=now, density="B")])
     assert (error.value.exit, error.value.code) == (Exit.DATA_REFUSED, "leakage_donor")
+
+
+@pytest.mark.parametrize(("before", "now"), [("train", "test"), ("val", "audit"), ("test", "train")])
+def test_what_a_donor_goes_back_to_counts_as_what_it_saw(donor, a_row, tmp_path, before, now):
+    """A saw p1; B went on from A without it; C from B may not be tested on it."""
+    donor([a_row(0, density="A"), a_row(1, split=before, density="B")])
+    ours = [a_row(0, density="A"), a_row(2, split="test", density="B")]
+    start = start_of(tmp_path, ours)
+    donor(ours, earlier=start.donor.lineage())
+    start_of(tmp_path, ours)
+    with pytest.raises(RunRefused) as error:
+        start_of(tmp_path, [*ours, a_row(1, split=now, density="B")])
+    assert (error.value.exit, error.value.code) == (Exit.DATA_REFUSED, "leakage_donor")
+
+
+def test_a_folder_that_knows_neither_ancestors_nor_validation_patients_is_still_read(donor, a_row, tmp_path):
+    donor([a_row(0, density="A"), a_row(1, split="val", density="B")])
+    path = tmp_path / "init" / "model" / "spec.json"
+    spec = json.loads(path.read_text())
+    del spec["earlier"], spec["init"], spec["trained_on"]["val_patients"]
+    path.write_text(json.dumps(spec))
+    (itself,) = start_of(tmp_path, [a_row(0, density="A"), a_row(1, split="test", density="B")]).donor.lineage()
+    assert (itself.init, itself.trained_on.val_patients, len(itself.trained_on.train_patients)) == (None, (), 1)
+    load_model(tmp_path / "init" / "model")
 
 
 def test_changed_weights_are_refused(donor, a_row, tmp_path):
