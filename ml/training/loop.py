@@ -30,7 +30,8 @@ from ml.training.state import TrainState
 CURVE_POINTS = 60
 EVALUATIONS = 8
 CHECKPOINT_SECONDS = 300.0
-PATIENCE, MIN_DELTA = 10, 0.001
+#: Looks at validation without a gain until a stage ends: more than a third of those that a plan has.
+PATIENCE, MIN_DELTA = 3, 0.001
 MAX_DIVERGED = 3
 
 
@@ -129,7 +130,8 @@ class Loop:
             self.rehearse()
             join_norms(state.network)
             self.joined = True
-        while state.step < plan.steps:
+        over = self.settled()  # killed after the look that ended it: it must not train on
+        while not over and state.step < plan.steps:
             self.check_stop()
             self.set_trainable()
             loss = self.step()
@@ -138,9 +140,9 @@ class Loop:
             self.pace.stepped(self.stage.batch)
             self.losses.append(loss)
             self.tell(loss)
-            if self.evaluation_due() and self.ranks.most(self.ranks.first and self.evaluate()) and plan.early_stopping:
-                break
-            if self.checkpoint_due():
+            if self.evaluation_due():
+                over = bool(self.ranks.most(self.ranks.first and self.evaluate()))
+            if not over and self.checkpoint_due():
                 self.checkpoint()
         self.pace.finish()
         self.checkpoint()
@@ -348,7 +350,7 @@ class Loop:
         return self.validate is not None and (self.state.step % every == 0 or self.state.step == self.plan.steps)
 
     def evaluate(self) -> bool:
-        """Look at validation; keep the best weights. True when it has been long enough since."""
+        """Look at validation; keep the best weights. True when the stage has settled."""
         assert self.validate is not None
         state = self.state
         values = dict(self.validate(state))
@@ -357,6 +359,7 @@ class Loop:
         if not self.plan.early_stopping or headline is None:
             return False
         if state.best is None or headline > state.best + MIN_DELTA:
+            state.gained = state.best is not None
             state.best, state.evaluations_since_best = headline, 0
             checkpoints.save_best(
                 self.plan.folder, stage=self.stage.name, step=state.step, weights=state.final_weights(),
@@ -365,7 +368,15 @@ class Loop:
             self.watch.events.write("checkpoint", stage=self.stage.name, step=state.step, path="best", best=True)
         else:
             state.evaluations_since_best += 1
-        return state.evaluations_since_best >= PATIENCE
+        return self.settled()
+
+    def settled(self) -> bool:
+        """Whether the figure has stopped rising.
+
+        One that never rose above its first value has not begun: a detector finds nothing for a while.
+        """
+        state = self.state
+        return self.plan.early_stopping and state.gained and state.evaluations_since_best >= PATIENCE
 
     def checkpoint_due(self) -> bool:
         """After each epoch or 300 s, whichever comes first, but not more often than the plan allows."""

@@ -17,7 +17,8 @@ class TrainState:
     """Of one stage. `rate_scale` is halved whenever the loss left the numbers and the run went back.
 
     micro: how many samples go through at once, where memory has forced fewer than the plan's: a resumed run begins
-    with as many, or norms would see other batches than in a run that was not interrupted.
+    with as many, or norms would see other batches than in a run that was not interrupted. gained: whether the best
+    figure on validation is better than the first.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class TrainState:
         self.rate_scale = 1.0
         self.diverged = 0
         self.best: float | None = None
+        self.gained = False
         self.evaluations_since_best = 0
         self.ema: Weights | None = self._copy() if steps >= EMA_FROM_STEPS and stage.train_step is None else None
         # Only float16 needs its gradients scaled up to stay above zero.
@@ -100,6 +102,7 @@ class TrainState:
             "rate_scale": self.rate_scale,
             "diverged": self.diverged,
             "best": self.best,
+            "gained": self.gained,
             "evaluations_since_best": self.evaluations_since_best,
         }
 
@@ -119,6 +122,7 @@ class TrainState:
         if not keep_rate:
             self.rate_scale, self.diverged = counters["rate_scale"], counters["diverged"]
         self.best, self.evaluations_since_best = counters["best"], counters["evaluations_since_best"]
+        self.gained = counters.get("gained", False)  # a checkpoint of an earlier version does not have it
 
 
 class Moves:

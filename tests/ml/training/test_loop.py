@@ -146,7 +146,9 @@ def test_validation_is_drawn_while_training_and_too_small_a_one_decides_nothing(
 
 @pytest.fixture
 def a_loop(a_job):
-    def make(stage_change=None, micro=None, steps=4, folder="run", stop=None, machine=CPU, resumed=False):
+    def make(
+        stage_change=None, micro=None, steps=4, folder="run", stop=None, machine=CPU, resumed=False, validate=None
+    ):
         job = a_job(folder=folder, stop=stop)
         (stage,) = job.stages
         stage = replace(stage, **(stage_change or {}))
@@ -157,13 +159,46 @@ def a_loop(a_job):
         (view,) = job.views.values()
         loader = TrainLoader(of_splits(view.samples, "train"), view.loader, stage.sampler, 0, CPU)
         plan = Plan(
-            steps=steps, seed=0, identity=job.identity, folder=job.run_dir / "checkpoints" / "main", micro=micro
-        )
+            steps=steps, seed=0, identity=job.identity, folder=job.run_dir / "checkpoints" / "main", micro=micro,
+            early_stopping=validate is not None,
+        )  # fmt: skip
         if resumed:
             state.restore(*load_newest(plan.folder, plan.identity))
-        return Loop(state, stage, loader, plan, machine, job.watch, None)
+        return Loop(state, stage, loader, plan, machine, job.watch, validate)
 
     return make
+
+
+def figure(of_step):
+    """A validation whose figure is a function of the step."""
+    return lambda state: {"auc": of_step(state.step), "headline": of_step(state.step)}
+
+
+@pytest.mark.parametrize(
+    ("of_step", "ends"),
+    [
+        (lambda step: min(step, 6) / 10, 12),  # looks at 2, 4, 6 rise; 8, 10 and 12 do not
+        (lambda step: step / 100, 16),
+        (lambda step: 0.0, 16),  # has not begun to learn
+        (lambda step: 0.0 if step < 12 else 0.5, 16),
+        (lambda step: -step, 16),
+    ],
+)
+def test_a_stage_ends_when_its_figure_has_risen_and_stays(a_loop, of_step, ends):
+    loop = a_loop(steps=16, validate=figure(of_step))
+    loop.run()
+    assert loop.state.step == ends
+
+
+def test_a_run_killed_after_its_last_look_does_not_train_on(a_loop):
+    """The checkpoint of the end is there, the stage's record is not yet."""
+    plateau = figure(lambda step: min(step, 6) / 10)
+    first = a_loop(steps=16, validate=plateau)
+    first.run()
+    again = a_loop(steps=16, validate=plateau, resumed=True)
+    again.run()
+    assert again.state.step == first.state.step == 12
+    assert same(again.state.network.state_dict(), first.state.network.state_dict())
 
 
 def end_of_main_memory():
