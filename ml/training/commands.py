@@ -383,6 +383,7 @@ def _environment(run: Run, extra: dict[str, Any]) -> None:
         extra={
             "request_sha256": request.sha256,
             "manifest_sha256": run.meta.sha256,
+            "undetermined_operations": sorted(run.undetermined),
             "seconds": round(time.monotonic() - run.began, 1),
             **extra,
         },

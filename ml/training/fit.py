@@ -185,6 +185,8 @@ def _by_steps(job: Job, stage: Stage, view: View, earlier: Modules, index: int, 
     best = checkpoints.load_best(plan.folder, job.identity) if plan.early_stopping else None
     report |= {"steps": state.step, "planned_steps": steps, "batch": stage.batch, "micro_batch": loop.micro}
     report |= loop.pace.report()
+    if state.recomputing:
+        report["recomputed_blocks"] = state.recomputing
     if job.machine.cuda:
         report["gpu_mem_mb"] = job.machine.memory_mb
     return Fitted(contiguous(best or state.final_weights()), prior_shift, report)

@@ -24,6 +24,7 @@ from ml.training.device import Machine, is_out_of_memory, no_memory
 from ml.training.norms import join_norms, statistics_kept
 from ml.training.optimisers import trainable
 from ml.training.pace import Pace
+from ml.training.recomputing import recompute_blocks
 from ml.training.sampling import key_seed
 from ml.training.state import TrainState
 
@@ -119,6 +120,8 @@ class Loop:
         self.losses: list[Tensor] = []
         self.saved_step = -1
         self.joined = False
+        if state.recomputing:
+            recompute_blocks(state.network)
         self.pace = Pace(machine)
 
     def run(self) -> None:
@@ -271,9 +274,20 @@ class Loop:
         if self.stage.train_step is not None:
             raise no_memory("out of memory in a stage whose batch cannot be cut")
         if self.micro == 1:
-            raise no_memory("out of memory with one image at a time")
+            return self._recompute()
         self.micro = self.state.micro = self.micro // 2
         self.watch.halved(self.micro, math.ceil(self.stage.batch / self.micro))
+
+    def _recompute(self) -> None:
+        """The last way out: blocks that keep their input alone. Raises RunRefused (exit 4) where there is none."""
+        count = recompute_blocks(self.state.network)
+        if not count:
+            raise no_memory("out of memory with one image at a time")
+        self.state.recomputing = count
+        text = (
+            f"memory ended with one image at a time: {count} blocks of {self.stage.name} are computed twice from now on"
+        )
+        self.watch.events.warning("recomputing_for_memory", text)
 
     def finite(self, loss: Tensor) -> bool:
         """True for a number; else go back to the last checkpoint at half the rate. Raises RunRefused (exit 5)."""

@@ -17,7 +17,8 @@ class TrainState:
     """Of one stage. `rate_scale` is halved whenever the loss left the numbers and the run went back.
 
     micro: how many samples go through at once, where memory has forced fewer than the plan's: a resumed run begins
-    with as many, or norms would see other batches than in a run that was not interrupted. gained: whether the best
+    with as many, or norms would see other batches than in a run that was not interrupted. recomputing: how many blocks
+    are computed twice because memory ended with one sample at a time. gained: whether the best
     figure on validation is better than the first.
     """
 
@@ -36,6 +37,7 @@ class TrainState:
         # Only float16 needs its gradients scaled up to stay above zero.
         self.scaler = torch.amp.GradScaler(next(network.parameters()).device.type, enabled=half)
         self.micro: int | None = None
+        self.recomputing = 0
         self.movers = {name: Moves(self, name) for name in optimisers}
 
     def _copy(self) -> Weights:
@@ -99,6 +101,7 @@ class TrainState:
             "optimisers": {name: own.state_dict() for name, own in self.optimisers.items()},
             "scaler": self.scaler.state_dict(),
             "micro": self.micro,
+            "recomputing": self.recomputing,
             "rate_scale": self.rate_scale,
             "diverged": self.diverged,
             "best": self.best,
@@ -118,6 +121,7 @@ class TrainState:
         if counters["scaler"]:  # empty where the run began in another precision, on another machine
             self.scaler.load_state_dict(counters["scaler"])
         self.micro = counters["micro"] if self.micro is None else self.micro
+        self.recomputing = self.recomputing or counters.get("recomputing", 0)  # not there in earlier versions' either
         self.step = step
         if not keep_rate:
             self.rate_scale, self.diverged = counters["rate_scale"], counters["diverged"]

@@ -156,6 +156,7 @@ def test_a_finished_run_holds_all_that_a_caller_imports_and_is_not_computed_agai
     environment = json.loads((run / "environment.json").read_text())
     assert environment["code_version"]
     assert environment["stages"]["main"]["init"] == "scratch"
+    assert environment["undetermined_operations"] == []
     assert "research" in (run / "model" / "card.md").read_text()
     before = len(events_of(run))
     assert ml(run) == Exit.FINISHED
