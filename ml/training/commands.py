@@ -27,10 +27,19 @@ from ml.training.context import Run
 from ml.training.data import of_splits
 from ml.training.environment import code_version, environment
 from ml.training.explaining import Drawing, draw, exams_named, in_order, least_sure
-from ml.training.fit import Fitted, Job, View, finished, fit
+from ml.training.fit import Fitted, Job, View, blind, finished, fit
 from ml.training.heat import Speech
 from ml.training.images import StoredImages
-from ml.training.model_folder import Model, ModelSpec, load_model, plain_config, save_model, settled_config, trained_on
+from ml.training.model_folder import (
+    Model,
+    ModelSpec,
+    load_model,
+    plain_config,
+    pool_learned,
+    save_model,
+    settled_config,
+    trained_on,
+)
 from ml.training.predicting import Predictor
 from ml.training.samples import region_options
 from ml.training.scoring import Speaker, write_embeddings, write_samples, write_scores
@@ -112,7 +121,7 @@ def pretrain(run: Run) -> None:
         settled_config(method, {**plain_config(method.configured(request.size, {})), **request.config}), run.rows
     )
     aim = pretraining.AIM
-    start = _start(run, aim, labelled)
+    start = _start(run, aim, pool_learned(labelled))
     reads, stages = method.reads(config, aim), method.stages(config, aim)
     views = _views(run, config, aim, stages, reads)
     job = Job(
@@ -134,7 +143,7 @@ def pretrain(run: Run) -> None:
         {"schema": versions.tag("metrics"), "metrics": evaluation.metrics, "curves": {}, "worst": []},
     )
     # Everybody who was seen counts as learned from, also the unlabelled: nobody of them may be tested on later.
-    seen = [replace(row, split="train") for row in run.rows]
+    seen = pool_learned(run.rows)
     weights = pretraining.trunk_of(fitted)
     spec = ModelSpec(
         method=method.name,
@@ -273,7 +282,11 @@ def _assembled(
         prior_shift=next((own.prior_shift for own in reversed(fitted.values()) if own.prior_shift), ()),
         stages=tuple(fitted),
         parameters=sum(p.numel() for module in modules.values() for p in module.parameters()),
-        trained_on=trained_on(run.rows, snapshot_id=run.meta.snapshot_id, manifest_sha256=run.meta.sha256),
+        trained_on=trained_on(
+            pool_learned(run.rows) if any(blind(stage) for stage in stages) else run.rows,
+            snapshot_id=run.meta.snapshot_id,
+            manifest_sha256=run.meta.sha256,
+        ),
         init=beginning_of(run.request.init, start, {name: own.report for name, own in fitted.items()}),
         earlier=start.donor.lineage() if start.donor else (),
         code_version=code_version(),

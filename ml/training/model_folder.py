@@ -4,7 +4,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -118,6 +118,11 @@ def patient_hashes(rows: Iterable[ManifestRow], splits: Iterable[str], salt: str
     wanted = set(splits)
     patients = {row.patient_id for row in rows if row.split in wanted}
     return tuple(sorted(hashlib.sha256(f"{salt}|{patient}".encode()).hexdigest() for patient in patients))
+
+
+def pool_learned(rows: Iterable[ManifestRow]) -> list[ManifestRow]:
+    """The rows where the pool was learned from as well: nobody of it may be tested on later."""
+    return [replace(row, split="train") if row.split == "pool" else row for row in rows]
 
 
 def trained_on(rows: list[ManifestRow], *, snapshot_id: str | None, manifest_sha256: str) -> TrainedOn:

@@ -211,6 +211,17 @@ def test_a_version_goes_on_is_scored_and_predicts(a_folder):
     assert all(0 <= box["x0"] < box["x1"] <= 120 and 0 <= box["y0"] < box["y1"] <= 160 for box in boxes)
 
 
+@pytest.mark.parametrize(("method", "learned"), [("msdae_density", 12), ("dcse_resnet50", 8)])
+def test_the_pool_counts_as_learned_from_where_a_stage_needs_no_labels(a_folder, method, learned):
+    run = a_folder("run", method)
+    document = json.loads((run / "request.json").read_text())
+    document["compute"]["max_steps"], document["config"] = 1, {}
+    (run / "request.json").write_text(json.dumps(document))
+    assert ml(run) == Exit.FINISHED
+    seen = json.loads((run / "model" / "spec.json").read_text())["trained_on"]
+    assert (len(seen["train_patients"]), len(seen["val_patients"]), len(seen["test_patients"])) == (learned, 2, 4)
+
+
 def test_a_cancel_file_ends_a_run_with_a_checkpoint_and_it_can_go_on(a_folder):
     run = a_folder("run", steps=4000)
     child = start(run)
