@@ -174,17 +174,21 @@ def _told(report: TaskReport, asked: Asked, splits: Sequence[str], gathered: Map
 
 
 def _headline(report: TaskReport, metrics: Sequence[dict[str, Any]], splits: Sequence[str]) -> dict[str, float | None]:
-    """The figures that lead; where there is no normal image to count false positives on, those on all images too."""
+    """The figures that lead, on the split that is shown."""
     shown = "test" if "test" in splits else splits[-1] if splits else None
-    own = [
-        row for row in metrics if row["split"] == shown and not row["subgroup"] and row["series"] == "model"
-    ]  # fmt: skip
-    leading = [row for row in own if row["name"] in report.headlines.get(row["level"], ())]
-    instead = {
-        (row["target"], row["name"] + ON_ALL_IMAGES) for row in leading if row.get("reason") == NO_NORMALS
-    }  # fmt: skip
     return {
         f"{row['target']}:{row['name']}" if report.named_by_target else row["name"]: row["value"]
-        for row in own
-        if row in leading or (row["target"], row["name"]) in instead
+        for row in leading(report, metrics)
+        if row["split"] == shown
     }
+
+
+def leading(report: TaskReport, metrics: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The model's rows that lead, on every split; where no image is normal to count false positives on, also those
+    on all images."""
+    own = [row for row in metrics if not row["subgroup"] and row["series"] == "model"]
+    first = [row for row in own if row["name"] in report.headlines.get(row["level"], ())]
+    instead = {
+        (row["split"], row["target"], row["name"] + ON_ALL_IMAGES) for row in first if row.get("reason") == NO_NORMALS
+    }
+    return [row for row in own if row in first or (row["split"], row["target"], row["name"]) in instead]

@@ -32,6 +32,9 @@ class Init:
     network, by custom `init/weights.<suffix>`: `layout` whose names it has, `mean` and `std` the norm per channel of
     the images that it was trained with (default: that of its family), `allow_partial` lets up to a tenth of the trunk
     be missing.
+
+    licence and origin of a file, and the version that a model is known as, are words of the caller's for the model
+    card; nothing is computed from them.
     """
 
     kind: Literal["none", "weights_file", "model_dir"] = "none"
@@ -41,6 +44,9 @@ class Init:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     allow_partial: bool = False
+    licence: str | None = None
+    origin: str | None = None
+    version: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,10 +1,11 @@
 """The model card: what a model is, learned from, and is worth, for people (card.md) and programs (card.json)."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ml.evaluation.report import Evaluation
+from ml.evaluation.comparing import OTHER
+from ml.evaluation.report import Evaluation, leading, report_of
 from ml.methods.spec import MethodSpec
 from ml.runs import versions
 from ml.runs.manifest import ManifestMeta, ManifestRow
@@ -16,13 +17,16 @@ UNSURE = {
     "members": "the disagreement of the method's own members; mutual information",
     "entropy": "the entropy of the answer: the method has neither dropout nor members",
 }
+#: Baselines whose name in the rows says nothing to a reader of the card.
+BASELINES = {OTHER: "the same trunk untaught"}
 USE = "For research, not a medical device. It must not decide about a patient."
 
 
 def card_of(
-    spec: ModelSpec, method: MethodSpec, rows: Sequence[ManifestRow], found: Evaluation, meta: ManifestMeta
-) -> dict[str, Any]:
-    """card.json."""
+    spec: ModelSpec, method: MethodSpec, rows: Sequence[ManifestRow], found: Evaluation, meta: ManifestMeta,
+    judged: str | None,
+) -> dict[str, Any]:  # fmt: skip
+    """card.json. judged: the task whose leading figures are compared with baselines; None where nothing was judged."""
     train = [row for row in rows if row.split == "train"]
     return {
         "schema": versions.tag("card"),
@@ -43,11 +47,16 @@ def card_of(
             "images": len(train),
             **_counts(train),
         },
+        "init": to_dict(spec.init),
+        "earlier": [
+            {"method": own.method, "size": own.size, "weights_sha256": own.weights_sha256, "init": to_dict(own.init)}
+            for own in spec.earlier
+        ],
         "pixels": spec.pixels,
         "config": spec.config,
         "headline": found.headline,
         "metrics": [row for row in found.metrics if row["series"] != "model" or row["ci"] is not None][:200],
-        "not_better_than_baseline": _not_better(found),
+        "against_baselines": against_baselines(found.metrics, judged),
         "temperature": spec.temperature,
         "thresholds": spec.thresholds,
         "uncertainty": UNSURE[method.unsure_by],
@@ -67,13 +76,34 @@ def _counts(rows: Sequence[ManifestRow]) -> dict[str, Any]:
     }
 
 
-def _not_better(found: Evaluation) -> list[str]:
-    """Headline figures whose difference from a baseline does not stay above 0 in its interval."""
-    return [
-        f"{row['target']} {row['metric']} on {row['split']} against {row['baseline']}"
-        for row in found.metrics
-        if row["series"] == "difference" and row["metric"] in ("qwk", "cpm") and not row["params"].get("better")
-    ]
+def against_baselines(metrics: Sequence[Mapping[str, Any]], task: str | None) -> dict[str, list[str]]:
+    """What may be said of each figure that the task leads with beside each baseline, on patients who chose nothing.
+
+    `better` needs an interval of the difference that leaves out 0 on the good side. A figure without a baseline, or
+    whose difference is not defined, is `not_compared`: silence is not a proof. No task: nothing is said.
+    """
+    said: dict[str, list[str]] = {"better": [], "not_better": [], "not_compared": []}
+    splits = {row["split"] for row in metrics}
+    held = splits - {"val"} or splits
+    found = leading(report_of(task), [dict(row) for row in metrics]) if task else []
+    for own in (row for row in found if row["split"] in held):
+        figure = f"{own['target']} {own['name']} on {own['split']}"
+        gaps = [row for row in metrics if _is_gap(row, own)]
+        if not gaps:
+            said["not_compared"].append(figure)
+        for gap in gaps:
+            verdict = "not_compared" if gap["value"] is None else "better" if gap["params"]["better"] else "not_better"
+            said[verdict].append(f"{figure} against {BASELINES.get(gap['baseline'], gap['baseline'])}")
+    return said
+
+
+def _is_gap(row: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
+    """Whether a row is the difference of this figure from a baseline."""
+    return (
+        row["series"] == "difference"
+        and row["name"] == f"difference:{row['baseline']}:{own['name']}"
+        and all(row[key] == own[key] for key in ("target", "level", "split", "subgroup"))
+    )
 
 
 def _remarks(train: Sequence[ManifestRow]) -> list[str]:
@@ -98,16 +128,43 @@ def card_text(card: dict[str, Any]) -> str:
         f"density {training['density']}; findings {training['findings']}",
         *(f"- {remark}" for remark in card["remarks"]),
         "",
+        "## Where its weights began",
+        "",
+        *_beginnings(card),
+        "",
         "## Headline",
         "",
         *(f"- {name}: {_shown(value)}" for name, value in card["headline"].items()),
         "",
-        "## Not better than a baseline",
+        "## Against baselines",
         "",
-        *([f"- {text}" for text in card["not_better_than_baseline"]] or ["- nothing: better than all"]),
+        *_compared(card["against_baselines"]),
         "",
     ]
     return "\n".join(lines)
+
+
+def _beginnings(card: dict[str, Any]) -> list[str]:
+    """One line for this model and for each that it goes back to, whose terms hold for it, too."""
+    models = [card, *card["earlier"]]
+    return [f"- {model['method']} ({model['size']}): {_begun(model['init'])}" for model in models]
+
+
+def _begun(init: dict[str, Any] | None) -> str:
+    if init is None:
+        return "not recorded"
+    stages = ", ".join(f"{stage} {how}" for stage, how in init["stages"].items())
+    if init["kind"] == "none":
+        return f"from scratch ({stages})"
+    if init["kind"] == "model_dir":
+        return f"from {init['version'] or 'an earlier model'}, weights {init['sha256']} ({stages})"
+    terms = f"licence: {init['licence'] or 'not said'}; origin: {init['origin'] or 'not said'}"
+    return f"from a weights file, {init['sha256']} ({stages}); {terms}"
+
+
+def _compared(said: Mapping[str, Sequence[str]]) -> list[str]:
+    lines = [f"- {verdict.replace('_', ' ')}: {text}" for verdict, texts in said.items() for text in texts]
+    return lines or ["- not compared: no figure of this model stands beside a baseline"]
 
 
 def _shown(value: float | None) -> str:

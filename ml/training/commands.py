@@ -27,14 +27,23 @@ from ml.training.context import Run
 from ml.training.data import of_splits
 from ml.training.environment import code_version, environment
 from ml.training.explaining import Drawing, draw, exams_named, in_order, least_sure
-from ml.training.fit import Fitted, Job, View, finished, fit
+from ml.training.fit import Fitted, Job, View, blind, finished, fit
 from ml.training.heat import Speech
 from ml.training.images import StoredImages
-from ml.training.model_folder import Model, ModelSpec, load_model, plain_config, save_model, settled_config, trained_on
+from ml.training.model_folder import (
+    Model,
+    ModelSpec,
+    load_model,
+    plain_config,
+    pool_learned,
+    save_model,
+    settled_config,
+    trained_on,
+)
 from ml.training.predicting import Predictor
 from ml.training.samples import region_options
 from ml.training.scoring import Speaker, write_embeddings, write_samples, write_scores
-from ml.training.starting import Start, find_start
+from ml.training.starting import Start, beginning_of, find_start
 from ml.training.views import all_views, images_for, readable, stored_pixels, view_of
 
 REPORTED = ("val", "test", "audit")
@@ -54,7 +63,7 @@ def train(run: Run) -> None:
     fitted = fit(job, stages, reads)
     if not run.machine.ranks.first:
         return
-    model = _assembled(run, config, aim, stages, fitted)
+    model = _assembled(run, config, aim, stages, fitted, start)
     view = views[id(reads)]
     temperature = _temperature(run, model, view)
     model = replace(model, spec=replace(model.spec, temperature=temperature))
@@ -70,7 +79,7 @@ def train(run: Run) -> None:
     _explain(run, model, View(of_splits(view.samples, *REPORTED), view.loader), said, exams_named(found.worst))
     spec = replace(model.spec, thresholds=found.thresholds or _thresholds(found, aim.task))
     weights = {name: own.weights for name, own in fitted.items()}
-    card = card_of(spec, method, run.rows, found, run.meta)
+    card = card_of(spec, method, run.rows, found, run.meta, judged=aim.task)
     save_model(run.folder.model, spec, weights, card, card_text(card))
     _environment(run, {"stages": {name: own.report for name, own in fitted.items()}})
     _finish(run, found.headline, [run.folder.model])
@@ -96,7 +105,7 @@ def settled(run: Run) -> tuple[Any, Aim, Start]:
     findings = (request.target.findings if request.target else ()) or request.findings
     overridden = settled_config(method, {**plain_config(own), **request.config})
     aim = aim_of(method, overridden, train_rows, task=request.task, findings=findings, target=kind)
-    start = find_start(request, run.folder.path, method, aim.labels, run.rows)
+    start = _start(run, aim, run.rows)
     if start.donor is not None:
         _warn_of_preparation(run, start.donor, method.reads(overridden, aim))
     if start.continued and start.donor is not None:
@@ -112,7 +121,7 @@ def pretrain(run: Run) -> None:
         settled_config(method, {**plain_config(method.configured(request.size, {})), **request.config}), run.rows
     )
     aim = pretraining.AIM
-    start = find_start(request, run.folder.path, method, aim.labels, labelled)
+    start = _start(run, aim, pool_learned(labelled))
     reads, stages = method.reads(config, aim), method.stages(config, aim)
     views = _views(run, config, aim, stages, reads)
     job = Job(
@@ -134,7 +143,7 @@ def pretrain(run: Run) -> None:
         {"schema": versions.tag("metrics"), "metrics": evaluation.metrics, "curves": {}, "worst": []},
     )
     # Everybody who was seen counts as learned from, also the unlabelled: nobody of them may be tested on later.
-    seen = [replace(row, split="train") for row in run.rows]
+    seen = pool_learned(run.rows)
     weights = pretraining.trunk_of(fitted)
     spec = ModelSpec(
         method=method.name,
@@ -147,12 +156,25 @@ def pretrain(run: Run) -> None:
         stages=(stage.name,),
         parameters=sum(value.numel() for value in weights[stage.name].values()),
         trained_on=trained_on(seen, snapshot_id=run.meta.snapshot_id, manifest_sha256=run.meta.sha256),
+        init=beginning_of(request.init, start, {stage.name: fitted.report}),
+        earlier=start.donor.lineage() if start.donor else (),
         code_version=code_version(),
     )
-    card = card_of(spec, method, seen, evaluation, run.meta)
+    card = card_of(spec, method, seen, evaluation, run.meta, judged=found.task if found else None)
     save_model(run.folder.model, spec, weights, card, card_text(card))
     _environment(run, {"stages": {stage.name: fitted.report}, "probe": found.target if found else None})
     _finish(run, evaluation.headline, [run.folder.model])
+
+
+def _start(run: Run, aim: Aim, rows: list[ManifestRow]) -> Start:
+    """Where a training of these rows begins. Raises RunRefused."""
+    start = find_start(run.request, run.folder.path, run.method, aim.labels, rows)
+    if start.lent is not None and start.lent.own:
+        text = (
+            "the weights file is of a model of ours, without the record of its patients: they may be among those tested"
+        )
+        run.warn("weights_without_record", f"{text}; start from its model folder instead", None)
+    return start
 
 
 def _warn_of_preparation(run: Run, donor: ModelSpec, reads: Reads) -> None:
@@ -242,7 +264,9 @@ def _given_model(run: Run, rows: Sequence[ManifestRow], *splits: str) -> tuple[M
     return model, view_of(run, reads, model.aim, model.config, images, windows=windows, rows=wanted)
 
 
-def _assembled(run: Run, config: Any, aim: Aim, stages: Sequence[Stage], fitted: dict[str, Fitted]) -> Model:
+def _assembled(
+    run: Run, config: Any, aim: Aim, stages: Sequence[Stage], fitted: dict[str, Fitted], start: Start
+) -> Model:
     modules = {stage.name: finished(stage, fitted[stage.name].weights, run.machine) for stage in stages}
     reads = run.method.reads(config, aim)
     spec = ModelSpec(
@@ -258,7 +282,13 @@ def _assembled(run: Run, config: Any, aim: Aim, stages: Sequence[Stage], fitted:
         prior_shift=next((own.prior_shift for own in reversed(fitted.values()) if own.prior_shift), ()),
         stages=tuple(fitted),
         parameters=sum(p.numel() for module in modules.values() for p in module.parameters()),
-        trained_on=trained_on(run.rows, snapshot_id=run.meta.snapshot_id, manifest_sha256=run.meta.sha256),
+        trained_on=trained_on(
+            pool_learned(run.rows) if any(blind(stage) for stage in stages) else run.rows,
+            snapshot_id=run.meta.snapshot_id,
+            manifest_sha256=run.meta.sha256,
+        ),
+        init=beginning_of(run.request.init, start, {name: own.report for name, own in fitted.items()}),
+        earlier=start.donor.lineage() if start.donor else (),
         code_version=code_version(),
     )
     return Model(spec, run.method, config, aim, modules)
@@ -366,6 +396,7 @@ def _environment(run: Run, extra: dict[str, Any]) -> None:
         extra={
             "request_sha256": request.sha256,
             "manifest_sha256": run.meta.sha256,
+            "undetermined_operations": sorted(run.undetermined),
             "seconds": round(time.monotonic() - run.began, 1),
             **extra,
         },

@@ -1,5 +1,6 @@
 """Run: what every command works on, once the folder is locked and its data are checked."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 from ml.methods.spec import MethodSpec
@@ -12,7 +13,10 @@ from ml.training.loop import Watch
 
 @dataclass(frozen=True)
 class Run:
-    """A run that has its lock, its data and its machine."""
+    """A run that has its lock, its data and its machine.
+
+    undetermined: the operations so far of which PyTorch said that they may come out otherwise the next time.
+    """
 
     folder: RunFolder
     request: Request
@@ -22,6 +26,7 @@ class Run:
     machine: Machine
     watch: Watch
     began: float
+    undetermined: Set[str] = frozenset()
 
     def warn(self, code: str, text: str, example: str | None = None) -> None:
         """A `warning` event."""

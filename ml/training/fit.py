@@ -95,6 +95,11 @@ def fit(job: Job, stages: Sequence[Stage], reads: Reads) -> dict[str, Fitted]:
     return done
 
 
+def blind(stage: Stage) -> bool:
+    """Whether a stage learns without labels, and so from the pool, too."""
+    return stage.reads is not None and not stage.reads.targets
+
+
 def finished(stage: Stage, weights: Weights, machine: Machine) -> nn.Module:
     """The stage's network with its weights, at rest."""
     network = stage.build()
@@ -156,7 +161,7 @@ def _by_lesson(job: Job, stage: Stage, view: View, earlier: Modules, index: int,
 def _by_steps(job: Job, stage: Stage, view: View, earlier: Modules, index: int, of: int) -> Fitted:
     """A stage of gradient steps."""
     mixed = _mixed(job, stage)
-    train = of_splits(view.samples, *(("train",) if stage.reads is None or stage.reads.targets else ("train", "pool")))
+    train = of_splits(view.samples, *(("train", "pool") if blind(stage) else ("train",)))
     loader = TrainLoader(train, view.loader, stage.sampler, job.request.seed, job.machine, mixed)
     if loader.n == 0:
         raise refused("no_samples", f"no training sample teaches the stage {stage.name}")
@@ -185,6 +190,8 @@ def _by_steps(job: Job, stage: Stage, view: View, earlier: Modules, index: int, 
     best = checkpoints.load_best(plan.folder, job.identity) if plan.early_stopping else None
     report |= {"steps": state.step, "planned_steps": steps, "batch": stage.batch, "micro_batch": loop.micro}
     report |= loop.pace.report()
+    if state.recomputing:
+        report["recomputed_blocks"] = state.recomputing
     if job.machine.cuda:
         report["gpu_mem_mb"] = job.machine.memory_mb
     return Fitted(contiguous(best or state.final_weights()), prior_shift, report)

@@ -14,7 +14,7 @@ from torch import nn
 from ml.runs import atomic
 from ml.runs.errors import invalid
 from ml.runs.request import Init
-from ml.training.layouts import recognised
+from ml.training.layouts import OWN_TRUNK, recognised
 from ml.training.weights_file import Weights, WeightsFile, load_into, read_weights, understood
 
 
@@ -25,6 +25,11 @@ class Lent:
     weights: Weights
     sha256: str
     init: Init
+
+    @property
+    def own(self) -> bool:
+        """Whether it is of a model of ours: its folder knows which patients it has seen, the file does not."""
+        return self.init.layout == "own" or any(OWN_TRUNK.match(name) for name in self.weights)
 
     def for_stage(self, stage: str) -> WeightsFile:
         """The file as a stage sees it: of several trunks of an own model, that of the stage's name."""

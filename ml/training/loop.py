@@ -24,13 +24,15 @@ from ml.training.device import Machine, is_out_of_memory, no_memory
 from ml.training.norms import join_norms, statistics_kept
 from ml.training.optimisers import trainable
 from ml.training.pace import Pace
+from ml.training.recomputing import recompute_blocks
 from ml.training.sampling import key_seed
 from ml.training.state import TrainState
 
 CURVE_POINTS = 60
 EVALUATIONS = 8
 CHECKPOINT_SECONDS = 300.0
-PATIENCE, MIN_DELTA = 10, 0.001
+#: Looks at validation without a gain until a stage ends: more than a third of those that a plan has.
+PATIENCE, MIN_DELTA = 3, 0.001
 MAX_DIVERGED = 3
 
 
@@ -118,6 +120,8 @@ class Loop:
         self.losses: list[Tensor] = []
         self.saved_step = -1
         self.joined = False
+        if state.recomputing:
+            recompute_blocks(state.network)
         self.pace = Pace(machine)
 
     def run(self) -> None:
@@ -129,7 +133,8 @@ class Loop:
             self.rehearse()
             join_norms(state.network)
             self.joined = True
-        while state.step < plan.steps:
+        over = self.settled()  # killed after the look that ended it: it must not train on
+        while not over and state.step < plan.steps:
             self.check_stop()
             self.set_trainable()
             loss = self.step()
@@ -138,9 +143,9 @@ class Loop:
             self.pace.stepped(self.stage.batch)
             self.losses.append(loss)
             self.tell(loss)
-            if self.evaluation_due() and self.ranks.most(self.ranks.first and self.evaluate()) and plan.early_stopping:
-                break
-            if self.checkpoint_due():
+            if self.evaluation_due():
+                over = bool(self.ranks.most(self.ranks.first and self.evaluate()))
+            if not over and self.checkpoint_due():
                 self.checkpoint()
         self.pace.finish()
         self.checkpoint()
@@ -269,9 +274,20 @@ class Loop:
         if self.stage.train_step is not None:
             raise no_memory("out of memory in a stage whose batch cannot be cut")
         if self.micro == 1:
-            raise no_memory("out of memory with one image at a time")
+            return self._recompute()
         self.micro = self.state.micro = self.micro // 2
         self.watch.halved(self.micro, math.ceil(self.stage.batch / self.micro))
+
+    def _recompute(self) -> None:
+        """The last way out: blocks that keep their input alone. Raises RunRefused (exit 4) where there is none."""
+        count = recompute_blocks(self.state.network)
+        if not count:
+            raise no_memory("out of memory with one image at a time")
+        self.state.recomputing = count
+        text = (
+            f"memory ended with one image at a time: {count} blocks of {self.stage.name} are computed twice from now on"
+        )
+        self.watch.events.warning("recomputing_for_memory", text)
 
     def finite(self, loss: Tensor) -> bool:
         """True for a number; else go back to the last checkpoint at half the rate. Raises RunRefused (exit 5)."""
@@ -348,7 +364,7 @@ class Loop:
         return self.validate is not None and (self.state.step % every == 0 or self.state.step == self.plan.steps)
 
     def evaluate(self) -> bool:
-        """Look at validation; keep the best weights. True when it has been long enough since."""
+        """Look at validation; keep the best weights. True when the stage has settled."""
         assert self.validate is not None
         state = self.state
         values = dict(self.validate(state))
@@ -357,6 +373,7 @@ class Loop:
         if not self.plan.early_stopping or headline is None:
             return False
         if state.best is None or headline > state.best + MIN_DELTA:
+            state.gained = state.best is not None
             state.best, state.evaluations_since_best = headline, 0
             checkpoints.save_best(
                 self.plan.folder, stage=self.stage.name, step=state.step, weights=state.final_weights(),
@@ -365,7 +382,15 @@ class Loop:
             self.watch.events.write("checkpoint", stage=self.stage.name, step=state.step, path="best", best=True)
         else:
             state.evaluations_since_best += 1
-        return state.evaluations_since_best >= PATIENCE
+        return self.settled()
+
+    def settled(self) -> bool:
+        """Whether the figure has stopped rising.
+
+        One that never rose above its first value has not begun: a detector finds nothing for a while.
+        """
+        state = self.state
+        return self.plan.early_stopping and state.gained and state.evaluations_since_best >= PATIENCE
 
     def checkpoint_due(self) -> bool:
         """After each epoch or 300 s, whichever comes first, but not more often than the plan allows."""

@@ -4,9 +4,9 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -23,20 +23,53 @@ from ml.training.checkpoints import Weights, contiguous
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedOn:
-    """What a model has seen. Patients as salted hashes: enough to refuse leakage, not enough to name anybody."""
+    """What a model has seen. Patients as salted hashes: enough to refuse leakage, not enough to name anybody.
+
+    val_patients chose weights, temperature and thresholds; a record of an earlier format does not have them.
+    """
 
     snapshot_id: str | None = None
     manifest_sha256: str = ""
     salt: str = ""
     train_patients: tuple[str, ...] = ()
+    val_patients: tuple[str, ...] = ()
     test_patients: tuple[str, ...] = ()
     images: int = 0
     exams: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
+class Beginning:
+    """Where the weights of a training began: the kind of `init`, the hash of what was brought, its terms and source.
+
+    stages: how each stage began, as environment.json says it (`scratch`, `continued`, `trunk`, `weights_file`, ...).
+    """
+
+    kind: Literal["none", "weights_file", "model_dir"] = "none"
+    sha256: str | None = None
+    licence: str | None = None
+    origin: str | None = None
+    version: str | None = None
+    stages: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ancestor:
+    """A model whose weights a later one began with. init is None in a record of an earlier format."""
+
+    method: str
+    size: str
+    weights_sha256: str
+    trained_on: TrainedOn = field(default_factory=TrainedOn)
+    init: Beginning | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelSpec:
-    """spec.json. config is the method's, settled for this data; prior_shift is added to a classifier's logits."""
+    """spec.json. config is the method's, settled for this data; prior_shift is added to a classifier's logits.
+
+    earlier: the models that this one goes back to, the last first: what they learned from, this one learned from.
+    """
 
     schema: str = versions.tag("model")
     method: str
@@ -54,7 +87,19 @@ class ModelSpec:
     parameters: int = 0
     weights_sha256: str = ""
     trained_on: TrainedOn = field(default_factory=TrainedOn)
+    init: Beginning | None = None
+    earlier: tuple[Ancestor, ...] = ()
     code_version: str = ""
+
+    def lineage(self) -> tuple[Ancestor, ...]:
+        """The model itself, then all that it goes back to."""
+        return (
+            Ancestor(
+                method=self.method, size=self.size, weights_sha256=self.weights_sha256, trained_on=self.trained_on,
+                init=self.init,
+            ),
+            *self.earlier,
+        )  # fmt: skip
 
 
 @dataclass
@@ -75,6 +120,11 @@ def patient_hashes(rows: Iterable[ManifestRow], splits: Iterable[str], salt: str
     return tuple(sorted(hashlib.sha256(f"{salt}|{patient}".encode()).hexdigest() for patient in patients))
 
 
+def pool_learned(rows: Iterable[ManifestRow]) -> list[ManifestRow]:
+    """The rows where the pool was learned from as well: nobody of it may be tested on later."""
+    return [replace(row, split="train") if row.split == "pool" else row for row in rows]
+
+
 def trained_on(rows: list[ManifestRow], *, snapshot_id: str | None, manifest_sha256: str) -> TrainedOn:
     """The record of a training's data."""
     salt = secrets.token_hex(16)
@@ -84,6 +134,7 @@ def trained_on(rows: list[ManifestRow], *, snapshot_id: str | None, manifest_sha
         manifest_sha256=manifest_sha256,
         salt=salt,
         train_patients=patient_hashes(rows, ("train",), salt),
+        val_patients=patient_hashes(rows, ("val",), salt),
         test_patients=patient_hashes(rows, ("test", "audit"), salt),
         images=len(train),
         exams=len({row.exam_id for row in train}),

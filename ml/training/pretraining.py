@@ -52,6 +52,11 @@ class Probe:
     metrics: list[dict[str, Any]]
     headline: dict[str, float | None]
 
+    @property
+    def task(self) -> str:
+        """The task whose figures it has."""
+        return TARGETS[self.target][0]
+
 
 def probe(run: Run, images: StoredImages, stage: Stage, fitted: Fitted, rows: Sequence[ManifestRow]) -> Probe | None:
     """None, with a warning, where too few training exams are labelled."""

@@ -20,8 +20,11 @@ from ml.training.norms import statistics_kept
 
 
 def recompute_blocks(network: nn.Module) -> int:
-    """Let every block of the network be computed twice from now on; their number, 0 where it is not made of any."""
-    found = list(_outermost(network))
+    """Let every block of the network be computed twice from now on; how many became so.
+
+    0 where the network is not made of any, or where all are so already.
+    """
+    found = [block for block in _outermost(network) if "forward" not in vars(block)]
     for block in found:
         block.forward = partial(_twice, block, block.forward)
     return len(found)

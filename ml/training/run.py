@@ -28,6 +28,7 @@ from ml.training.environment import code_version
 from ml.training.loop import Watch
 from ml.training.ranks import first_of_launch, parted
 from ml.training.selection import reduced, usable_rows
+from ml.training.undetermined import undetermined_told
 
 #: Commands in which several processes of a launch take part; the others are the first one's alone.
 TOGETHER = ("train", "pretrain")
@@ -141,8 +142,9 @@ def _work(folder: RunFolder, request: Request, watch: Watch, attempt: int) -> Ex
     for code, text, example in checked.warnings:
         watch.events.warning(code, text, example)
     rows = usable_rows(checked.rows, watch.events.warning, request.data.image_kinds)
-    work = Run(folder, request, meta, rows, method, machine, watch, time.monotonic())
-    commands.COMMANDS[request.command](work)
+    with undetermined_told() as undetermined:
+        work = Run(folder, request, meta, rows, method, machine, watch, time.monotonic(), undetermined)
+        commands.COMMANDS[request.command](work)
     return Exit.FINISHED
 
 

@@ -11,10 +11,10 @@ from torch import nn
 from ml.methods.spec import MethodSpec, Modules, Stage
 from ml.runs.errors import invalid, refused
 from ml.runs.manifest import ManifestRow
-from ml.runs.request import Request, resolve_inside
+from ml.runs.request import Init, Request, resolve_inside
 from ml.training.checkpoints import Weights
 from ml.training.lent import Lent, load_lent, read_lent, require_taker
-from ml.training.model_folder import ModelSpec, patient_hashes, read_spec, stage_weights
+from ml.training.model_folder import Beginning, ModelSpec, patient_hashes, read_spec, stage_weights
 
 TRUNK = "trunk."
 RATE_OF_CONTINUED = 1 / 3
@@ -57,15 +57,25 @@ def find_start(
 def require_no_donor_leakage(donor: ModelSpec, rows: list[ManifestRow]) -> None:
     """What the donor learned from may not be tested on; what it was tested on may not be learned from.
 
+    Nor what the models learned from that it goes back to. Who chose weights counts as learned from.
     Raises RunRefused (exit 3, `leakage_donor`).
     """
-    salt = donor.trained_on.salt
-    tested = set(patient_hashes(rows, ("test", "audit"), salt))
-    learned = set(patient_hashes(rows, ("train", "val"), salt))
-    if tested & set(donor.trained_on.train_patients):
-        raise refused("leakage_donor", "the earlier model was trained on patients of this test or audit set")
-    if learned & set(donor.trained_on.test_patients):
-        raise refused("leakage_donor", "patients of the earlier model's test set are not in this one's")
+    for seen in (model.trained_on for model in donor.lineage()):
+        tested = set(patient_hashes(rows, ("test", "audit"), seen.salt))
+        learned = set(patient_hashes(rows, ("train", "val"), seen.salt))
+        if tested & {*seen.train_patients, *seen.val_patients}:
+            raise refused("leakage_donor", "an earlier model was trained on patients of this test or audit set")
+        if learned & set(seen.test_patients):
+            raise refused("leakage_donor", "patients of an earlier model's test set are not in this one's")
+
+
+def beginning_of(init: Init, start: Start, reports: Mapping[str, Mapping[str, Any]]) -> Beginning:
+    """The record of how a training began; reports: by stage, as environment.json has them."""
+    brought = start.lent.sha256 if start.lent else start.donor.weights_sha256 if start.donor else None
+    return Beginning(
+        kind=init.kind, sha256=brought, licence=init.licence, origin=init.origin, version=init.version,
+        stages={stage: report["init"] for stage, report in reports.items()},
+    )  # fmt: skip
 
 
 def load_start(network: nn.Module, stage: Stage, start: Start) -> dict[str, Any]:
@@ -77,6 +87,8 @@ def load_start(network: nn.Module, stage: Stage, start: Start) -> dict[str, Any]
     given = start.weights.get(stage.name) or next(iter(start.weights.values()))
     own = network.state_dict()
     wanted = own if start.continued else {name: value for name, value in own.items() if name.startswith(TRUNK)}
+    if not start.continued and not wanted:
+        return {"init": "scratch", "model_dir": "the network has no trunk"}
     fitting = {name: given[name] for name in wanted if name in given and given[name].shape == own[name].shape}
     report = {
         "init": "continued" if start.continued else "trunk",

@@ -17,7 +17,9 @@ class TrainState:
     """Of one stage. `rate_scale` is halved whenever the loss left the numbers and the run went back.
 
     micro: how many samples go through at once, where memory has forced fewer than the plan's: a resumed run begins
-    with as many, or norms would see other batches than in a run that was not interrupted.
+    with as many, or norms would see other batches than in a run that was not interrupted. recomputing: how many blocks
+    are computed twice because memory ended with one sample at a time. gained: whether the best
+    figure on validation is better than the first.
     """
 
     def __init__(
@@ -29,11 +31,13 @@ class TrainState:
         self.rate_scale = 1.0
         self.diverged = 0
         self.best: float | None = None
+        self.gained = False
         self.evaluations_since_best = 0
         self.ema: Weights | None = self._copy() if steps >= EMA_FROM_STEPS and stage.train_step is None else None
         # Only float16 needs its gradients scaled up to stay above zero.
         self.scaler = torch.amp.GradScaler(next(network.parameters()).device.type, enabled=half)
         self.micro: int | None = None
+        self.recomputing = 0
         self.movers = {name: Moves(self, name) for name in optimisers}
 
     def _copy(self) -> Weights:
@@ -97,9 +101,11 @@ class TrainState:
             "optimisers": {name: own.state_dict() for name, own in self.optimisers.items()},
             "scaler": self.scaler.state_dict(),
             "micro": self.micro,
+            "recomputing": self.recomputing,
             "rate_scale": self.rate_scale,
             "diverged": self.diverged,
             "best": self.best,
+            "gained": self.gained,
             "evaluations_since_best": self.evaluations_since_best,
         }
 
@@ -115,10 +121,12 @@ class TrainState:
         if counters["scaler"]:  # empty where the run began in another precision, on another machine
             self.scaler.load_state_dict(counters["scaler"])
         self.micro = counters["micro"] if self.micro is None else self.micro
+        self.recomputing = self.recomputing or counters.get("recomputing", 0)  # not there in earlier versions' either
         self.step = step
         if not keep_rate:
             self.rate_scale, self.diverged = counters["rate_scale"], counters["diverged"]
         self.best, self.evaluations_since_best = counters["best"], counters["evaluations_since_best"]
+        self.gained = counters.get("gained", False)  # a checkpoint of an earlier version does not have it
 
 
 class Moves:

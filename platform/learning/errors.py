@@ -77,7 +77,7 @@ class OutOfMemory(Conflict):
     """The memory was not enough, not even for one image at a time."""
 
     code = "learning.out_of_memory"
-    cure = "Choose a smaller size, or a machine with more memory."
+    cure = "Train again with Save memory if it was off; else choose a smaller size, or a machine with more memory."
 
 
 class Diverged(Conflict):

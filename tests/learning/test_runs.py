@@ -57,6 +57,7 @@ def test_starting_from_a_version_brings_its_model_into_the_folder(snapshot, admi
     folder = runs.write_folder(run)
     request = read_request(folder)
     assert (request.init.kind, request.init.path) == ("model_dir", "init/model")
+    assert request.init.version == str(density_version)
     assert (folder / "init/model/weights.safetensors").read_bytes() == str(density_version.run_id).encode()
 
 

@@ -107,6 +107,7 @@ def test_a_run_starts_from_them_with_a_folder_that_is_whole(bring, api, admin, s
     assert (init["kind"], init["path"], init["sha256"], init["layout"]) == (
         "weights_file", "init/weights.safetensors", kept["sha256"], "own",
     )  # fmt: skip
+    assert (init["licence"], init["origin"]) == (kept["licence"], kept["origin"])
     assert (folder / init["path"]).read_bytes() == GOOD
     refused = api(admin).delete(f"/api/v1/weights/{kept['id']}/")
     assert (refused.status_code, refused.json()["code"]) == (409, "learning.weights_used")

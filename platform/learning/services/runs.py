@@ -173,7 +173,8 @@ def bring_model(version: ModelVersion, folder: Path) -> Init:
         shutil.copytree(source, folder / "init" / "model.part")
         (folder / "init" / "model.part").rename(target)
     weights = target / "weights.safetensors"
-    return Init(kind="model_dir", path="init/model", sha256=atomic.sha256_of(weights) if weights.exists() else None)
+    digest = atomic.sha256_of(weights) if weights.exists() else None
+    return Init(kind="model_dir", path="init/model", sha256=digest, version=str(version))
 
 
 def store_events(run_id: UUID, events: Iterable[Mapping[str, Any]], *, attempt: int) -> int:

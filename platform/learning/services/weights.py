@@ -101,4 +101,8 @@ def bring_weights(weights: WeightsFile, folder: Path) -> Init:
     target.parent.mkdir(parents=True, exist_ok=True)
     with source.open("rb") as opened:
         store.write_atomically(target, iter(lambda: opened.read(2**20), b""))
-    return Init(kind="weights_file", path=f"init/{target.name}", sha256=weights.sha256, layout=weights.layout)  # type: ignore[arg-type] # one of its choices
+    return Init(
+        kind="weights_file", path=f"init/{target.name}", sha256=weights.sha256,
+        layout=weights.layout,  # type: ignore[arg-type] # one of its choices
+        licence=weights.licence, origin=weights.origin,
+    )  # fmt: skip

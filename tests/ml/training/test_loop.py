@@ -20,6 +20,7 @@ from ml.training.fit import Job, View
 from ml.training.fit import fit as fit_stages
 from ml.training.loop import Loop, Plan, Watch
 from ml.training.optimisers import make_optimisers
+from ml.training.recomputing import recompute_blocks
 from ml.training.samples import build_samples
 from ml.training.starting import Start
 from ml.training.state import TrainState
@@ -146,7 +147,9 @@ def test_validation_is_drawn_while_training_and_too_small_a_one_decides_nothing(
 
 @pytest.fixture
 def a_loop(a_job):
-    def make(stage_change=None, micro=None, steps=4, folder="run", stop=None, machine=CPU, resumed=False):
+    def make(
+        stage_change=None, micro=None, steps=4, folder="run", stop=None, machine=CPU, resumed=False, validate=None
+    ):
         job = a_job(folder=folder, stop=stop)
         (stage,) = job.stages
         stage = replace(stage, **(stage_change or {}))
@@ -157,13 +160,46 @@ def a_loop(a_job):
         (view,) = job.views.values()
         loader = TrainLoader(of_splits(view.samples, "train"), view.loader, stage.sampler, 0, CPU)
         plan = Plan(
-            steps=steps, seed=0, identity=job.identity, folder=job.run_dir / "checkpoints" / "main", micro=micro
-        )
+            steps=steps, seed=0, identity=job.identity, folder=job.run_dir / "checkpoints" / "main", micro=micro,
+            early_stopping=validate is not None,
+        )  # fmt: skip
         if resumed:
             state.restore(*load_newest(plan.folder, plan.identity))
-        return Loop(state, stage, loader, plan, machine, job.watch, None)
+        return Loop(state, stage, loader, plan, machine, job.watch, validate)
 
     return make
+
+
+def figure(of_step):
+    """A validation whose figure is a function of the step."""
+    return lambda state: {"auc": of_step(state.step), "headline": of_step(state.step)}
+
+
+@pytest.mark.parametrize(
+    ("of_step", "ends"),
+    [
+        (lambda step: min(step, 6) / 10, 12),  # looks at 2, 4, 6 rise; 8, 10 and 12 do not
+        (lambda step: step / 100, 16),
+        (lambda step: 0.0, 16),  # has not begun to learn
+        (lambda step: 0.0 if step < 12 else 0.5, 16),
+        (lambda step: -step, 16),
+    ],
+)
+def test_a_stage_ends_when_its_figure_has_risen_and_stays(a_loop, of_step, ends):
+    loop = a_loop(steps=16, validate=figure(of_step))
+    loop.run()
+    assert loop.state.step == ends
+
+
+def test_a_run_killed_after_its_last_look_does_not_train_on(a_loop):
+    """The checkpoint of the end is there, the stage's record is not yet."""
+    plateau = figure(lambda step: min(step, 6) / 10)
+    first = a_loop(steps=16, validate=plateau)
+    first.run()
+    again = a_loop(steps=16, validate=plateau, resumed=True)
+    again.run()
+    assert again.state.step == first.state.step == 12
+    assert same(again.state.network.state_dict(), first.state.network.state_dict())
 
 
 def end_of_main_memory():
@@ -221,6 +257,43 @@ def test_a_step_that_is_too_large_on_its_way_is_done_again_in_parts(a_loop):
     assert calls == [8, 4, 4, *[2] * 8] and loop.state.step == 2
 
 
+def with_memory_for_blocks_alone(loop):
+    """The loop on a machine that holds one sample, and only while what blocks compute is forgotten."""
+    loss_of = loop.loss_of
+
+    def small_memory(batch):
+        if len(batch.ids) > 1 or not loop.state.recomputing:
+            end_of_memory()
+        return loss_of(batch)
+
+    loop.loss_of = small_memory
+    return loop
+
+
+def test_out_of_memory_with_one_image_lets_blocks_be_computed_twice_says_so_and_goes_on(a_loop):
+    loop = with_memory_for_blocks_alone(a_loop(steps=2))
+    loop.run()
+    assert (loop.state.step, loop.micro, loop.state.recomputing) == (2, 1, 4)
+    events, _ = read_events(loop.plan.folder.parents[1] / "events.jsonl")
+    assert [event["code"] for event in events if event["type"] == "warning"] == ["recomputing_for_memory"]
+    plain = a_loop(micro=1, steps=2, folder="plain")
+    plain.run()
+    assert same(loop.state.network.state_dict(), plain.state.network.state_dict())
+
+
+def test_a_run_whose_blocks_are_computed_twice_resumes_so(a_loop, tmp_path):
+    torn = with_memory_for_blocks_alone(a_loop(folder="torn", stop=CountedStop(tmp_path, 2)))
+    with pytest.raises(Stopped):
+        torn.run()
+    again = with_memory_for_blocks_alone(a_loop(folder="torn", resumed=True))
+    assert (again.state.step, again.micro, again.state.recomputing) == (2, 1, 4)
+    assert recompute_blocks(again.state.network) == 0, "all are so already"
+    again.run()
+    straight = a_loop(micro=1, folder="straight")
+    straight.run()
+    assert same(again.state.network.state_dict(), straight.state.network.state_dict())
+
+
 def test_a_run_that_had_to_take_fewer_samples_resumes_with_as_many_to_the_same_weights(a_loop, tmp_path):
     straight = with_small_memory(a_loop(folder="straight"), 2)
     straight.run()
@@ -254,7 +327,7 @@ def test_where_norms_wait_for_other_gpus_a_failed_step_ends_the_run_instead_of_h
     assert error.value.exit == Exit.OUT_OF_MEMORY and "other GPUs" in error.value.text
 
 
-def test_out_of_memory_with_one_image_ends_the_run(a_loop):
+def test_out_of_memory_with_one_image_and_blocks_computed_twice_ends_the_run(a_loop):
     loop = with_small_memory(a_loop(), 0)
     with pytest.raises(RunRefused) as error:
         loop.run()

@@ -156,6 +156,7 @@ def test_a_finished_run_holds_all_that_a_caller_imports_and_is_not_computed_agai
     environment = json.loads((run / "environment.json").read_text())
     assert environment["code_version"]
     assert environment["stages"]["main"]["init"] == "scratch"
+    assert environment["undetermined_operations"] == []
     assert "research" in (run / "model" / "card.md").read_text()
     before = len(events_of(run))
     assert ml(run) == Exit.FINISHED
@@ -187,7 +188,7 @@ def test_a_version_goes_on_is_scored_and_predicts(a_folder):
     first = a_folder("first", "retinanet_mass", steps=4, batch=2)
     assert ml(first) == Exit.FINISHED
 
-    init = Init(kind="model_dir", path="init/model")
+    init = Init(kind="model_dir", path="init/model", version="Model 1")
     for name, command in (("second", "train"), ("scored", "score"), ("predicted", "predict")):
         run = a_folder(name, "retinanet_mass", command, init, steps=4, batch=2)
         (run / "init").mkdir()
@@ -196,11 +197,29 @@ def test_a_version_goes_on_is_scored_and_predicts(a_folder):
     root = first.parent
     stage = json.loads((root / "second" / "environment.json").read_text())["stages"]["main"]
     assert (stage["init"], stage["share"], stage["steps"]) == ("continued", 1.0, 2)
+    spec = json.loads((root / "second" / "model" / "spec.json").read_text())
+    before = json.loads((first / "model" / "spec.json").read_text())
+    assert (spec["init"]["kind"], spec["init"]["sha256"]) == ("model_dir", before["weights_sha256"])
+    assert [own["trained_on"] for own in spec["earlier"]] == [before["trained_on"]]
+    card = (root / "second" / "model" / "card.md").read_text()
+    assert f"from Model 1, weights {before['weights_sha256']} (main continued)" in card
+    assert "from scratch (main scratch)" in card
     scores = [json.loads(line) for line in (root / "scored" / "scores.jsonl").read_text().splitlines()]
     assert {row["exam_id"] for row in scores} == {"e14", "e15", "e16", "e17"}
     assert {row["part"] for row in scores} == {"mass", "calcification", "asymmetry", "architectural_distortion"}
     boxes = [json.loads(line) for line in (root / "predicted" / "predictions.jsonl").read_text().splitlines()]
     assert all(0 <= box["x0"] < box["x1"] <= 120 and 0 <= box["y0"] < box["y1"] <= 160 for box in boxes)
+
+
+@pytest.mark.parametrize(("method", "learned"), [("msdae_density", 12), ("dcse_resnet50", 8)])
+def test_the_pool_counts_as_learned_from_where_a_stage_needs_no_labels(a_folder, method, learned):
+    run = a_folder("run", method)
+    document = json.loads((run / "request.json").read_text())
+    document["compute"]["max_steps"], document["config"] = 1, {}
+    (run / "request.json").write_text(json.dumps(document))
+    assert ml(run) == Exit.FINISHED
+    seen = json.loads((run / "model" / "spec.json").read_text())["trained_on"]
+    assert (len(seen["train_patients"]), len(seen["val_patients"]), len(seen["test_patients"])) == (learned, 2, 4)
 
 
 def test_a_cancel_file_ends_a_run_with_a_checkpoint_and_it_can_go_on(a_folder):
@@ -270,7 +289,8 @@ def test_an_unknown_option_of_the_method_or_of_the_pixels_is_refused(a_folder):
 
 
 def test_a_run_that_starts_from_a_weights_file_accounts_for_its_keys_in_the_environment(a_folder):
-    run = a_folder("transfer", init=Init(kind="weights_file", path="init/weights.safetensors"))
+    terms = {"licence": "research only", "origin": "a shelf"}
+    run = a_folder("transfer", init=Init(kind="weights_file", path="init/weights.safetensors", **terms))
     (run / "init").mkdir()
     torch.manual_seed(0)
     save_file(
@@ -281,6 +301,23 @@ def test_a_run_that_starts_from_a_weights_file_accounts_for_its_keys_in_the_envi
     assert (report["init"], report["layout"], report["share"]) == ("weights_file", "torchvision", 1.0)
     assert (report["missing"], report["unexpected"], report["dropped"]) == ([], [], ["fc.bias", "fc.weight"])
     assert report["sha256"] == hashlib.sha256((run / "init/weights.safetensors").read_bytes()).hexdigest()
+    began = json.loads((run / "model" / "card.json").read_text())["init"]
+    assert began == {"kind": "weights_file", "sha256": report["sha256"], **terms, "version": None,
+                     "stages": {"main": "weights_file"}}  # fmt: skip
+    assert "licence: research only; origin: a shelf" in (run / "model" / "card.md").read_text()
+    assert not [event for event in events_of(run) if event.get("code") == "weights_without_record"]
+
+
+def test_weights_of_a_model_of_ours_without_its_folder_are_used_with_a_warning(a_folder):
+    first = a_folder("first", steps=1)
+    assert ml(first) == Exit.FINISHED
+    run = a_folder("bare", init=Init(kind="weights_file", path="init/weights.safetensors"), steps=1)
+    (run / "init").mkdir()
+    shutil.copy(first / "model" / "weights.safetensors", run / "init" / "weights.safetensors")
+    assert ml(run) == Exit.FINISHED
+    assert [event["code"] for event in events_of(run) if event["type"] == "warning"].count(
+        "weights_without_record"
+    ) == 1
 
 
 def test_a_weights_file_of_another_network_ends_the_run_before_it_learns(a_folder):

@@ -15,19 +15,20 @@ from ml.runs.request import USUAL_KINDS, Init, Request
 from ml.training.lent import load_lent, require_taker
 from ml.training.model_folder import ModelSpec, load_model, plain_config, save_model, trained_on
 from ml.training.selection import reduced, usable_rows
-from ml.training.starting import find_start, fine_tuned, frozen_steps, load_start, planned_steps
+from ml.training.starting import Start, find_start, fine_tuned, frozen_steps, load_start, planned_steps
 
 REQUEST = Request(run_id="r", method="dcse_resnet50", init=Init(kind="model_dir", path="init/model"))
 
 
 @pytest.fixture
 def donor(tmp_path, settle):
-    def make(rows, **config):
+    def make(rows, earlier=(), **config):
         method, settled, _, _, (stage,) = settle("dcse_resnet50", rows, views="single", **config)
         network = stage.build()
         spec = ModelSpec(
             method=method.name, size="tiny", task=method.task, config=plain_config(settled), pixels={},
             labels=DENSITY_LABELS, trained_on=trained_on(rows, snapshot_id=None, manifest_sha256=""),
+            earlier=earlier,
         )  # fmt: skip
         (tmp_path / "init").mkdir(exist_ok=True)
         save_model(tmp_path / "init" / "model", spec, {"main": network.state_dict()}, {}, "")
@@ -68,12 +69,61 @@ def test_another_size_lends_its_trunk_only_if_it_fits(donor, a_row, tmp_path, se
     assert error.value.code == "init_mismatch"
 
 
-@pytest.mark.parametrize(("before", "now"), [("train", "test"), ("train", "audit"), ("test", "train"), ("test", "val")])
+@pytest.mark.parametrize(
+    ("name", "without"),
+    [
+        ("frozen_mil", ["heads"]),
+        ("unet_classifier", ["segment"]),
+        ("screening_ensemble", ["lesion_classifier", "breast", "case"]),
+    ],
+)
+def test_a_stage_without_a_trunk_takes_nothing_from_a_donor_and_is_not_trained_as_if_it_had(settle, name, without):
+    *_, stages = settle(name)
+    spec = ModelSpec(method="simsiam", size="tiny", task="pretrain", config={}, pixels={}, labels=())
+    start = Start(spec, {"pretrain": {"trunk.conv1.weight": torch.zeros(1)}})
+    assert set(without) <= {stage.name for stage in stages}
+    for stage in (stage for stage in stages if stage.name in without):
+        network = stage.build()
+        before = {key: value.clone() for key, value in network.state_dict().items()}
+        report = load_start(network, stage, start)
+        assert report == {"init": "scratch", "model_dir": "the network has no trunk"}
+        assert not fine_tuned(stage, report)
+        assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [("train", "test"), ("train", "audit"), ("val", "test"), ("val", "audit"), ("test", "train"), ("test", "val")],
+)
 def test_a_donor_that_knows_our_test_patients_is_refused(donor, a_row, tmp_path, before, now):
     donor([a_row(0, density="A"), a_row(1, split=before, density="B")])
     with pytest.raises(RunRefused) as error:
         start_of(tmp_path, [a_row(0, density="A"), a_row(1, split=now, density="B")])
     assert (error.value.exit, error.value.code) == (Exit.DATA_REFUSED, "leakage_donor")
+
+
+@pytest.mark.parametrize(("before", "now"), [("train", "test"), ("val", "audit"), ("test", "train")])
+def test_what_a_donor_goes_back_to_counts_as_what_it_saw(donor, a_row, tmp_path, before, now):
+    """A saw p1; B went on from A without it; C from B may not be tested on it."""
+    donor([a_row(0, density="A"), a_row(1, split=before, density="B")])
+    ours = [a_row(0, density="A"), a_row(2, split="test", density="B")]
+    start = start_of(tmp_path, ours)
+    donor(ours, earlier=start.donor.lineage())
+    start_of(tmp_path, ours)
+    with pytest.raises(RunRefused) as error:
+        start_of(tmp_path, [*ours, a_row(1, split=now, density="B")])
+    assert (error.value.exit, error.value.code) == (Exit.DATA_REFUSED, "leakage_donor")
+
+
+def test_a_folder_that_knows_neither_ancestors_nor_validation_patients_is_still_read(donor, a_row, tmp_path):
+    donor([a_row(0, density="A"), a_row(1, split="val", density="B")])
+    path = tmp_path / "init" / "model" / "spec.json"
+    spec = json.loads(path.read_text())
+    del spec["earlier"], spec["init"], spec["trained_on"]["val_patients"]
+    path.write_text(json.dumps(spec))
+    (itself,) = start_of(tmp_path, [a_row(0, density="A"), a_row(1, split="test", density="B")]).donor.lineage()
+    assert (itself.init, itself.trained_on.val_patients, len(itself.trained_on.train_patients)) == (None, (), 1)
+    load_model(tmp_path / "init" / "model")
 
 
 def test_changed_weights_are_refused(donor, a_row, tmp_path):
