@@ -29,6 +29,8 @@ GROWN_SHARE = 0.02
 LEAST_BREAST = 0.5
 TRIES = 200
 """Places tried for one background square; an image that is full of marks has none."""
+EVALUATION_SEED = 0
+"""Draws the backgrounds that are not learned from, whatever a run's own seed: two models are asked about the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +61,10 @@ class RoiOptions:
 
 @dataclass(frozen=True)
 class Roi:
-    """A square of one image: box (x0, y0, x1, y1) in source pixels, its label, and the finding that it shows."""
+    """A square of one image: box (x0, y0, x1, y1) in source pixels, its label, and the finding that it shows.
+
+    number: which mark of the finding, or which background or window of the image, counted from 0.
+    """
 
     image_id: str
     exam_id: str
@@ -69,6 +74,7 @@ class Roi:
     label: str
     finding_id: str | None
     kind: Literal["mark", "background", "window"]
+    number: int = 0
 
 
 def rois_of(
@@ -84,8 +90,9 @@ def rois_of(
 
     A mark's label is the first that fits: `lesion` any finding, a type, a pathology, or `type:pathology`. `background`
     squares come from complete images; their sizes are drawn from the marks of the same split. The choice depends on
-    the seed and the image, never on the order or the company of the rows beyond those sizes. `image` prepares a row,
-    needed for backgrounds; `mask_of` reads stored masks, without which such marks make no square.
+    the image, in training images on the seed too, never on the order or the company of the rows beyond those sizes.
+    `image` prepares a row, needed for backgrounds; `mask_of` reads stored masks, without which such marks make no
+    square.
 
     Raises ValueError where backgrounds are asked for and `image` is not given.
     """
@@ -107,6 +114,18 @@ def label_of(finding: Row, labels: Sequence[str]) -> str | None:
     kind, pathology = finding["type"], finding.get("pathology") or "unknown"
     fits = {LESION, kind, pathology, f"{kind}:{pathology}"}
     return next((label for label in labels if label in fits), None)
+
+
+def class_of(finding: Row, labels: Sequence[str], options: RoiOptions) -> str | None:
+    """The label of a finding's squares; None if it makes none: of no label, of a type not asked, to be ignored."""
+    wanted = not options.findings or finding["type"] in options.findings
+    return label_of(finding, labels) if wanted and finding.get("difficulty") != "ignore" else None
+
+
+def is_background(row: Row, box: Box, mask_of: MaskOf | None = None) -> bool:
+    """Whether all findings of an image are marked, none of them inside this box."""
+    marks = (own for finding in row.get("findings") or () for own in _boxes(row, finding, mask_of))
+    return bool(row.get("complete")) and not any(_meet(box, own) for own in marks)
 
 
 def roi_matrix(
@@ -187,15 +206,13 @@ def mm_per_source_px(row: Row) -> float:
 def _of_marks(row: Row, labels: Sequence[str], options: RoiOptions, mask_of: MaskOf | None) -> Iterator[Roi]:
     least = options.least_mm / mm_per_source_px(row)
     for finding in sorted(row.get("findings") or (), key=lambda finding: str(finding["finding_id"])):
-        label = label_of(finding, labels)
-        wanted = not options.findings or finding["type"] in options.findings
-        if label is None or not wanted or finding.get("difficulty") == "ignore":
+        if (label := class_of(finding, labels, options)) is None:
             continue
-        for box in _boxes(row, finding, mask_of):
+        for n, box in enumerate(_boxes(row, finding, mask_of)):
             side = max(options.margin * max(box[2] - box[0], box[3] - box[1]), least)
             if side > 0:
                 place = square(box, side, row["rows"], row["cols"])
-                yield _roi(row, place, label, finding["finding_id"], "mark")
+                yield _roi(row, place, label, finding["finding_id"], "mark", n)
 
 
 def _of_background(
@@ -211,14 +228,15 @@ def _of_background(
     prepared = image(dict(row))
     ys, xs = np.nonzero(prepared.mask)
     kept_free = [_grown(row, box) for finding in row.get("findings") or () for box in _boxes(row, finding, mask_of)]
+    own_seed = seed if row["split"] == "train" else EVALUATION_SEED
     for k in range(options.backgrounds if len(ys) else 0):
-        rng = np.random.default_rng(int.from_bytes(_key(f"{seed}|roi|{row['image_id']}|{k}"), "big"))
+        rng = np.random.default_rng(int.from_bytes(_key(f"{own_seed}|roi|{row['image_id']}|{k}"), "big"))
         side = sides_mm[int(rng.integers(len(sides_mm)))] / mm_per_source_px(row)
         for place in rng.integers(0, len(ys), TRIES):
             x, y = apply_points(invert(prepared.affine), [[xs[place] + 0.5, ys[place] + 0.5]])[0]
             box = square((x, y, x, y), side, row["rows"], row["cols"])
             if not any(_meet(box, other) for other in kept_free) and _breast_share(box, prepared) >= LEAST_BREAST:
-                yield _roi(row, box, BACKGROUND, None, "background")
+                yield _roi(row, box, BACKGROUND, None, "background", k)
                 break
 
 
@@ -263,8 +281,10 @@ def _breast_share(box: Box, prepared: Prepared) -> float:
     return float(part.sum() / max((x1 - x0) * (y1 - y0), 1e-9))
 
 
-def _roi(row: Row, box: Box, label: str, finding_id: str | None, kind: Literal["mark", "background"]) -> Roi:
-    return Roi(row["image_id"], row["exam_id"], row["patient_id"], row["split"], box, label, finding_id, kind)
+def _roi(
+    row: Row, box: Box, label: str, finding_id: str | None, kind: Literal["mark", "background"], number: int
+) -> Roi:
+    return Roi(row["image_id"], row["exam_id"], row["patient_id"], row["split"], box, label, finding_id, kind, number)
 
 
 def _kind(row: Row) -> str:

@@ -42,8 +42,9 @@ def windows_of(row: Mapping[str, Any], prepared: Prepared, window_mm: float = WI
             label="",
             finding_id=None,
             kind="window",
+            number=n,
         )
-        for box in boxes
+        for n, box in enumerate(boxes)
     ]
 
 

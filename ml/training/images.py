@@ -62,7 +62,7 @@ class StoredImages:
         """The prepared image of a row. Raises PixelError, RunRefused (exit 3)."""
         if (found := self.memory.get(row.image_id)) is not None:
             return found
-        image = self._disk.get_or_make(_source(row), self.config, lambda: self._make(row))
+        image = self._disk.get_or_make(self._source(row), self.config, lambda: self._make(row))
         self.memory.put(row.image_id, image)
         return image
 
@@ -125,12 +125,21 @@ class StoredImages:
             return error
         return None
 
-    def _make(self, row: ManifestRow) -> Prepared:
+    def _source(self, row: ManifestRow) -> str:
+        """What the cache knows a row by: the bytes of its file, wherever it lies, and what the row says of them."""
+        content = row.sha256 or _hashed(self._file(row))
+        return hashlib.sha256(f"{content}|{row.pixel_format}|{_given(row)}".encode()).hexdigest()
+
+    def _file(self, row: ManifestRow) -> Path:
         path = (self.root / row.pixel_path).resolve()
         if not path.is_relative_to(self.root.resolve()):
             raise invalid("path_outside", "a pixel path leads out of pixels_root", image_id=row.image_id)
         if not path.is_file():
             raise PixelError("pixel_data_truncated", "the file is not there")
+        return path
+
+    def _make(self, row: ManifestRow) -> Prepared:
+        path = self._file(row)
         if row.sha256 and atomic.sha256_of(path) != row.sha256:
             raise _mismatch("hash_mismatch", "a file does not have the hash of its row", row)
         decoded = decode(path, pixel_format=row.pixel_format, given=_given(row))
@@ -182,10 +191,15 @@ def _bytes(image: Prepared) -> int:
     return image.x.nbytes + image.mask.nbytes
 
 
-def _source(row: ManifestRow) -> str:
-    """What the cache knows a row by: the file, and what its row adds to it."""
-    added = f"{row.pixel_path}|{row.sha256}|{row.spacing_mm}|{row.presentation}|{row.photometric}|{row.laterality}"
-    return hashlib.sha256(added.encode()).hexdigest()
+def _hashed(path: Path) -> str:
+    """SHA-256 of a file whose row has none; read again only where the file was replaced."""
+    about = path.stat()
+    return _hash_of(path, about.st_size, about.st_mtime_ns)
+
+
+@lru_cache(maxsize=2**17)
+def _hash_of(path: Path, size: int, mtime_ns: int) -> str:
+    return atomic.sha256_of(path)
 
 
 def _given(row: ManifestRow) -> PixelInfo:

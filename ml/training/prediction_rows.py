@@ -58,10 +58,15 @@ def class_rows(
 
 
 def region(sample: Sample) -> Row:
-    """What a row about a region adds: its square in source pixels, the finding it was cut around, and its truth."""
+    """What a row about a region adds: its square in source pixels, and what it was cut around.
+
+    truth is the label at the time; whoever evaluates asks the manifest about the finding.
+    """
     assert sample.roi is not None
     sides = dict(zip(("x0", "y0", "x1", "y1"), map(float, sample.roi.box), strict=True))
-    return {**sides, "finding_id": sample.roi.finding_id, "truth": sample.roi.label or None, "roi": sample.roi.kind}
+    roi = sample.roi
+    about = {"finding_id": roi.finding_id, "truth": roi.label or None, "roi": roi.kind, "number": roi.number}
+    return {**sides, **about}
 
 
 def scalar_row(row: ManifestRow, level: str, name: str, value: float, version: str) -> Row:

@@ -1,10 +1,10 @@
-"""The regions that a model answered on, as its prediction rows name them, with the truth that stands in the rows."""
+"""The regions that a model answered on, as its prediction rows name them, with the truth that the manifest tells."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +12,14 @@ import numpy.typing as npt
 from ml.evaluation.reports.asked import Asked, Row
 from ml.evaluation.subgroups import groups_of
 from ml.evaluation.undefined import NotAScore
+from ml.pixels.mark_masks import reader
+from ml.pixels.rois import BACKGROUND, Box, class_of, is_background
 
 Floats = npt.NDArray[np.float64]
-Key = tuple[str, str, float, float, float, float]
-"""Image, finding (empty for background) and the square's sides."""
+Square = tuple[str, str, Box]
+"""Image, finding (empty for background), sides in source pixels."""
+Key = tuple[str, str, int]
+"""Image, finding (empty for background), and which of its squares: the same for models that cut with other margins."""
 
 
 @dataclass(frozen=True)
@@ -88,28 +92,30 @@ def labels_of(asked: Asked) -> tuple[str, ...]:
 
 
 def regions_of(asked: Asked, labels: Sequence[str], split: str) -> Regions:
-    """The answered regions of a split whose true class is among the labels. Raises NotAScore."""
+    """The answered regions of a split whose true class is among the labels. Raises NotAScore, MaskUnreadable."""
     manifest = {row["image_id"]: row for row in asked.manifest if row["split"] == split}
-    said: dict[Key, Floats] = {}
-    about: dict[Key, Row] = {}
+    said: dict[Square, Floats] = {}
+    about: dict[Square, Row] = {}
     for row in _said(asked):
         if row["image_id"] in manifest:
-            key = _key(row)
-            said.setdefault(key, np.zeros(len(labels)))[row["class_index"]] = row["prob"]
-            about[key] = row
+            square = _square(row)
+            said.setdefault(square, np.zeros(len(labels)))[row["class_index"]] = row["prob"]
+            about[square] = row
     if not all(np.isfinite(p).all() for p in said.values()):
         raise NotAScore("a region's probability is NaN or infinite")
-    ids = tuple(key for key in sorted(said) if about[key].get("truth") in labels)
+    truth = {square: _truth(asked, labels, row, manifest[row["image_id"]]) for square, row in about.items()}
+    keys = _numbered(about)
+    squares = sorted((square for square in said if truth[square] in labels), key=lambda square: keys[square])
     return Regions(
         target=asked.target or next((str(row["target"]) for row in about.values()), "pathology"),
         labels=tuple(labels),
-        ids=ids,
-        finding_ids=tuple(about[key].get("finding_id") for key in ids),
-        rows=tuple(manifest[key[0]] for key in ids),
-        truth=np.array([labels.index(about[key]["truth"]) for key in ids], np.int64),
-        p=np.array([said[key] for key in ids], np.float64).reshape(-1, len(labels)),
-        boxes=np.array([key[2:] for key in ids], np.float64).reshape(-1, 4),
-        unknown=len(said) - len(ids),
+        ids=tuple(keys[square] for square in squares),
+        finding_ids=tuple(about[square].get("finding_id") for square in squares),
+        rows=tuple(manifest[square[0]] for square in squares),
+        truth=np.array([labels.index(str(truth[square])) for square in squares], np.int64),
+        p=np.array([said[square] for square in squares], np.float64).reshape(-1, len(labels)),
+        boxes=np.array([square[2] for square in squares], np.float64).reshape(-1, 4),
+        unknown=len(said) - len(squares),
     )
 
 
@@ -122,6 +128,30 @@ def _said(asked: Asked) -> list[Row]:
     ]
 
 
-def _key(row: Mapping[str, Any]) -> Key:
+def _square(row: Row) -> Square:
     x0, y0, x1, y1 = (float(row[side]) for side in ("x0", "y0", "x1", "y1"))
-    return row["image_id"], row.get("finding_id") or "", x0, y0, x1, y1
+    return row["image_id"], row.get("finding_id") or "", (x0, y0, x1, y1)
+
+
+def _numbered(about: Mapping[Square, Row]) -> dict[Square, Key]:
+    """Squares to units. Rows of earlier versions have no number: theirs is the place in the order of their squares."""
+    before: Counter[tuple[str, str]] = Counter()
+    keys: dict[Square, Key] = {}
+    for image, finding, box in sorted(about):
+        number = about[image, finding, box].get("number")
+        keys[image, finding, box] = image, finding, before[image, finding] if number is None else int(number)
+        before[image, finding] += 1
+    return keys
+
+
+def _truth(asked: Asked, labels: Sequence[str], said: Row, row: Row) -> str | None:
+    """What the manifest says today: a finding may have been labelled otherwise since, or marked in a background."""
+    if named := said.get("finding_id"):
+        findings: Iterable[Row] = row.get("findings") or ()
+        finding = next((one for one in findings if one["finding_id"] == named), None)
+        wanted = replace(asked.roi, findings=asked.roi.findings or asked.findings)
+        return None if finding is None else class_of(finding, labels, wanted)
+    if said.get("truth") != BACKGROUND:
+        return said.get("truth")
+    mask_of = reader(asked.pixels_root) if asked.pixels_root else None
+    return BACKGROUND if is_background(row, _square(said)[2], mask_of) else None

@@ -8,7 +8,7 @@ import pytest
 from ml.geometry.affine import apply_boxes, apply_points, compose, flip_x, invert, scale
 from ml.pixels.prepare import Prepared
 from ml.pixels.resample import resample, resample_mask
-from ml.pixels.rois import Roi, RoiOptions, around, cut, label_of, roi_matrix, rois_of, square
+from ml.pixels.rois import Roi, RoiOptions, around, cut, is_background, label_of, roi_matrix, rois_of, square
 
 SIZE = 200
 
@@ -116,6 +116,30 @@ def test_neither_the_order_nor_the_seeds_of_others_matter():
     rows = [a_row(n, *([a_finding()] if n % 2 else [])) for n in range(10)]
     assert rois(rows) == rois(rows[::-1])
     assert rois(rows) != rois(rows, seed=2)
+
+
+def test_what_is_evaluated_does_not_depend_on_the_seed():
+    for split, alike in (("train", False), ("val", True), ("test", True), ("audit", True)):
+        rows = [a_row(n, *([a_finding()] if n % 2 else []), split=split) for n in range(10)]
+        assert (rois(rows, seed=1) == rois(rows, seed=2)) is alike
+
+
+def test_squares_are_numbered_by_mark_and_by_background():
+    twice = a_finding()
+    twice["marks"] = [*twice["marks"], {"mark_id": "n", "kind": "box", "geometry": [5, 5, 15, 15]}]
+    rows = [a_row(1, twice, a_finding("calcification")), a_row(2)]
+    narrow, wide = (rois(rows, backgrounds=2, margin=margin) for margin in (1.0, 1.5))
+    units = [(roi.image_id, roi.finding_id, roi.number) for roi in wide]
+    assert units == [(roi.image_id, roi.finding_id, roi.number) for roi in narrow]
+    assert len(set(units)) == len(units) and ("i01", "f-mass", 1) in units and ("i02", None, 1) in units
+    assert not {roi.box for roi in wide} & {roi.box for roi in narrow}
+
+
+def test_a_background_is_one_only_as_long_as_nothing_is_marked_in_it():
+    row, box = a_row(1, a_finding(box=(50, 60, 70, 70))), (0.0, 0.0, 40.0, 40.0)
+    assert is_background(row, box)
+    assert not is_background(row, (60.0, 60.0, 90.0, 90.0))
+    assert not is_background({**row, "complete": False}, box)
 
 
 def test_backgrounds_without_pixels_are_refused():

@@ -1,6 +1,7 @@
 """Prepared images: once on the disk, and no more of them in memory than fits."""
 
 import gc
+import os
 import tracemalloc
 from pathlib import Path
 
@@ -14,6 +15,25 @@ from ml.runs.records import from_dict
 from ml.training.images import StoredImages
 
 PAIRS, SIDE = 20, 256
+
+
+def unheard(*said: object) -> None:
+    pass
+
+
+def a_picture(folder: Path, grey: int, name: str = "0001.png") -> Path:
+    """A picture of one bright square on black in a data set of its own; no row says its hash."""
+    folder.mkdir(exist_ok=True)
+    pixels = np.zeros((64, 64), np.uint8)
+    pixels[16:48, :32] = grey
+    Picture.fromarray(pixels).save(folder / name)
+    return folder / name
+
+
+def a_row(**said: object) -> ManifestRow:
+    fields: dict[str, object] = {"image_id": "i", "exam_id": "e", "patient_id": "p", "rows": 64, "cols": 64}
+    fields |= {"pixel_path": "0001.png", "pixel_format": "png8", "bits_stored": 8, "spacing_mm": (0.2, 0.2)}
+    return from_dict(ManifestRow, fields | said)
 
 
 @pytest.fixture
@@ -48,3 +68,48 @@ def test_a_data_set_larger_than_the_budget_is_not_kept_in_memory(rows: list[Mani
     budget = everything // 8
     assert everything > 20 * one * 0.8  # without a budget all of it stays
     assert held_after(rows, tmp_path, budget) < budget + 2 * one + 2**20
+
+
+FIXED = {"window": "fixed", "fixed": [0, 255], "crop": False}
+
+
+def brightest(folder: Path, row: ManifestRow, cache: Path) -> float:
+    return float(StoredImages.of(folder, cache, FIXED, {}, unheard).prepared(row).x.max())
+
+
+def test_two_data_sets_with_one_cache_keep_their_own_pictures(tmp_path: Path) -> None:
+    for folder, grey in (("one", 200), ("other", 100)):
+        a_picture(tmp_path / folder, grey)
+        assert brightest(tmp_path / folder, a_row(), tmp_path / "cache") == pytest.approx(grey / 255, abs=0.01)
+
+
+def test_a_picture_that_was_replaced_is_prepared_again(tmp_path: Path) -> None:
+    path = a_picture(tmp_path / "one", 200)
+    brightest(tmp_path / "one", a_row(), tmp_path / "cache")
+    a_picture(tmp_path / "one", 100)
+    os.utime(path, ns=(1, 1))
+    assert brightest(tmp_path / "one", a_row(), tmp_path / "cache") == pytest.approx(100 / 255, abs=0.01)
+
+
+def test_a_picture_is_found_in_the_cache_wherever_it_lies(tmp_path: Path) -> None:
+    for folder, name in (("one", "0001.png"), ("other", "0002.png")):
+        a_picture(tmp_path / folder, 200, name)
+        brightest(tmp_path / folder, a_row(pixel_path=name), tmp_path / "cache")
+    assert len(list((tmp_path / "cache").glob("*/*.npy"))) == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"view": "MLO"},
+        {"laterality": "R"},
+        {"bits_stored": 12},
+        {"photometric": "MONOCHROME1"},
+        {"pixel_format": "pgm"},
+    ],
+)
+def test_what_a_row_says_of_its_picture_is_not_mixed_up(tmp_path: Path, said: dict[str, object]) -> None:
+    a_picture(tmp_path / "one", 200)
+    for row in (a_row(), a_row(**said)):
+        brightest(tmp_path / "one", row, tmp_path / "cache")
+    assert len(list((tmp_path / "cache").glob("*/*.npy"))) == 2

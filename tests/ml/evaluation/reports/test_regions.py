@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from ml.evaluation import categories
+from ml.evaluation.comparing import compare
 from ml.evaluation.report import evaluate
+from ml.evaluation.reports.asked import Asked
 from ml.evaluation.undefined import NotAScore
 from ml.pixels.rois import RoiOptions, rois_of
 from tests.ml.evaluation.reports.factories import SIZE, a_row, an_image
@@ -51,7 +53,8 @@ def said(roi, p, labels=LABELS, target="presence"):
     return [
         {"level": "finding", "kind": "prob", "target": target, "class_index": c, "label": labels[c], "prob": float(q),
          "member": -1, "image_id": roi.image_id, "exam_id": roi.exam_id, "patient_id": roi.patient_id,
-         "split": roi.split, "finding_id": roi.finding_id, "truth": roi.label, "x0": x0, "y0": y0, "x1": x1, "y1": y1}
+         "split": roi.split, "finding_id": roi.finding_id, "truth": roi.label, "number": roi.number,
+         "x0": x0, "y0": y0, "x1": x1, "y1": y1}
         for c, q in enumerate(p)
     ]  # fmt: skip
 
@@ -167,6 +170,49 @@ def test_a_region_of_no_class_is_counted_and_nan_refused():
     assert row["n_units"] == len(rois) and row["params"]["truth_unknown"] == 1
     with pytest.raises(NotAScore):
         run(rows, [{**predictions[0], "prob": float("nan")}])
+
+
+def test_a_finding_is_what_the_manifest_says_today():
+    labels = ("benign", "malignant")
+    rows = a_study()
+    rois = [roi for roi in rois_of(rows, labels, RoiOptions(), 3) if roi.split == "test"]
+    predictions = [row for roi in rois for row in said(roi, [0.9, 0.1], labels, "pathology")]
+    benign = sum(roi.label == "benign" for roi in rois)
+    asked = {"labels": labels, "target": "pathology"}
+    assert the(run(rows, predictions, **asked), "accuracy")["value"] == pytest.approx(benign / len(rois))
+    shown = [row["findings"] for row in rows if row["split"] == "test" and row["findings"]]
+    changed, ignored, gone = [own for own in shown if own[0]["pathology"] == "malignant"][:3]
+    changed[0]["pathology"], ignored[0]["difficulty"] = "benign", "ignore"
+    gone.clear()
+    row = the(run(rows, predictions, **asked), "accuracy")
+    assert row["value"] == pytest.approx((benign + 1) / (len(rois) - 2)) and row["params"]["truth_unknown"] == 2
+
+
+def test_a_background_where_something_was_marked_since_is_no_background():
+    rows = a_study()
+    rois = regions(rows)
+    square = next(roi for roi in rois if roi.kind == "background")
+    row = next(row for row in rows if row["image_id"] == square.image_id)
+    mark = {"mark_id": "late", "kind": "box", "geometry": list(square.box)}
+    row["findings"].append({"finding_id": "late", "type": "mass", "marks": [mark]})
+    found = the(run(rows, answers(rois), labels=LABELS), "auc")
+    assert found["n_units"] == len(rois) - 1 and found["params"]["truth_unknown"] == 1
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+def test_versions_of_other_seeds_and_margins_are_compared_on_all_regions(numbered):
+    rows = a_study(400)
+    asked = []
+    for seed, margin in ((3, 1.5), (4, 1.0)):
+        drawn = rois_of(rows, LABELS, RoiOptions(margin=margin), seed, image=pictures)
+        predictions = answers([roi for roi in drawn if roi.split == "test"], 0.6, seed)
+        if not numbered:
+            predictions = [{key: value for key, value in row.items() if key != "number"} for row in predictions]
+        asked.append(Asked(predictions=predictions, manifest=rows, splits=("test",), labels=LABELS, replicates=50))
+    squares = [{(p["image_id"], p["x0"], p["x1"]) for p in own.predictions} for own in asked]
+    assert len(squares[0] & squares[1]) < 10
+    found = next(row for row in compare(*asked, "lesion_classification").headline if row["metric"] == "auc")
+    assert found["value"] is not None and found["n_units"] >= 0.98 * min(map(len, squares)) > 150
 
 
 def test_the_worst_say_what_was_read_and_where():
