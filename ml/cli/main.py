@@ -74,9 +74,12 @@ def parser() -> argparse.ArgumentParser:
     start.add_argument("--deterministic", action="store_true", help="the same weights every time on one machine")
     start.add_argument("--gradient-checkpointing", action="store_true", help="less memory, about a third more time")
     manifest = commands.add_parser("manifest", help="write the manifest of a data set")
-    manifest.add_argument("name", help="mini-mias, cdd-cesm-seg512, cdd-cesm-cm512 or ddsm-tissue-seg")
-    manifest.add_argument("folder", type=Path)
-    manifest.add_argument("run_dir", type=Path)
+    manifest.add_argument(
+        "name", help="mini-mias, cdd-cesm-seg512, cdd-cesm-cm512, ddsm-tissue-seg; or own, for the rows of --rows"
+    )
+    manifest.add_argument("folder", type=Path, help="where the images are; they stay there")
+    manifest.add_argument("run_dir", type=Path, help="folder that gets manifest.jsonl and manifest.meta.json")
+    manifest.add_argument("--rows", type=Path, metavar="FILE", help="of own: a JSON object a line for each image")
     manifest.add_argument("--seed", type=int, default=0)
     manifest.add_argument("--pool", type=float, default=0.0, help="share of training patients left unlabelled")
     phantoms = commands.add_parser("phantoms", help="synthetic exams with their manifest")
@@ -110,7 +113,7 @@ def main(argv: list[str]) -> int:
             return listing.show(as_json=arguments.json, write=arguments.write)
         return int(getattr(import_module(_MODULES[arguments.command]), arguments.command)(arguments))
     except RunRefused as error:
-        print(f"{error.code}: {error.text}", file=sys.stderr)
+        print(error.sentence, file=sys.stderr)
         return int(error.exit)
 
 

@@ -3,14 +3,14 @@
 import argparse
 import shutil
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ml import pretraining
-from ml.cli.telling import duration
+from ml.cli.telling import Countdown
+from ml.datasets import own
 from ml.datasets.alike import rows_alike
 from ml.datasets.reading import DatasetError
 from ml.datasets.splits import keyed_split
@@ -32,25 +32,37 @@ from ml.runs.request import (
     write_request,
 )
 
-TELL_SECONDS = 5.0
-
 
 def manifest(arguments: argparse.Namespace) -> int:
     """Write manifest.jsonl of a data set, with splits by patient. Raises RunRefused (exit 2)."""
-    if arguments.name not in SETS:
-        raise invalid("dataset_unknown", f"no data set is named {arguments.name!r}; there is {', '.join(SETS)}")
-    chosen, folder = SETS[arguments.name], arguments.folder.resolve()
-    try:
-        rows = chosen.rows(folder, arguments.seed)
-    except DatasetError as error:
-        raise invalid("dataset_unreadable", str(error)) from None
+    if not arguments.folder.is_dir():
+        raise invalid("dataset_unreadable", f"{arguments.folder} is not a folder")
+    folder = arguments.folder.resolve()
+    if (arguments.name == own.NAME) != (arguments.rows is not None):
+        raise invalid("arguments_invalid", "--rows FILE has the rows of data of your own, and goes with the name own")
+    if arguments.name == own.NAME:
+        rows, pairs = own.read_own(arguments.rows, folder, seed=arguments.seed, told=Countdown("images"))
+        sources: list[dict[str, str]] = []
+    else:
+        rows, sources = _of_set(arguments.name, folder, arguments.seed)
+        pairs = None
     rows = [_pooled(row, arguments.pool, arguments.seed) for row in rows]
     arguments.run_dir.mkdir(parents=True, exist_ok=True)
-    write_manifest(arguments.run_dir, rows, pixels_root=folder, sources=[chosen.credit()])
-    for one, other in rows_alike(rows, folder):
+    write_manifest(arguments.run_dir, rows, pixels_root=folder, sources=sources)
+    for one, other in rows_alike(rows, folder) if pairs is None else pairs:
         print(f"warning: {one} and {other} show the same picture under two patients", file=sys.stderr)
     _print_counts(rows)
     return 0
+
+
+def _of_set(name: str, folder: Path, seed: int) -> tuple[list[ManifestRow], list[dict[str, str]]]:
+    """The rows of a public set, and where they come from. Raises RunRefused (exit 2)."""
+    if name not in SETS:
+        raise invalid("dataset_unknown", f"no data set is named {name!r}; there is {', '.join((*SETS, own.NAME))}")
+    try:
+        return SETS[name].rows(folder, seed), [SETS[name].credit()]
+    except DatasetError as error:
+        raise invalid("dataset_unreadable", str(error)) from None
 
 
 def phantoms(arguments: argparse.Namespace) -> int:
@@ -59,18 +71,11 @@ def phantoms(arguments: argparse.Namespace) -> int:
 
     if arguments.exams < 1 or not 0.05 <= arguments.spacing <= 2:
         raise invalid("phantoms_invalid", "--exams is 1 or more, --spacing from 0.05 to 2 mm")
-    began, last = time.monotonic(), 0.0
-    folder = arguments.run_dir / "images"
-
-    def told(done: int) -> None:
-        nonlocal last
-        spent = time.monotonic() - began
-        if spent - last > TELL_SECONDS:
-            last = spent
-            left = duration((arguments.exams - done) * spent / done)
-            print(f"{done} of {arguments.exams} exams, {left} left", file=sys.stderr)
-
-    made = cohort(folder, arguments.exams, seed=arguments.seed, spacing_mm=arguments.spacing, told=told)
+    folder, countdown = arguments.run_dir / "images", Countdown("exams")
+    made = cohort(
+        folder, arguments.exams, seed=arguments.seed, spacing_mm=arguments.spacing,
+        told=lambda done: countdown(done, arguments.exams),
+    )  # fmt: skip
     rows = [_pooled(row, arguments.pool, arguments.seed) for row in made]
     write_manifest(arguments.run_dir, rows, pixels_root="images", sources=[CREDIT])
     _print_counts(rows)
@@ -78,8 +83,12 @@ def phantoms(arguments: argparse.Namespace) -> int:
 
 
 def _print_counts(rows: Sequence[ManifestRow]) -> None:
-    counts = {split: sum(row.split == split for row in rows) for split in ("train", "val", "test", "pool")}
-    print(f"{len(rows)} images, {len({row.patient_id for row in rows})} patients: {counts}", file=sys.stderr)
+    counts = {split: sum(row.split == split for row in rows) for split in ("train", "val", "test", "audit", "pool")}
+    told = ", ".join(f"{split} {count}" for split, count in counts.items() if count)
+    print(f"{len(rows)} images, {len({row.patient_id for row in rows})} patients: {told}", file=sys.stderr)
+    for split in ("train", "val", "test"):
+        if not counts[split]:
+            print(f"warning: no image is in {split}; a row's split says where its patient belongs", file=sys.stderr)
 
 
 def _pooled(row: ManifestRow, share: float, seed: int) -> ManifestRow:

@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 Event = Mapping[str, Any]
 EVERY_SECONDS = 10.0
+COUNTDOWN_SECONDS = 5.0
 
 
 def duration(seconds: float) -> str:
@@ -25,6 +26,22 @@ def figures(values: Mapping[str, Any]) -> str:
         for name, value in values.items()
         if value is not None
     )
+
+
+class Countdown:
+    """Called with what is done and of how many: a line in five seconds, with the time that is left."""
+
+    def __init__(self, things: str) -> None:
+        self._things = things
+        self._began = self._last = time.monotonic()
+
+    def __call__(self, done: int, of: int) -> None:
+        now = time.monotonic()
+        if now - self._last < COUNTDOWN_SECONDS or not done:
+            return
+        self._last = now
+        left = duration((of - done) * (now - self._began) / done)
+        print(f"{done} of {of} {self._things}, {left} left", file=sys.stderr)
 
 
 class Teller:
