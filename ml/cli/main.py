@@ -11,7 +11,7 @@ from ml.cli.threads import set_threads
 from ml.pretraining import NAMES as PRETRAINING
 from ml.runs.errors import RunRefused
 from ml.runs.exits import Exit
-from ml.runs.request import TARGETS, read_request
+from ml.runs.request import LAYOUTS, TARGETS, read_request
 
 #: Where a command lives that is no run: a function of its own name, imported when it is asked for.
 _MODULES = {
@@ -65,7 +65,18 @@ def parser() -> argparse.ArgumentParser:
     start.add_argument("--manifest", type=Path, help="folder whose manifest the run gets; its pixels stay there")
     start.add_argument("--steps", type=int, help="steps of the main stage, instead of the method's own plan")
     start.add_argument("--max-steps", type=int, help="cap every stage: a try-out of the whole way, never a result")
-    start.add_argument("--model", type=Path, help="model/ folder of an earlier run to start from; copied into RUN_DIR")
+    start.add_argument("--task", help="one that the method serves; default: its main one (`list --json` has all)")
+    start.add_argument(
+        "--set", dest="settings", action="append", default=[], metavar="KEY=VALUE",
+        help="a setting of the method's config, VALUE as JSON or a word; repeat for several",
+    )  # fmt: skip
+    begin = start.add_mutually_exclusive_group()
+    begin.add_argument("--model", type=Path, help="model/ folder of an earlier run to start from; copied into RUN_DIR")
+    begin.add_argument(
+        "--weights", type=Path, metavar="FILE",
+        help=".safetensors, .pth or .pt of a network of the same family, ImageNet's for example; copied into RUN_DIR",
+    )  # fmt: skip
+    start.add_argument("--layout", choices=LAYOUTS, default="auto", help="whose names the weights file has")
     start.add_argument("--cache", type=Path, help="folder of prepared pixels, shared by runs")
     start.add_argument("--explanations", type=int, default=0, metavar="N", help="draw heat maps of N exams")
     start.add_argument("--device", default="auto")

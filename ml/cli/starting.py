@@ -3,12 +3,13 @@
 import argparse
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ml import pretraining
+from ml.cli.settings import settings
 from ml.cli.telling import Countdown
 from ml.datasets import own
 from ml.datasets.alike import rows_alike
@@ -25,12 +26,15 @@ from ml.runs.request import (
     Compute,
     Data,
     Init,
+    Layout,
     OutputOptions,
     Request,
     Target,
     parse_request,
     write_request,
 )
+
+SUFFIXES = (".safetensors", ".pth", ".pt")
 
 
 def manifest(arguments: argparse.Namespace) -> int:
@@ -104,7 +108,10 @@ def init(arguments: argparse.Namespace) -> int:
     """Write request.json. Raises RunRefused (exit 2)."""
     method, config = _asked_for(arguments)
     if arguments.size not in method["sizes"]:
-        raise invalid("size_unknown", f"{method['name']} has no size {arguments.size!r}")
+        sizes = ", ".join(method["sizes"])
+        raise invalid("size_unknown", f"{method['name']} has no size {arguments.size!r}; there is {sizes}")
+    task = _task(method, arguments.task)
+    config |= settings(method["name"], arguments.size, arguments.settings)
     run_dir: Path = arguments.run_dir
     run_dir.mkdir(parents=True, exist_ok=True)
     if arguments.manifest is not None:
@@ -114,14 +121,14 @@ def init(arguments: argparse.Namespace) -> int:
         command=arguments.what,
         method=method["name"],
         size=arguments.size,
-        task=method["task"],
+        task=task,
         findings=tuple(arguments.finding or method["findings"]),
         target=_target(arguments.target),
         data=Data(folds=arguments.folds, fold=arguments.fold),
         seed=arguments.seed,
         config=config if arguments.steps is None else {**config, "steps": arguments.steps},
         pixels={} if arguments.cache is None else {"cache_dir": str(arguments.cache.resolve())},
-        init=Init() if arguments.model is None else _brought(arguments.model, run_dir),
+        init=_init(arguments, run_dir),
         output=OutputOptions(explanations=arguments.explanations),
         compute=Compute(
             device=arguments.device,
@@ -152,6 +159,34 @@ def _asked_for(arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[str,
     catalogue.entry(arguments.donee)
     entry: dict[str, Any] = {"name": kind, "sizes": pretraining.SIZES, "task": "pretrain", "findings": []}
     return entry, {"donee": arguments.donee, "donee_size": arguments.size}
+
+
+def _task(method: Mapping[str, Any], wanted: str | None) -> str:
+    """The task that is asked for, or the method's main one. Raises RunRefused (exit 2)."""
+    served = [entry["task"] for entry in method.get("serves", ())] or [method["task"]]
+    if wanted is not None and wanted not in served:
+        raise invalid("task_unknown", f"{method['name']} does not serve {wanted!r}; it serves {', '.join(served)}")
+    return wanted or str(method["task"])
+
+
+def _init(arguments: argparse.Namespace, run_dir: Path) -> Init:
+    if arguments.weights is not None:
+        return _lent(arguments.weights, arguments.layout, run_dir)
+    if arguments.layout != "auto":
+        raise invalid("arguments_invalid", "--layout is of --weights alone")
+    return Init() if arguments.model is None else _brought(arguments.model, run_dir)
+
+
+def _lent(weights: Path, layout: Layout, run_dir: Path) -> Init:
+    """Copy a weights file into the run folder; what it holds is checked when the run begins. Exit 2."""
+    if weights.suffix not in SUFFIXES:
+        raise invalid("weights_kind", f"{weights} is no weights file: one ends in {', '.join(SUFFIXES)}")
+    if not weights.is_file():
+        raise invalid("weights_kind", f"there is no file {weights}")
+    target = run_dir / "init" / f"weights{weights.suffix}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(weights, target)
+    return Init(kind="weights_file", path=f"init/{target.name}", sha256=atomic.sha256_of(target), layout=layout)
 
 
 def _copy_manifest(folder: Path, run_dir: Path) -> None:

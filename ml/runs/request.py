@@ -22,6 +22,8 @@ ImageKind = Literal["standard", "low_energy", "subtracted", "synthetic_2d"]
 USUAL_KINDS: tuple[ImageKind, ...] = ("standard", "low_energy")
 TargetKind = Literal["presence", "pathology", "outcome", "density", "tissue", "asymmetry"]
 TARGETS: tuple[TargetKind, ...] = get_args(TargetKind)
+Layout = Literal["auto", "torchvision", "timm", "own"]
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +39,7 @@ class Init:
     kind: Literal["none", "weights_file", "model_dir"] = "none"
     path: str | None = None
     sha256: str | None = None
-    layout: Literal["auto", "torchvision", "timm", "own"] = "auto"
+    layout: Layout = "auto"
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     allow_partial: bool = False

@@ -40,6 +40,37 @@ def test_init_takes_a_target_and_a_fold(tmp_path):
     assert (request.data.folds, request.data.fold) == (5, 0)
 
 
+def test_init_takes_settings_a_task_and_a_weights_file(tmp_path):
+    file = tmp_path / "net.pth"
+    file.write_bytes(b"weights")
+    asked = ["--set", "views=single", "--set", "input_px=64", "--weights", str(file), "--layout", "timm"]
+    assert main(["init", str(tmp_path / "run"), "--method", "dcse_resnet50", *asked]) == 0
+    request = read_request(tmp_path / "run")
+    assert request.config == {"views": "single", "input_px": 64}
+    assert (request.init.kind, request.init.layout, request.init.path) == ("weights_file", "timm", "init/weights.pth")
+    assert (tmp_path / "run" / "init" / "weights.pth").read_bytes() == b"weights"
+    assert main(["init", str(tmp_path / "run"), "--method", "aunet", "--task", "lesion_detection"]) == 0
+    assert read_request(tmp_path / "run").task == "lesion_detection"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--set", "view=single"], "no setting 'view'; there is, at size tiny: views="),
+        (["--set", "views=three"], "views: expected one of auto, single, two, four"),
+        (["--set", "input_px=1.5"], "input_px: expected a whole number"),
+        (["--set", "views"], "KEY=VALUE"),
+        (["--task", "segmentation"], "it serves density"),
+        (["--layout", "timm"], "--weights"),
+        (["--weights", "nowhere.pth"], "there is no file nowhere.pth"),
+        (["--weights", "net.onnx"], ".safetensors"),
+    ],
+)
+def test_a_wrong_setting_task_or_file_is_refused_with_what_there_is(tmp_path, capsys, words, said):
+    assert main(["init", str(tmp_path), "--method", "dcse_resnet50", *words]) == Exit.INVALID_REQUEST
+    assert said in capsys.readouterr().err and not (tmp_path / "request.json").exists()
+
+
 def test_phantoms_are_a_folder_that_can_be_learned_from(tmp_path):
     """Any clone has data: DICOM files, a manifest that is valid, and the same bytes for the same seed."""
     folders = [tmp_path / name for name in ("one", "two")]

@@ -281,6 +281,8 @@ def test_a_run_that_starts_from_a_weights_file_accounts_for_its_keys_in_the_envi
     assert (report["init"], report["layout"], report["share"]) == ("weights_file", "torchvision", 1.0)
     assert (report["missing"], report["unexpected"], report["dropped"]) == ([], [], ["fc.bias", "fc.weight"])
     assert report["sha256"] == hashlib.sha256((run / "init/weights.safetensors").read_bytes()).hexdigest()
+    (told,) = [event for event in events_of(run) if event["type"] == "weights_loaded"]
+    assert (told["stage"], told["share"], told["dropped"]) == ("main", 1.0, report["dropped"])
 
 
 def test_a_weights_file_of_another_network_ends_the_run_before_it_learns(a_folder):
