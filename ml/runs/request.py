@@ -188,8 +188,13 @@ def read_request(run_dir: Path) -> Request:
     """request.json of a run folder. Raises RunRefused (exit 2)."""
     try:
         document = json.loads((run_dir / "request.json").read_text())
-    except (OSError, ValueError) as error:
-        raise invalid("request_unreadable", f"request.json cannot be read: {type(error).__name__}") from None
+    except FileNotFoundError:
+        text = f"{run_dir} has no request.json: python -m ml init {run_dir} --method NAME writes one"
+        raise invalid("request_unreadable", text) from None
+    except ValueError as error:
+        raise invalid("request_unreadable", f"request.json is not JSON: {error}") from None
+    except OSError as error:
+        raise invalid("request_unreadable", f"request.json cannot be read: {error.strerror}") from None
     return parse_request(document)
 
 
