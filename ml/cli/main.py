@@ -1,7 +1,9 @@
 """`python -m ml COMMAND`: arguments in, an exit code of `ml.runs.exits` out. Imports torch only to learn."""
 
 import argparse
+import os
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
@@ -9,9 +11,9 @@ from ml.cli import listing
 from ml.cli.telling import Teller
 from ml.cli.threads import set_threads
 from ml.pretraining import NAMES as PRETRAINING
-from ml.runs.errors import RunRefused
+from ml.runs.errors import RunRefused, invalid
 from ml.runs.exits import Exit
-from ml.runs.request import TARGETS, read_request
+from ml.runs.request import FINDINGS, LAYOUTS, TARGETS, read_request
 
 #: Where a command lives that is no run: a function of its own name, imported when it is asked for.
 _MODULES = {
@@ -58,66 +60,124 @@ def parser() -> argparse.ArgumentParser:
     start.add_argument("--size", default="tiny")
     start.add_argument("--seed", type=int, default=0)
     start.add_argument("--command", dest="what", choices=RUNNING, default="train")
-    start.add_argument("--finding", action="append", default=[], help="repeat for several; default: all of the method")
+    start.add_argument(
+        "--finding",
+        action="append",
+        default=[],
+        choices=FINDINGS,
+        help="repeat for several; default: all of the method",
+    )
     start.add_argument("--target", metavar="KIND[:FINDING,...]", help=f"what the label is: {', '.join(TARGETS)}")
     start.add_argument("--folds", type=int, help="cross-validate: the number of folds, the same in all their runs")
     start.add_argument("--fold", type=int, help="the fold that is the test set of this run, from 0")
     start.add_argument("--manifest", type=Path, help="folder whose manifest the run gets; its pixels stay there")
-    start.add_argument("--steps", type=int, help="steps of the main stage, instead of the method's own plan")
-    start.add_argument("--max-steps", type=int, help="cap every stage: a try-out of the whole way, never a result")
-    start.add_argument("--model", type=Path, help="model/ folder of an earlier run to start from; copied into RUN_DIR")
+    start.add_argument("--steps", type=_at_least(1), help="steps of the main stage, instead of the method's own plan")
+    start.add_argument("--max-steps", type=_at_least(1), help="cap every stage: a try-out of the way, no result")
+    start.add_argument("--task", help="one that the method serves; default: its main one (`list --json` has all)")
+    start.add_argument(
+        "--set", dest="settings", action="append", default=[], metavar="KEY=VALUE",
+        help="a setting of the method's config, VALUE as JSON or a word; repeat for several",
+    )  # fmt: skip
+    begin = start.add_mutually_exclusive_group()
+    begin.add_argument("--model", type=Path, help="model/ folder of an earlier run to start from; copied into RUN_DIR")
+    begin.add_argument(
+        "--weights", type=Path, metavar="FILE",
+        help=".safetensors, .pth or .pt of a network of the same family, ImageNet's for example; copied into RUN_DIR",
+    )  # fmt: skip
+    start.add_argument("--layout", choices=LAYOUTS, default="auto", help="whose names the weights file has")
     start.add_argument("--cache", type=Path, help="folder of prepared pixels, shared by runs")
-    start.add_argument("--explanations", type=int, default=0, metavar="N", help="draw heat maps of N exams")
+    start.add_argument("--explanations", type=_at_least(0), default=0, metavar="N", help="draw heat maps of N exams")
     start.add_argument("--device", default="auto")
     start.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16", "fp16"))
-    start.add_argument("--workers", type=int, help="threads that load; default: none on a CPU, up to 16 beside a GPU")
+    start.add_argument(
+        "--workers", type=_at_least(0), help="threads that load; default: 0 on a CPU, up to 16 beside a GPU"
+    )
     start.add_argument("--deterministic", action="store_true", help="the same weights every time on one machine")
     start.add_argument("--gradient-checkpointing", action="store_true", help="less memory, about a third more time")
     manifest = commands.add_parser("manifest", help="write the manifest of a data set")
-    manifest.add_argument("name", help="mini-mias, cdd-cesm-seg512, cdd-cesm-cm512 or ddsm-tissue-seg")
-    manifest.add_argument("folder", type=Path)
-    manifest.add_argument("run_dir", type=Path)
+    manifest.add_argument(
+        "name", help="mini-mias, cdd-cesm-seg512, cdd-cesm-cm512, ddsm-tissue-seg; or own, for the rows of --rows"
+    )
+    manifest.add_argument("folder", type=Path, help="where the images are; they stay there")
+    manifest.add_argument("run_dir", type=Path, help="folder that gets manifest.jsonl and manifest.meta.json")
+    manifest.add_argument("--rows", type=Path, metavar="FILE", help="of own: a JSON object a line for each image")
     manifest.add_argument("--seed", type=int, default=0)
-    manifest.add_argument("--pool", type=float, default=0.0, help="share of training patients left unlabelled")
+    manifest.add_argument("--pool", type=_share, default=0.0, help="share of training patients left unlabelled")
     phantoms = commands.add_parser("phantoms", help="synthetic exams with their manifest")
     phantoms.add_argument("run_dir", type=Path)
     phantoms.add_argument("--exams", type=int, default=20)
     phantoms.add_argument("--seed", type=int, default=0)
     phantoms.add_argument("--spacing", type=float, default=0.4, metavar="MM", help="side of a pixel")
-    phantoms.add_argument("--pool", type=float, default=0.0, help="share of training patients left unlabelled")
+    phantoms.add_argument("--pool", type=_share, default=0.0, help="share of training patients left unlabelled")
     return root
 
 
 def _merging(command: argparse.ArgumentParser) -> None:
     command.add_argument("--merge", type=Path, nargs="+", metavar="FOLD", help="tell the runs of all folds as one")
     command.add_argument("--out", type=Path, help="with --merge: folder that gets metrics.json")
-    command.add_argument("--bootstrap", type=int, metavar="N", help="with --merge: replicates (default: as the folds)")
+    command.add_argument(
+        "--bootstrap", type=_at_least(0), metavar="N", help="with --merge: replicates (or as the folds)"
+    )
     command.add_argument("--json", action="store_true", help="with --merge: print the document")
     command.add_argument("--no-pixels", action="store_true", help="with --merge: without baselines that look at images")
 
 
+def _at_least(least: int) -> Callable[[str], int]:
+    def number(word: str) -> int:
+        if (value := int(word)) < least:
+            raise argparse.ArgumentTypeError(f"{value} is less than {least}")
+        return value
+
+    number.__name__ = "whole number"  # what argparse calls it where a word is none
+    return number
+
+
+def _share(word: str) -> float:
+    if not 0 <= (value := float(word)) < 1:
+        raise argparse.ArgumentTypeError(f"{word} is not a share: 0 or more, and less than 1")
+    return value
+
+
 def main(argv: list[str]) -> int:
-    """Run one command; the process's exit status."""
+    """Run one command; the process's exit status. What goes wrong outside a run is a sentence on stderr."""
     arguments = parser().parse_args(argv)
     try:
-        if getattr(arguments, "merge", None):
-            from ml.cli import merging
-
-            return merging.merge(arguments)
-        if arguments.command in RUNNING:
-            return _run(arguments)
-        if arguments.command == "list":
-            return listing.show(as_json=arguments.json, write=arguments.write)
-        return int(getattr(import_module(_MODULES[arguments.command]), arguments.command)(arguments))
+        status = _command(arguments)
+        sys.stdout.flush()
+        return status
     except RunRefused as error:
-        print(f"{error.code}: {error.text}", file=sys.stderr)
+        print(error.sentence, file=sys.stderr)
         return int(error.exit)
+    except BrokenPipeError:
+        # Whoever read stdout has seen enough; the interpreter must not try to write the rest when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(Exit.FINISHED)
+    except OSError as error:
+        where = "" if error.filename is None else f"{error.filename}: "
+        print(f"file_unusable: {where}{error.strerror or error}", file=sys.stderr)
+        return int(Exit.INVALID_REQUEST)
+    except KeyboardInterrupt:
+        print(f"interrupted: {arguments.command} ended before it was done", file=sys.stderr)
+        return int(Exit.CANCELLED)
+
+
+def _command(arguments: argparse.Namespace) -> int:
+    if getattr(arguments, "merge", None):
+        from ml.cli import merging
+
+        return merging.merge(arguments)
+    if arguments.command in RUNNING:
+        return _run(arguments)
+    if arguments.command == "list":
+        return listing.show(as_json=arguments.json, write=arguments.write)
+    return int(getattr(import_module(_MODULES[arguments.command]), arguments.command)(arguments))
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    if arguments.run_dir is None or not arguments.run_dir.is_dir():
-        print(f"{arguments.run_dir} is not a folder", file=sys.stderr)
-        return int(Exit.INVALID_REQUEST)
+    if arguments.run_dir is None:
+        raise invalid("arguments_invalid", "RUN_DIR is needed, or --merge with the folds of a cross-validation")
+    if not arguments.run_dir.is_dir():
+        raise invalid("folder_missing", f"{arguments.run_dir} is not a folder")
     set_threads(read_request(arguments.run_dir))
     from ml.training.run import run
 

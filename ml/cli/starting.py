@@ -3,14 +3,15 @@
 import argparse
 import shutil
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ml import pretraining
-from ml.cli.telling import duration
+from ml.cli.settings import settings
+from ml.cli.telling import Countdown
+from ml.datasets import own
 from ml.datasets.alike import rows_alike
 from ml.datasets.reading import DatasetError
 from ml.datasets.splits import keyed_split
@@ -25,6 +26,7 @@ from ml.runs.request import (
     Compute,
     Data,
     Init,
+    Layout,
     OutputOptions,
     Request,
     Target,
@@ -32,25 +34,39 @@ from ml.runs.request import (
     write_request,
 )
 
-TELL_SECONDS = 5.0
+SUFFIXES = (".safetensors", ".pth", ".pt")
 
 
 def manifest(arguments: argparse.Namespace) -> int:
     """Write manifest.jsonl of a data set, with splits by patient. Raises RunRefused (exit 2)."""
-    if arguments.name not in SETS:
-        raise invalid("dataset_unknown", f"no data set is named {arguments.name!r}; there is {', '.join(SETS)}")
-    chosen, folder = SETS[arguments.name], arguments.folder.resolve()
-    try:
-        rows = chosen.rows(folder, arguments.seed)
-    except DatasetError as error:
-        raise invalid("dataset_unreadable", str(error)) from None
+    if not arguments.folder.is_dir():
+        raise invalid("dataset_unreadable", f"{arguments.folder} is not a folder")
+    folder = arguments.folder.resolve()
+    if (arguments.name == own.NAME) != (arguments.rows is not None):
+        raise invalid("arguments_invalid", "--rows FILE has the rows of data of your own, and goes with the name own")
+    if arguments.name == own.NAME:
+        rows, pairs = own.read_own(arguments.rows, folder, seed=arguments.seed, told=Countdown("images"))
+        sources: list[dict[str, str]] = []
+    else:
+        rows, sources = _of_set(arguments.name, folder, arguments.seed)
+        pairs = None
     rows = [_pooled(row, arguments.pool, arguments.seed) for row in rows]
     arguments.run_dir.mkdir(parents=True, exist_ok=True)
-    write_manifest(arguments.run_dir, rows, pixels_root=folder, sources=[chosen.credit()])
-    for one, other in rows_alike(rows, folder):
+    write_manifest(arguments.run_dir, rows, pixels_root=folder, sources=sources)
+    for one, other in rows_alike(rows, folder) if pairs is None else pairs:
         print(f"warning: {one} and {other} show the same picture under two patients", file=sys.stderr)
     _print_counts(rows)
     return 0
+
+
+def _of_set(name: str, folder: Path, seed: int) -> tuple[list[ManifestRow], list[dict[str, str]]]:
+    """The rows of a public set, and where they come from. Raises RunRefused (exit 2)."""
+    if name not in SETS:
+        raise invalid("dataset_unknown", f"no data set is named {name!r}; there is {', '.join((*SETS, own.NAME))}")
+    try:
+        return SETS[name].rows(folder, seed), [SETS[name].credit()]
+    except DatasetError as error:
+        raise invalid("dataset_unreadable", str(error)) from None
 
 
 def phantoms(arguments: argparse.Namespace) -> int:
@@ -59,18 +75,11 @@ def phantoms(arguments: argparse.Namespace) -> int:
 
     if arguments.exams < 1 or not 0.05 <= arguments.spacing <= 2:
         raise invalid("phantoms_invalid", "--exams is 1 or more, --spacing from 0.05 to 2 mm")
-    began, last = time.monotonic(), 0.0
-    folder = arguments.run_dir / "images"
-
-    def told(done: int) -> None:
-        nonlocal last
-        spent = time.monotonic() - began
-        if spent - last > TELL_SECONDS:
-            last = spent
-            left = duration((arguments.exams - done) * spent / done)
-            print(f"{done} of {arguments.exams} exams, {left} left", file=sys.stderr)
-
-    made = cohort(folder, arguments.exams, seed=arguments.seed, spacing_mm=arguments.spacing, told=told)
+    folder, countdown = arguments.run_dir / "images", Countdown("exams")
+    made = cohort(
+        folder, arguments.exams, seed=arguments.seed, spacing_mm=arguments.spacing,
+        told=lambda done: countdown(done, arguments.exams),
+    )  # fmt: skip
     rows = [_pooled(row, arguments.pool, arguments.seed) for row in made]
     write_manifest(arguments.run_dir, rows, pixels_root="images", sources=[CREDIT])
     _print_counts(rows)
@@ -78,8 +87,12 @@ def phantoms(arguments: argparse.Namespace) -> int:
 
 
 def _print_counts(rows: Sequence[ManifestRow]) -> None:
-    counts = {split: sum(row.split == split for row in rows) for split in ("train", "val", "test", "pool")}
-    print(f"{len(rows)} images, {len({row.patient_id for row in rows})} patients: {counts}", file=sys.stderr)
+    counts = {split: sum(row.split == split for row in rows) for split in ("train", "val", "test", "audit", "pool")}
+    told = ", ".join(f"{split} {count}" for split, count in counts.items() if count)
+    print(f"{len(rows)} images, {len({row.patient_id for row in rows})} patients: {told}", file=sys.stderr)
+    for split in ("train", "val", "test"):
+        if not counts[split]:
+            print(f"warning: no image is in {split}; a row's split says where its patient belongs", file=sys.stderr)
 
 
 def _pooled(row: ManifestRow, share: float, seed: int) -> ManifestRow:
@@ -95,7 +108,10 @@ def init(arguments: argparse.Namespace) -> int:
     """Write request.json. Raises RunRefused (exit 2)."""
     method, config = _asked_for(arguments)
     if arguments.size not in method["sizes"]:
-        raise invalid("size_unknown", f"{method['name']} has no size {arguments.size!r}")
+        sizes = ", ".join(method["sizes"])
+        raise invalid("size_unknown", f"{method['name']} has no size {arguments.size!r}; there is {sizes}")
+    task = _task(method, arguments.task)
+    config |= settings(method["name"], arguments.size, arguments.settings)
     run_dir: Path = arguments.run_dir
     run_dir.mkdir(parents=True, exist_ok=True)
     if arguments.manifest is not None:
@@ -105,14 +121,14 @@ def init(arguments: argparse.Namespace) -> int:
         command=arguments.what,
         method=method["name"],
         size=arguments.size,
-        task=method["task"],
+        task=task,
         findings=tuple(arguments.finding or method["findings"]),
         target=_target(arguments.target),
         data=Data(folds=arguments.folds, fold=arguments.fold),
         seed=arguments.seed,
         config=config if arguments.steps is None else {**config, "steps": arguments.steps},
         pixels={} if arguments.cache is None else {"cache_dir": str(arguments.cache.resolve())},
-        init=Init() if arguments.model is None else _brought(arguments.model, run_dir),
+        init=_init(arguments, run_dir),
         output=OutputOptions(explanations=arguments.explanations),
         compute=Compute(
             device=arguments.device,
@@ -143,6 +159,34 @@ def _asked_for(arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[str,
     catalogue.entry(arguments.donee)
     entry: dict[str, Any] = {"name": kind, "sizes": pretraining.SIZES, "task": "pretrain", "findings": []}
     return entry, {"donee": arguments.donee, "donee_size": arguments.size}
+
+
+def _task(method: Mapping[str, Any], wanted: str | None) -> str:
+    """The task that is asked for, or the method's main one. Raises RunRefused (exit 2)."""
+    served = [entry["task"] for entry in method.get("serves", ())] or [method["task"]]
+    if wanted is not None and wanted not in served:
+        raise invalid("task_unknown", f"{method['name']} does not serve {wanted!r}; it serves {', '.join(served)}")
+    return wanted or str(method["task"])
+
+
+def _init(arguments: argparse.Namespace, run_dir: Path) -> Init:
+    if arguments.weights is not None:
+        return _lent(arguments.weights, arguments.layout, run_dir)
+    if arguments.layout != "auto":
+        raise invalid("arguments_invalid", "--layout is of --weights alone")
+    return Init() if arguments.model is None else _brought(arguments.model, run_dir)
+
+
+def _lent(weights: Path, layout: Layout, run_dir: Path) -> Init:
+    """Copy a weights file into the run folder; what it holds is checked when the run begins. Exit 2."""
+    if weights.suffix not in SUFFIXES:
+        raise invalid("weights_kind", f"{weights} is no weights file: one ends in {', '.join(SUFFIXES)}")
+    if not weights.is_file():
+        raise invalid("weights_kind", f"there is no file {weights}")
+    target = run_dir / "init" / f"weights{weights.suffix}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(weights, target)
+    return Init(kind="weights_file", path=f"init/{target.name}", sha256=atomic.sha256_of(target), layout=layout)
 
 
 def _copy_manifest(folder: Path, run_dir: Path) -> None:

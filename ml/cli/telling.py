@@ -7,6 +7,8 @@ from typing import Any, TextIO
 
 Event = Mapping[str, Any]
 EVERY_SECONDS = 10.0
+COUNTDOWN_SECONDS = 5.0
+SHOWN_KEYS = 3
 
 
 def duration(seconds: float) -> str:
@@ -25,6 +27,22 @@ def figures(values: Mapping[str, Any]) -> str:
         for name, value in values.items()
         if value is not None
     )
+
+
+class Countdown:
+    """Called with what is done and of how many: a line in five seconds, with the time that is left."""
+
+    def __init__(self, things: str) -> None:
+        self._things = things
+        self._began = self._last = time.monotonic()
+
+    def __call__(self, done: int, of: int) -> None:
+        now = time.monotonic()
+        if now - self._last < COUNTDOWN_SECONDS or not done:
+            return
+        self._last = now
+        left = duration((of - done) * (now - self._began) / done)
+        print(f"{done} of {of} {self._things}, {left} left", file=sys.stderr)
 
 
 class Teller:
@@ -85,6 +103,21 @@ def _stage_started(event: Event) -> str:
     return f"stage {event['index'] + 1} of {event['of']}, {event['stage']}: {event['planned_steps']} steps"
 
 
+def _weights_loaded(event: Event) -> str:
+    """What became of the weights that were brought, key by key as far as a line can hold it."""
+    if event["init"] == "scratch":
+        return f"{event['stage']}: starts from scratch, since {event['weights_file']}"
+    if event["init"] != "weights_file":
+        return f"{event['stage']}: {event['loaded']} weights of {event['donor']['method']} loaded ({event['init']})"
+    line = f"{event['stage']}: {event['share']:.1%} of the trunk is given, {event['loaded']} weights"
+    named = [f"{event['layout']} {event['family'] or 'of no known family'}", f"stem {event['stem']}"]
+    for kind in ("missing", "shape_mismatch", "unexpected", "dropped", "fresh"):
+        if keys := event[kind]:
+            more = "" if len(keys) <= SHOWN_KEYS else ", ..."
+            named.append(f"{len(keys)} {kind.replace('_', ' ')}: {', '.join(keys[:SHOWN_KEYS])}{more}")
+    return f"{line} ({'; '.join(named)})"
+
+
 def _stage_finished(event: Event) -> str:
     return f"{event['stage']}: done in {duration(event['seconds'])}"
 
@@ -122,6 +155,7 @@ _LINES: Mapping[str, Callable[[Event], str | None]] = {
     "started": _started,
     "progress": _progress,
     "stage_started": _stage_started,
+    "weights_loaded": _weights_loaded,
     "stage_finished": _stage_finished,
     "metric": _metric,
     "warning": _warning,

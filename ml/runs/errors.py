@@ -12,6 +12,12 @@ class RunRefused(Exception):
         super().__init__(text)
         self.exit, self.code, self.text, self.detail = exit_code, code, text, detail
 
+    @property
+    def sentence(self) -> str:
+        """For a terminal: the code, the text, and which rows it is about."""
+        which = [f"{name}: {self.detail[name]}" for name in ("image_id", "examples") if name in self.detail]
+        return f"{self.code}: {self.text}" + (f" ({'; '.join(which)})" if which else "")
+
 
 def invalid(code: str, text: str, **detail: Any) -> RunRefused:
     """The request, the manifest or an argument is wrong (exit 2)."""

@@ -1,8 +1,8 @@
 """events.jsonl: what a run says while it works. One writer, any number of readers that poll.
 
 Every line is `{"v": 1, "seq": n, "t": time, "type": ...}` and the fields of its type; `seq` starts at 1, grows by
-1 and goes on after a resume. Types: started, stage_started, stage_finished, progress, metric, checkpoint, warning,
-resource, finished, cancelled, failed. A reader stores and ignores a type that it does not know.
+1 and goes on after a resume. Types: started, stage_started, weights_loaded, stage_finished, progress, metric,
+checkpoint, warning, resource, finished, cancelled, failed. A reader stores and ignores a type that it does not know.
 """
 
 import json

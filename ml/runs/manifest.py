@@ -16,6 +16,8 @@ from ml.runs import atomic, versions
 from ml.runs.errors import invalid
 from ml.runs.records import RecordError, from_dict, to_dict
 
+_WRITES = "rows of your own get theirs by: python -m ml manifest own PIXELS RUN_DIR --rows FILE"
+
 Split = Literal["train", "val", "test", "audit", "pool"]
 DensityLabel = Literal["A", "B", "C", "D"]
 DENSITY_LABELS: tuple[DensityLabel, ...] = get_args(DensityLabel)
@@ -170,6 +172,9 @@ def read_meta(run_dir: Path) -> ManifestMeta:
         document = json.loads((run_dir / "manifest.meta.json").read_text())
         versions.require(document, "manifest")
         return from_dict(ManifestMeta, document)
+    except FileNotFoundError:
+        text = f"{run_dir} has no manifest.meta.json; {_WRITES}"
+        raise invalid("manifest_unreadable", text) from None
     except (OSError, ValueError) as error:
         raise invalid("manifest_unreadable", f"manifest.meta.json cannot be read: {error}") from None
 
@@ -182,7 +187,7 @@ def read_manifest(run_dir: Path) -> list[ManifestRow]:
     except OSError as error:
         raise invalid("manifest_unreadable", f"manifest.jsonl cannot be read: {type(error).__name__}") from None
     if hashlib.sha256(content).hexdigest() != meta.sha256:
-        raise invalid("manifest_changed", "manifest.jsonl does not have the hash of manifest.meta.json")
+        raise invalid("manifest_changed", f"manifest.jsonl does not have the hash of manifest.meta.json; {_WRITES}")
     return [_row(line, number) for number, line in enumerate(content.splitlines(), 1)]
 
 

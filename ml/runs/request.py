@@ -22,6 +22,8 @@ ImageKind = Literal["standard", "low_energy", "subtracted", "synthetic_2d"]
 USUAL_KINDS: tuple[ImageKind, ...] = ("standard", "low_energy")
 TargetKind = Literal["presence", "pathology", "outcome", "density", "tissue", "asymmetry"]
 TARGETS: tuple[TargetKind, ...] = get_args(TargetKind)
+Layout = Literal["auto", "torchvision", "timm", "own"]
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +42,7 @@ class Init:
     kind: Literal["none", "weights_file", "model_dir"] = "none"
     path: str | None = None
     sha256: str | None = None
-    layout: Literal["auto", "torchvision", "timm", "own"] = "auto"
+    layout: Layout = "auto"
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     allow_partial: bool = False
@@ -192,8 +194,13 @@ def read_request(run_dir: Path) -> Request:
     """request.json of a run folder. Raises RunRefused (exit 2)."""
     try:
         document = json.loads((run_dir / "request.json").read_text())
-    except (OSError, ValueError) as error:
-        raise invalid("request_unreadable", f"request.json cannot be read: {type(error).__name__}") from None
+    except FileNotFoundError:
+        text = f"{run_dir} has no request.json: python -m ml init {run_dir} --method NAME writes one"
+        raise invalid("request_unreadable", text) from None
+    except ValueError as error:
+        raise invalid("request_unreadable", f"request.json is not JSON: {error}") from None
+    except OSError as error:
+        raise invalid("request_unreadable", f"request.json cannot be read: {error.strerror}") from None
     return parse_request(document)
 
 

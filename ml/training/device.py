@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ml.runs.errors import RunRefused
+from ml.runs.errors import RunRefused, invalid
 from ml.runs.exits import Exit
 from ml.runs.request import Compute
 from ml.training.ranks import ALONE, Ranks, joined, launched
@@ -62,7 +62,7 @@ class Machine:
 
 
 def machine_for(compute: Compute) -> Machine:
-    """Settle device and precision, and the switches of a deterministic run. Raises RunRefused (exit 6)."""
+    """Settle device and precision, and the switches of a deterministic run. Raises RunRefused (exit 2 or 6)."""
     # Batches of a detector come in many shapes: trying out algorithms for each would cost more than it gains.
     torch.backends.cudnn.benchmark = False
     if compute.deterministic:
@@ -76,7 +76,10 @@ def machine_for(compute: Compute) -> Machine:
         raise RunRefused(Exit.DEVICE_LOST, "device_missing", "the run asks for a GPU and there is none")
     if wanted == "cuda" and launched():
         wanted = f"cuda:{os.environ['LOCAL_RANK']}"
-    device = torch.device(wanted)
+    try:
+        device = torch.device(wanted)
+    except RuntimeError:
+        raise invalid("device_unknown", f"no device is named {wanted!r}: auto, cpu, cuda or cuda:N") from None
     if device.index is not None:
         torch.cuda.set_device(device)
     workers = compute.workers

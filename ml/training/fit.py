@@ -225,6 +225,8 @@ def _state(job: Job, stage: Stage, steps: int, earlier: Modules) -> tuple[TrainS
     torch.manual_seed(key_seed(job.request.seed, stage.drawn_as or stage.name, "weights"))
     network = job.machine.place(stage.build())
     report = load_start(network, stage, job.start)
+    if job.start.lent is not None or job.start.donor is not None:
+        job.watch.events.write("weights_loaded", stage=stage.name, **report)
     if not job.start.continued:
         report |= load_copied(network, stage, earlier)
     if not fine_tuned(stage, report):

@@ -54,7 +54,7 @@ def run(run_dir: Path, *, command: str, supervised: bool = False, listener: List
                 return Exit.FINISHED  # complete already: nothing is computed twice
             return _held(folder, request, supervised, listener)
     except RunRefused as error:
-        sys.stderr.write(f"{error.code}: {error.text}\n")
+        sys.stderr.write(f"{error.sentence}\n")
         return error.exit
 
 
@@ -84,7 +84,7 @@ def _held(
             return stopped.exit
         except RunRefused as error:
             _failed(events, error.exit, error.code, error.text, error.detail)
-            sys.stderr.write(f"{error.code}: {error.text}\n")
+            sys.stderr.write(f"{error.sentence}\n")
             return error.exit
         except Exception as error:  # noqa: BLE001 - the process's edge: whatever it was, the caller must learn of it
             text = _traceback(error)

@@ -1,6 +1,8 @@
 """The command line: quick, without torch where it does not learn, and honest exit codes."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 
@@ -38,6 +40,37 @@ def test_init_takes_a_target_and_a_fold(tmp_path):
     request = read_request(tmp_path)
     assert request.target == Target(kind="pathology", findings=("mass", "calcification"))
     assert (request.data.folds, request.data.fold) == (5, 0)
+
+
+def test_init_takes_settings_a_task_and_a_weights_file(tmp_path):
+    file = tmp_path / "net.pth"
+    file.write_bytes(b"weights")
+    asked = ["--set", "views=single", "--set", "input_px=64", "--weights", str(file), "--layout", "timm"]
+    assert main(["init", str(tmp_path / "run"), "--method", "dcse_resnet50", *asked]) == 0
+    request = read_request(tmp_path / "run")
+    assert request.config == {"views": "single", "input_px": 64}
+    assert (request.init.kind, request.init.layout, request.init.path) == ("weights_file", "timm", "init/weights.pth")
+    assert (tmp_path / "run" / "init" / "weights.pth").read_bytes() == b"weights"
+    assert main(["init", str(tmp_path / "run"), "--method", "aunet", "--task", "lesion_detection"]) == 0
+    assert read_request(tmp_path / "run").task == "lesion_detection"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--set", "view=single"], "no setting 'view'; there is, at size tiny: views="),
+        (["--set", "views=three"], "views: expected one of auto, single, two, four"),
+        (["--set", "input_px=1.5"], "input_px: expected a whole number"),
+        (["--set", "views"], "KEY=VALUE"),
+        (["--task", "segmentation"], "it serves density"),
+        (["--layout", "timm"], "--weights"),
+        (["--weights", "nowhere.pth"], "there is no file nowhere.pth"),
+        (["--weights", "net.onnx"], ".safetensors"),
+    ],
+)
+def test_a_wrong_setting_task_or_file_is_refused_with_what_there_is(tmp_path, capsys, words, said):
+    assert main(["init", str(tmp_path), "--method", "dcse_resnet50", *words]) == Exit.INVALID_REQUEST
+    assert said in capsys.readouterr().err and not (tmp_path / "request.json").exists()
 
 
 def test_phantoms_are_a_folder_that_can_be_learned_from(tmp_path):
@@ -84,3 +117,56 @@ def test_init_takes_the_manifest_of_another_folder(tmp_path):
 )
 def test_a_mistake_is_said_with_exit_2(tmp_path, arguments, code):
     assert main([word.replace("RUN", str(tmp_path)) for word in arguments]) == code
+
+
+@pytest.mark.parametrize("command", ["list", "list --json"])
+def test_a_reader_that_has_seen_enough_ends_it_quietly(command):
+    """Unbuffered, so that the first line that nobody reads already fails."""
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -u -m ml {command} | true; echo ${{PIPESTATUS[0]}}"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert (done.stdout.strip(), done.stderr) == ("0", "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["--steps -4", "--steps many", "--max-steps 0", "--workers -2", "--explanations -1", "--finding moon"],
+)
+def test_a_number_out_of_its_range_is_refused_before_anything_is_written(tmp_path, words):
+    with pytest.raises(SystemExit) as ended:
+        main(["init", str(tmp_path / "run"), "--method", "retinanet_mass", *words.split()])
+    assert ended.value.code == Exit.INVALID_REQUEST and not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    for words in (["init", "RUN", "--method", "retinanet_mass"], ["phantoms", "RUN", "--exams", "1", "--spacing", "2"]):
+        run = str(tmp_path / "file" / "run")
+        assert main([word.replace("RUN", run) for word in words]) == Exit.INVALID_REQUEST
+        said = capsys.readouterr().err
+        assert said.startswith("file_unusable: ") and said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "has no request.json"), ("{", "is not JSON"), ('{"schema": "mammoloop.request/9.0"}', "request/9.0")],
+)
+def test_a_folder_that_is_no_run_says_what_is_wrong(tmp_path, capsys, content, said):
+    if content is not None:
+        (tmp_path / "request.json").write_text(content)
+    assert main(["train", str(tmp_path)]) == Exit.INVALID_REQUEST
+    assert said in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_a_command_with_a_sentence(tmp_path):
+    """The command waits for rows from a pipe when the signal comes."""
+    rows = tmp_path / "rows"
+    os.mkfifo(rows)
+    command = [sys.executable, "-m", "ml", "manifest", "own", str(tmp_path), str(tmp_path / "run"), "--rows", str(rows)]
+    # The pipe opens here when the command opens it.
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running, rows.open("w"):
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+    assert running.returncode == Exit.CANCELLED
+    assert said == "interrupted: manifest ended before it was done\n"

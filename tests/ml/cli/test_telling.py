@@ -67,3 +67,34 @@ def test_out_of_memory_is_said(accumulate, step):
 
 def test_a_nought_has_no_sign_and_an_undefined_figure_is_left_out():
     assert figures({"qwk": -1e-9, "auc": None, "rows": 3}) == "qwk 0.000, rows 3"
+
+
+LENT = {
+    "type": "weights_loaded", "stage": "main", "init": "weights_file", "share": 0.95, "loaded": 53, "layout": "timm",
+    "family": "resnet", "stem": "as it is", "missing": ["a", "b", "c", "d"], "shape_mismatch": [], "unexpected": ["e"],
+    "dropped": [], "fresh": [],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (
+            LENT,
+            "main: 95.0% of the trunk is given, 53 weights "
+            "(timm resnet; stem as it is; 4 missing: a, b, c, ...; 1 unexpected: e)",
+        ),
+        (
+            {**LENT, "init": "scratch", "weights_file": "the network has no trunk"},
+            "main: starts from scratch, since the network has no trunk",
+        ),
+        (
+            {**LENT, "init": "trunk", "donor": {"method": "se_attention"}},
+            "main: 53 weights of se_attention loaded (trunk)",
+        ),
+    ],
+)
+def test_what_became_of_weights_that_were_brought_is_said(event, line):
+    stream = io.StringIO()
+    Teller(stream)(event)
+    assert stream.getvalue() == f"{line}\n"

@@ -306,6 +306,8 @@ def test_a_run_that_starts_from_a_weights_file_accounts_for_its_keys_in_the_envi
                      "stages": {"main": "weights_file"}}  # fmt: skip
     assert "licence: research only; origin: a shelf" in (run / "model" / "card.md").read_text()
     assert not [event for event in events_of(run) if event.get("code") == "weights_without_record"]
+    (told,) = [event for event in events_of(run) if event["type"] == "weights_loaded"]
+    assert (told["stage"], told["share"], told["dropped"]) == ("main", 1.0, report["dropped"])
 
 
 def test_weights_of_a_model_of_ours_without_its_folder_are_used_with_a_warning(a_folder):
