@@ -238,7 +238,8 @@ SPEC = MethodSpec(
             claim_note="The row says asymmetry detection and classification. The paper is semi-automatic: the "
             "radiologist gives a region, the network says normal or abnormal, and asymmetry is one of several "
             "abnormalities; it reports 92.73 % accuracy (figure of the paper). Its trunk is the paper's, its source "
-            "of transfer is not.",
+            "of transfer is not. Benign or malignant regions (the target `pathology`) are adapted.",
+            target="presence",
         ),
         Serves(
             task="asymmetry",

@@ -32,11 +32,16 @@ Sampler = Literal["class_balanced", "half_marked", "mostly_marked", "plain"]
 
 @dataclass(frozen=True, kw_only=True)
 class Serves:
-    """A task that a method serves, how faithfully to its paper, and what the paper claims (as the paper's)."""
+    """A task that a method serves, how faithfully to its paper, and what the paper claims (as the paper's).
+
+    target: what the paper learns, where that is not the first of the task's targets that the labels can teach; a run
+    that names another is adapted.
+    """
 
     task: Task
     fidelity: Fidelity
     claim_note: str
+    target: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
