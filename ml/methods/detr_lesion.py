@@ -159,7 +159,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             build=lambda: SetDetector(config, len(aim.labels)),
             loss=loss,
             optimiser=Optimiser(lr=config.lr, weight_decay=config.weight_decay, clip_norm=0.1, schedule="step",
-                                step_share=0.8, step_factor=0.1),
+                                steps_at=(0.8,), step_factor=0.1),
             lr_factors={"trunk.": config.trunk_lr_factor},
             steps=config.steps,
             epochs=config.epochs,
