@@ -414,7 +414,8 @@ CHECKS: tuple[Check, ...] = (
         phantoms=MASSES,
         # Wide regions, in which masses are as large as the source shows them.
         config={
-            "target_spacing_mm": 0.8, "whole_spacing_mm": 2.4, "margin": 4.0, "transfer_head_steps": 30, "steps": 10
+            "source": "presence", "target_spacing_mm": 0.8, "whole_spacing_mm": 2.4, "margin": 4.0,
+            "transfer_head_steps": 30, "steps": 10,
         },
         stub_is="a trunk that starts as it was drawn, and the same steps", stub=with_stages(from_random),
     ),

@@ -55,6 +55,7 @@ def parameters(spec: MethodSpec, size: str) -> int:
 
 def catalogue() -> list[dict[str, object]]:
     """What `ml/catalogue.json` must hold: the part of every record that can be read without torch."""
+    from ml.methods.aims import askable
     from ml.runs.records import to_dict
 
     rows = []
@@ -66,7 +67,15 @@ def catalogue() -> list[dict[str, object]]:
                 "seed_row": spec.seed_row,
                 "task": spec.task,
                 "fidelity": spec.serves[0].fidelity,
-                "serves": to_dict(spec.serves),
+                "serves": [
+                    {
+                        "task": served.task,
+                        "fidelity": served.fidelity,
+                        "claim_note": served.claim_note,
+                        "targets": askable(served),
+                    }
+                    for served in spec.serves
+                ],
                 "findings": list(spec.findings),
                 "needs": to_dict(spec.needs),
                 "inputs": to_dict(spec.inputs),

@@ -1,18 +1,20 @@
 """What a run learns, settled from the method, the request and the labels that are there. No torch."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
-from ml.methods.spec import Aim, MethodSpec, Task
+from ml.methods.spec import Aim, MethodSpec, Serves, Task
 from ml.runs.errors import invalid
 from ml.runs.manifest import DENSITY_LABELS, ManifestRow
+from ml.runs.request import TargetKind
 
 BINARY = ("negative", "positive")
 PATHOLOGIES = ("benign", "malignant")
 ROI_PRESENCE = ("background", "lesion")
 TISSUES = ("background", "fat", "dense", "pectoral")
 
-#: The targets that serve a task; the first that the training rows can teach is the default, else the last.
+#: The targets that serve a task; the default is the one that a method prefers, or else the first that the training rows
+#: can teach, or else the last.
 TARGETS: Mapping[Task, tuple[str, ...]] = {
     "density": ("density",),
     "asymmetry": ("asymmetry",),
@@ -41,6 +43,12 @@ def as_task(name: str) -> Task:
     return found
 
 
+def askable(served: Serves) -> list[str]:
+    """The targets that a request can name for a task that a method serves, the preferred one first."""
+    kinds = [kind for kind in TARGETS[served.task] if kind in get_args(TargetKind)]
+    return sorted(kinds, key=lambda kind: kind != served.target)
+
+
 def aim_of(
     method: MethodSpec,
     config: Any,
@@ -55,11 +63,12 @@ def aim_of(
     wanted = task or method.task
     if wanted not in served:
         raise invalid("task_unknown", f"{method.name} serves {', '.join(served)}, not {wanted}")
-    known = served[wanted].task
+    entry = served[wanted]
+    known = entry.task
     wanted_findings = tuple(findings or method.findings)
     if target is not None and target not in TARGETS[known]:
         raise invalid("target_unknown", f"{known} learns {' or '.join(TARGETS[known])}, not {target}")
-    kind = target or _first_taught(known, rows, wanted_findings)
+    kind = target or entry.target or _first_taught(known, rows, wanted_findings)
     labels = method.classes(config, known) or _usual(known, kind, wanted_findings)
     return Aim(task=known, labels=labels, target=kind, findings=wanted_findings)
 

@@ -5,14 +5,15 @@ learning", IEEE/ACM TCBB 18(3), 2021, and its public code (lich0031/Mammographic
 
 As in the code: ResNet-50 with stages 3 and 4 at stride 1 and dilation 2 and 4 (output stride 8), a residual channel
 gate x*g + x after the stem and after every stage, 224x224 pixels squashed to the square, (x - 0.5) / 0.5, Adam
-(amsgrad) 1e-3 halved twice, batch 16, flips both ways and rotation; views share the trunk, their pooled vectors are
-concatenated and pass FC 2048, FC 512, FC 4.
+(amsgrad) 1e-3 halved every 30 epochs, batch 16, 30 epochs of single views or 100 of four, flips both ways and rotation;
+views share the trunk, their pooled vectors are concatenated and pass FC 2048, FC 512, FC 4.
 
 Departures, each a default: every block of the dilated stages is dilated (`dilation_scope="all"`, what "dilated
 residual" means; the code dilates the first alone, "first" reproduces it); rotation +-10 degrees instead of +-90;
 dropout 0.3 before the last layer, for Monte-Carlo passes; the sampler balances classes. `tiny` and `base` are ours.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -47,11 +48,18 @@ from ml.runs.manifest import ManifestRow
 from ml.runs.needs import Need
 
 CLASSES = 4
+EPOCHS = {"four": 100}
+"""Of the code, by its views; 30 of others."""
+HALVED_EVERY = 30
+"""Epochs between two halvings of the rate; a plan in steps, which knows of no epochs, is halved at its thirds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """`views` auto becomes four where 90 % of the training exams have all four views, else single."""
+    """`views` auto becomes four where 90 % of the training exams have all four views, else single.
+
+    `epochs` None become the code's: 100 of four views, else 30.
+    """
 
     views: Literal["auto", "single", "two", "four"] = "auto"
     input_px: int = 224
@@ -65,7 +73,7 @@ class Config:
     dropout: float = 0.3
     batch: int = 16
     steps: int | None = None
-    epochs: float = 30
+    epochs: float | None = None
     lr: float = 1e-3
     class_weights: tuple[float, ...] | None = None
     smoothing: float = 0.05
@@ -146,14 +154,27 @@ def loss(config: Config) -> Any:
 
 
 def plan(config: Config, rows: Sequence[ManifestRow]) -> Config:
-    """Settle `views: auto` from the training exams."""
-    if config.views != "auto":
-        return config
+    """Settle `views: auto` from the training exams, and with the views the epochs that nobody named."""
+    views = _views(rows) if config.views == "auto" else config.views
+    epochs = EPOCHS.get(views, 30) if config.epochs is None else config.epochs
+    return replace(config, views=views, epochs=epochs)
+
+
+def _views(rows: Sequence[ManifestRow]) -> Literal["single", "four"]:
     exams: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         exams[row.exam_id].add(f"{row.laterality}-{row.view}")
     complete = sum(set(FOUR_VIEWS) <= views for views in exams.values())
-    return replace(config, views="four" if exams and complete >= 0.9 * len(exams) else "single")
+    return "four" if exams and complete >= 0.9 * len(exams) else "single"
+
+
+def optimiser(config: Config) -> Optimiser:
+    """Adam, halved every 30 epochs."""
+    steady = Optimiser(kind="adam", amsgrad=True, lr=config.lr, schedule="step")
+    if config.steps is not None or config.epochs is None:
+        return steady
+    halvings = range(HALVED_EVERY, math.ceil(config.epochs), HALVED_EVERY)
+    return replace(steady, steps_at=tuple(epoch / config.epochs for epoch in halvings))
 
 
 def inputs_of(config: Config) -> Inputs:
@@ -195,7 +216,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             name="main",
             build=lambda: DcseNet(config, views),
             loss=loss(config),
-            optimiser=Optimiser(kind="adam", amsgrad=True, lr=config.lr, schedule="step"),
+            optimiser=optimiser(config),
             steps=config.steps,
             epochs=config.epochs,
             batch=config.batch,

@@ -6,15 +6,17 @@ Vision and Applications 30, 2019, on Huang et al. 2017 (DenseNet).
 As there: DenseNet-201 (dense blocks of 6, 12, 48 and 32 layers, growth 32), 224x224 regions that the radiologist gives,
 a new last layer that is trained first with the rest frozen, then everything; SGD with momentum.
 
-Departures, each a default: the source of the transfer is the images at hand, with or without a finding (`pretrain`),
-or the operator's weights file, since no ImageNet weights come with this project; one linear layer instead of the new
+Departures, each a default: the source of the transfer is the images at hand, with or without a finding (`pretrain`;
+`ml.methods.pretraining`: phantoms beside them where few are known or all are alike), or the operator's weights file,
+since no ImageNet weights come with this project; `source="none"` leaves the trunk as such a file has it, or as it was
+drawn, which is no transfer; one linear layer instead of the new
 fully connected ones; dropout 0.2 before it, for Monte-Carlo passes; in `transfer_all` the trunk moves at a tenth of
 the rate. Asymmetry is adapted: regions of asymmetries against all others, an image as suspicious as its worst region;
 left and right are not compared. `base` is DenseNet-121; `tiny` is ours.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -22,7 +24,9 @@ from torch.nn import functional
 
 from ml.blocks.densenet import DenseNet
 from ml.blocks.dropout import HeldDropout
+from ml.methods import pretraining
 from ml.methods.answering import classified, over_passes
+from ml.methods.pretraining import Source, phantoms_stages
 from ml.methods.spec import (
     Aim,
     Batch,
@@ -38,6 +42,7 @@ from ml.methods.spec import (
     Serves,
     Stage,
 )
+from ml.runs.manifest import ManifestRow
 from ml.runs.needs import Need
 
 SOURCE_CLASSES = 2
@@ -46,8 +51,14 @@ SOURCE_CLASSES = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """`margin`: side of a region over the longest side of its mark. Spacings are of regions and of whole images."""
+    """`margin`: side of a region over the longest side of its mark. Spacings are of regions and of whole images.
 
+    `source` auto becomes presence, or phantoms where under 500 training images are known to show a finding or none, or
+    all known ones are alike.
+    """
+
+    source: Source = "auto"
+    phantoms: int = 400
     region_px: int = 224
     margin: float = 1.5
     target_spacing_mm: float = 0.1
@@ -78,6 +89,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "layers": (2, 4, 4, 4),
         "growth": 8,
         "width": 16,
+        "phantoms": 200,
         "pretrain_steps": 200,
         "transfer_head_steps": 50,
         "steps": 200,
@@ -147,6 +159,11 @@ def reads_whole(config: Config) -> Reads:
     )
 
 
+def plan(config: Config, rows: Sequence[ManifestRow]) -> Config:
+    """Settle `source: auto` from the training rows."""
+    return replace(config, source=pretraining.settled(config.source, rows))
+
+
 def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
     """Something else first, then the new last layer alone, then everything, the trunk slowly."""
     classes = len(aim.labels)
@@ -157,26 +174,33 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
     def planned(steps: int | None, epochs: float) -> dict[str, Any]:
         return {"steps": steps, "epochs": epochs, "batch": config.batch}
 
+    whole = reads_whole(config)
+    pretrain = Stage(
+        name="pretrain",
+        build=lambda: DenseNetOfRegions(config, SOURCE_CLASSES),
+        loss=loss,
+        reads=whole,
+        optimiser=sgd(config.lr),
+        sampler="class_balanced",
+        head_prefixes=("head.",),
+        validate="loss",
+        pretrains=True,
+        mixes=pretraining.MADE if config.source == "phantoms" else None,
+        **planned(config.pretrain_steps, config.pretrain_epochs),
+    )
+    before = (
+        *phantoms_stages(config.source, phantoms=config.phantoms, size_px=config.region_px, reads=whole),
+        *(() if config.source == "none" else (pretrain,)),
+    )
     return (
-        Stage(
-            name="pretrain",
-            build=lambda: DenseNetOfRegions(config, SOURCE_CLASSES),
-            loss=loss,
-            reads=reads_whole(config),
-            optimiser=sgd(config.lr),
-            sampler="class_balanced",
-            head_prefixes=("head.",),
-            validate="loss",
-            pretrains=True,
-            **planned(config.pretrain_steps, config.pretrain_epochs),
-        ),
+        *before,
         Stage(
             name="transfer_head",
             build=lambda: DenseNetOfRegions(config, classes),
             loss=loss,
             optimiser=sgd(config.lr),
             trainable=("head.",),
-            starts_from=(Copied(stage="pretrain", prefix="trunk.", to="trunk."),),
+            starts_from=(Copied(stage="pretrain", prefix="trunk.", to="trunk."),) if before else (),
             sampler="class_balanced",
             head_prefixes=("head.",),
             validate="loss",
@@ -214,7 +238,8 @@ SPEC = MethodSpec(
             claim_note="The row says asymmetry detection and classification. The paper is semi-automatic: the "
             "radiologist gives a region, the network says normal or abnormal, and asymmetry is one of several "
             "abnormalities; it reports 92.73 % accuracy (figure of the paper). Its trunk is the paper's, its source "
-            "of transfer is not.",
+            "of transfer is not. Benign or malignant regions (the target `pathology`) are adapted.",
+            target="presence",
         ),
         Serves(
             task="asymmetry",
@@ -234,4 +259,5 @@ SPEC = MethodSpec(
     reads=reads,
     stages=stages,
     predict=predict,
+    plan=plan,
 )

@@ -10,8 +10,11 @@ Departures, each a default: 30 queries instead of 100, for a mammogram holds few
 matching is 2 (methods.md 4.2); dropout drops the same features of all tokens, so that Monte-Carlo passes can hold it;
 images are padded to a square, so that a share of the side means the same in every batch; an image whose findings may
 not all be marked teaches nothing here, since every query without a partner is taught to be none. Few labels are its
-weakness: it learns where boxes are only after many steps, so start it from a detector's trunk. `tiny` (four
-convolutions at stride 8, two layers each way, 64 wide, 8 queries) and `base` are ours.
+weakness: it learns where boxes are only after many steps, so `base` and `large` have the trunk of `retinanet_mass` of
+the same size (group norm, for batches are small; three channels in `large`) and should start from a model of it; a
+weights file with batch norm wants `norm="bn"`. `tiny` (four convolutions at stride 8, two layers each way, 64 wide, 8
+queries) has a trunk that no detector lends, unless both are given a common one (`trunk`, `norm`, `in_channels`); it and
+`base` are ours.
 """
 
 from dataclasses import dataclass
@@ -24,6 +27,7 @@ from ml.blocks.boxes import corners_of
 from ml.blocks.conv_norm_act import ConvNormAct
 from ml.blocks.detr import DETRLite
 from ml.blocks.dropout import held
+from ml.blocks.norm import Norm
 from ml.blocks.resnet import resnet
 from ml.blocks.set_matching import Target, deep_set_loss
 from ml.methods.reading import IMAGE, whole_images
@@ -48,11 +52,16 @@ PASSES = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """`side_px`: the square that images are padded to; `trunk`: plain (four convolutions, stride 8) or a ResNet."""
+    """`side_px`: the square that images are padded to; `trunk`: plain (four convolutions, stride 8) or a ResNet.
+
+    `norm` and `in_channels` are those of a ResNet; the plain trunk has batch norm and one channel.
+    """
 
     target_spacing_mm: float = 0.2
     side_px: int = 1333
     trunk: Literal["plain", "resnet18", "resnet50"] = "resnet50"
+    norm: Norm = "bn"
+    in_channels: int = 1
     width: int = 256
     layers: int = 6
     hidden: int = 2048
@@ -82,8 +91,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "trunk_lr_factor": 1.0,  # from scratch there is nothing in the trunk to be careful with
         "steps": 400,
     },
-    "base": {"side_px": 800, "trunk": "resnet18", "layers": 3, "hidden": 1024, "queries": 20},
-    "large": {},
+    "base": {"side_px": 800, "trunk": "resnet18", "norm": "gn", "layers": 3, "hidden": 1024, "queries": 20},
+    "large": {"norm": "gn", "in_channels": 3},
 }
 
 
@@ -105,7 +114,12 @@ class SetDetector(nn.Module):
 
     def __init__(self, config: Config, classes: int) -> None:
         super().__init__()
-        self.trunk: Any = PlainTrunk() if config.trunk == "plain" else resnet(config.trunk)
+        self.in_channels = 1 if config.trunk == "plain" else config.in_channels
+        self.trunk: Any = (
+            PlainTrunk()
+            if config.trunk == "plain"
+            else resnet(config.trunk, in_channels=config.in_channels, norm=config.norm)
+        )
         self.detr = DETRLite(
             self.trunk.feature_width,
             config.width,
@@ -121,7 +135,7 @@ class SetDetector(nn.Module):
     def seen(self, x: Tensor) -> Tensor:
         """The trunk's last map (B, C, h, w)."""
         mean, sd = self.input_norm
-        maps = self.trunk((x[:, 0] - mean) / sd)
+        maps = self.trunk(((x[:, 0] - mean) / sd).expand(-1, self.in_channels, -1, -1))
         return maps if isinstance(maps, Tensor) else maps[-1]
 
     def forward(self, x: Tensor, valid: Tensor | None = None) -> dict[str, Any]:
@@ -159,7 +173,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             build=lambda: SetDetector(config, len(aim.labels)),
             loss=loss,
             optimiser=Optimiser(lr=config.lr, weight_decay=config.weight_decay, clip_norm=0.1, schedule="step",
-                                step_share=0.8, step_factor=0.1),
+                                steps_at=(0.8,), step_factor=0.1),
             lr_factors={"trunk.": config.trunk_lr_factor},
             steps=config.steps,
             epochs=config.epochs,

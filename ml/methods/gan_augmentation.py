@@ -320,7 +320,8 @@ SPEC = MethodSpec(
             claim_note="The row says detection and classification of masses by a generative model. The paper "
             "classifies given regions of DDSM as normal or abnormal and detects nothing; made regions beside real ones "
             "raise its validation accuracy by about 3.6 % over affine variation, and cannot replace real ones (figures "
-            "of the paper).",
+            "of the paper). Benign or malignant regions (the target `pathology`) are adapted.",
+            target="presence",
         ),
     ),
     findings=(),

@@ -242,8 +242,8 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
 
 def _of_scale(config: Config, scale: Scale) -> tuple[Stage, Stage]:
     sgd = Optimiser(
-        kind="sgd", lr=config.patches_lr, momentum=0.9, weight_decay=1e-4, schedule="step", step_share=0.6,
-        step_factor=0.1,
+        kind="sgd", lr=config.patches_lr, momentum=0.9, weight_decay=1e-4, schedule="step",
+        steps_at=(0.6, 0.85), step_factor=0.1,
     )  # fmt: skip
     return (
         Stage(

@@ -1,8 +1,9 @@
 """What the transfer methods start from: the same trunk, taught before whether an image shows a finding.
 
 No published weights come with the project. The source is the snapshot's own images, with phantoms added where it knows
-of too few whether they show anything; an operator's weights file, where the run names one, is what the first stage
-begins with. The stages of a run, and so its report, name the source.
+of too few whether they show anything, or where all of them do, or none, and there would be nothing to tell apart; an
+operator's weights file, where the run names one, is what the first stage begins with. The stages of a run, and so its
+report, name the source.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,14 +22,18 @@ from ml.simulation.probes import small_lesion_large_image
 Source = Literal["auto", "presence", "phantoms", "none"]
 #: With fewer images of which it is known whether they show a finding, phantoms are added.
 ENOUGH = 500
+#: Where the phantoms are kept.
+MADE = "phantoms:made"
 Pixels = Callable[[Modules, Batch], Tensor]
 
 
 def settled(source: Source, rows: Sequence[ManifestRow]) -> Source:
-    """`auto` from the training rows: their own findings, or phantoms beside them."""
+    """`auto` from the training rows: their own findings, or phantoms beside them where they are few or of one class."""
     if source != "auto":
         return source
-    return "presence" if sum(bool(row.findings) or row.complete for row in rows) >= ENOUGH else "phantoms"
+    shown = [(any(found.difficulty != "ignore" for found in row.findings), row.complete) for row in rows]
+    known = [ill for ill, complete in shown if ill or complete]
+    return "presence" if len(known) >= ENOUGH and len(set(known)) == 2 else "phantoms"
 
 
 class Presence(nn.Module):
@@ -56,6 +61,20 @@ def presence_loss(outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
     return {"presence": functional.cross_entropy(outputs["logits"].float(), batch.targets["class"], ignore_index=-1)}
 
 
+def phantoms_stages(source: Source, *, phantoms: int, size_px: int, reads: Reads) -> tuple[Stage, ...]:
+    """The stage `phantoms`, where they are the source: images with one small lesion or none, kept as `MADE`."""
+    if source != "phantoms":
+        return ()
+
+    def make(lesson: Lesson) -> None:
+        x, y, _ = small_lesion_large_image(phantoms, lesson.seed, size_px)
+        lesson.keep("made", {"x": torch.from_numpy(x)[:, None].half(), "class": torch.from_numpy(y)})
+        own: Any = lesson.modules["phantoms"]
+        own.count.fill_(len(x))
+
+    return (Stage(name="phantoms", kind="extract", build=Made, learn=make, reads=reads, pretrains=True),)
+
+
 def presence_stages(
     source: Source,
     *,
@@ -76,19 +95,12 @@ def presence_stages(
     if source == "none":
         return ()
 
-    def make(lesson: Lesson) -> None:
-        x, y, _ = small_lesion_large_image(phantoms, lesson.seed, size_px)
-        lesson.keep("made", {"x": torch.from_numpy(x)[:, None].half(), "class": torch.from_numpy(y)})
-        own: Any = lesson.modules["phantoms"]
-        own.count.fill_(len(x))
-
     def forward(modules: Modules, shown: Batch) -> Outputs:
         said: Outputs = modules["pretrain"](pixels(modules, shown))
         return said
 
-    made = (Stage(name="phantoms", kind="extract", build=Made, learn=make, reads=reads, pretrains=True),)
     return (
-        *(made if source == "phantoms" else ()),
+        *phantoms_stages(source, phantoms=phantoms, size_px=size_px, reads=reads),
         Stage(
             name="pretrain",
             build=lambda: Presence(trunk()),
@@ -103,6 +115,6 @@ def presence_stages(
             head_prefixes=("head.",),
             validate="none",
             pretrains=True,
-            mixes="phantoms:made" if source == "phantoms" else None,
+            mixes=MADE if source == "phantoms" else None,
         ),
     )

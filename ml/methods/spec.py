@@ -32,11 +32,16 @@ Sampler = Literal["class_balanced", "half_marked", "mostly_marked", "plain"]
 
 @dataclass(frozen=True, kw_only=True)
 class Serves:
-    """A task that a method serves, how faithfully to its paper, and what the paper claims (as the paper's)."""
+    """A task that a method serves, how faithfully to its paper, and what the paper claims (as the paper's).
+
+    target: what the paper learns, where that is not the first of the task's targets that the labels can teach; a run
+    that names another is adapted.
+    """
 
     task: Task
     fidelity: Fidelity
     claim_note: str
+    target: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +168,7 @@ Learn = Callable[[Lesson], None]
 class Optimiser:
     """How a stage's weights move. `lr` is multiplied per step by `ml.training.schedule.factor`.
 
+    The schedule `step` multiplies by `step_factor` at each of `steps_at`, shares of the stage's steps.
     Without a word on `weight_decay` AdamW's is 0.05 and the other kinds' none: they add it to the gradient, where 0.05
     would swallow everything.
     """
@@ -175,7 +181,7 @@ class Optimiser:
     momentum: float = 0.9
     schedule: Literal["cosine", "step", "constant"] = "cosine"
     warmup_share: float = 0.05
-    step_share: float = 1 / 3
+    steps_at: tuple[float, ...] = (1 / 3, 2 / 3)
     step_factor: float = 0.5
     clip_norm: float = 1.0
 

@@ -10,7 +10,7 @@ def factor(optimiser: Optimiser, step: int, steps: int) -> float:
     if optimiser.schedule == "constant":
         return 1.0
     if optimiser.schedule == "step":
-        return optimiser.step_factor ** int(step / max(1.0, optimiser.step_share * steps))
+        return optimiser.step_factor ** sum(step >= max(1.0, share * steps) for share in optimiser.steps_at)
     return cosine(step, round(optimiser.warmup_share * steps), steps)
 
 

@@ -49,6 +49,7 @@ class Run(Made):
     method = models.CharField(max_length=64)
     size = models.CharField(max_length=16)
     task = models.CharField(max_length=32)
+    target = models.CharField(max_length=16, default="", help_text="what the label is, where the run named it")
     findings = models.JSONField(default=list)
     seed = models.BigIntegerField(default=0)
     config = models.JSONField(default=dict, help_text="what this run overrides of the method's own settings")

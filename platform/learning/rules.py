@@ -46,6 +46,11 @@ def tasks_of(method: Mapping[str, Any]) -> list[str]:
     return [served["task"] for served in method["serves"]]
 
 
+def targets_of(method: Mapping[str, Any], task: str) -> list[str]:
+    """What a run of a method of the catalogue may name as the label of a task that it serves."""
+    return next(list(served["targets"]) for served in method["serves"] if served["task"] == task)
+
+
 def refusal(method: Mapping[str, Any], counts: Mapping[str, Any], *, task: str | None = None) -> str | None:
     """Why this method cannot learn from a snapshot of these counts, in a sentence or two; None where it can."""
     task = task or method["task"]

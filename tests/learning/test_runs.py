@@ -15,7 +15,7 @@ from learning.errors import ConfigRefused, InitRefused, MethodUnknown, ResultUnr
 from learning.models import ModelVersion, Prediction, RunEvent
 from learning.services import runs
 from ml.runs.manifest import read_manifest
-from ml.runs.request import read_request
+from ml.runs.request import Target, read_request
 from ml.runs.validate import validate
 from tests.exchange import factories as exams
 from tests.learning import factories
@@ -83,6 +83,16 @@ def test_unknown_methods_and_sizes_are_refused(snapshot, admin):
         factories.a_run(snapshot, admin, method="magic")
     with pytest.raises(ConfigRefused):
         runs.start_run(snapshot.project, snapshot, method="dcse_resnet50", size="huge", by=admin)
+
+
+def test_a_run_may_name_what_the_label_is_of_those_of_its_task(snapshot, admin, var_dir):
+    plain = factories.a_run(snapshot, admin, method="gan_augmentation")
+    asked = factories.a_run(snapshot, admin, method="gan_augmentation", target="pathology")
+    wanted = [read_request(runs.write_folder(run)).target for run in (plain, asked)]
+    assert wanted == [None, Target(kind="pathology")]
+    with pytest.raises(ConfigRefused) as refused:
+        factories.a_run(snapshot, admin, method="gan_augmentation", target="outcome")
+    assert refused.value.detail == {"target": "outcome", "targets": ["presence", "pathology"]}
 
 
 @pytest.mark.parametrize("role", [Role.READER, Role.RESEARCHER, Role.ADJUDICATOR])

@@ -2134,6 +2134,8 @@ export interface components {
             readonly task: string;
             readonly fidelity: string;
             readonly claim_note: string;
+            /** @description what a run may name as the label of this task */
+            readonly targets: readonly string[];
         };
         /** @description One row of metrics.json: `name` is unique in (target, level, split, subgroup); `metric` is shared by `series`. */
         readonly Metric: {
@@ -2806,6 +2808,8 @@ export interface components {
             readonly method: string;
             readonly size: string;
             readonly task: string;
+            /** @description what the label is, where the run named it */
+            readonly target: string;
             readonly findings: readonly string[];
             /** Format: uuid */
             readonly snapshot: string;
@@ -2917,6 +2921,8 @@ export interface components {
             readonly size?: string;
             /** @description one that the method serves; its main one */
             readonly task?: string;
+            /** @description what the label is, of the task's targets */
+            readonly target?: string;
             /** @default 0 */
             readonly seed?: number;
             /** @description what this run overrides of the method's own settings */
@@ -2961,6 +2967,8 @@ export interface components {
             readonly method: string;
             readonly size: string;
             readonly task: string;
+            /** @description what the label is, where the run named it */
+            readonly target: string;
             readonly findings: readonly string[];
             /** Format: uuid */
             readonly snapshot: string;

@@ -62,6 +62,7 @@ class RunIn(Body):
     method = serializers.CharField(max_length=64)
     size = serializers.CharField(max_length=16, default="tiny")
     task = serializers.CharField(max_length=32, required=False, help_text="one that the method serves; its main one")
+    target = serializers.CharField(max_length=16, required=False, help_text="what the label is, of the task's targets")
     seed = serializers.IntegerField(default=0, min_value=0, max_value=2**31 - 1)
     config = serializers.DictField(default=dict, help_text="what this run overrides of the method's own settings")
     init = serializers.DictField(
@@ -98,9 +99,9 @@ class RunOut(RowOut[Run]):
     class Meta:
         model = Run
         fields = [
-            "id", "project", "number", "state", "method", "size", "task", "findings", "snapshot", "snapshot_number",
-            "seed", "config", "compute", "init_version", "init_weights", "job", "version", "headline", "exit_code",
-            "created_at", "created_by",
+            "id", "project", "number", "state", "method", "size", "task", "target", "findings", "snapshot",
+            "snapshot_number", "seed", "config", "compute", "init_version", "init_weights", "job", "version",
+            "headline", "exit_code", "created_at", "created_by",
         ]  # fmt: skip
 
     def get_version(self, run: Run) -> UUID | None:

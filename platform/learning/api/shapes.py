@@ -209,6 +209,7 @@ class MethodTask(serializers.Serializer[Any]):
     task = serializers.CharField()
     fidelity = serializers.CharField()
     claim_note = serializers.CharField()
+    targets = texts(help_text="what a run may name as the label of this task")
 
 
 class MethodNeed(serializers.Serializer[Any]):

@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -30,14 +30,23 @@ from learning.errors import (
 )
 from learning.manifest import labelled_rows
 from learning.models import ModelVersion, Run, RunEvent, WeightsFile
-from learning.rules import may_resume, refusal, tasks_of
+from learning.rules import may_resume, refusal, targets_of, tasks_of
 from learning.services.explanations import store_embeddings, store_explanations
 from learning.services.predictions import store_predictions
 from learning.services.weights import bring_weights
 from ml.runs import atomic
 from ml.runs.manifest import write_manifest
 from ml.runs.records import to_dict
-from ml.runs.request import Compute, EvaluationOptions, Init, OutputOptions, Request, write_request
+from ml.runs.request import (
+    Compute,
+    EvaluationOptions,
+    Init,
+    OutputOptions,
+    Request,
+    Target,
+    TargetKind,
+    write_request,
+)
 from ml.runs.result import Result, read_result
 
 #: Of so many exams a training or a scoring draws heat maps: those that a person looks at first.
@@ -59,8 +68,11 @@ def start_run(
     weights: WeightsFile | None = None,
     compute: Mapping[str, Any] | None = None,
     task: str | None = None,
+    target: str = "",
 ) -> Run:
     """Number a training and submit its job; `task` is one of those that the method serves, its main one if not said.
+
+    `target` is what the label is, where the task has several; not said, the method and the labels settle it.
 
     Raises RoleMissing, MethodUnknown, SnapshotNotFrozen, RetrainRefused, ConfigRefused, InitRefused.
     """
@@ -73,6 +85,8 @@ def start_run(
     task = task or entry["task"]
     if task not in tasks_of(entry):
         raise ConfigRefused("This method does not serve that task.", task=task, tasks=tasks_of(entry))
+    if target and target not in (known := targets_of(entry, task)):
+        raise ConfigRefused("This task has no such target.", target=target, targets=known)
     why_not = refusal(entry, snapshot.counts, task=task)
     if why_not:
         raise RetrainRefused(why_not, method=method, snapshot=str(snapshot.pk))
@@ -90,6 +104,7 @@ def start_run(
             method=method,
             size=size,
             task=task,
+            target=target,
             findings=entry["findings"],
             seed=seed,
             config=dict(config or {}),
@@ -143,6 +158,7 @@ def write_folder(run: Run) -> Path:
         method=run.method,
         size=run.size,
         task=run.task,
+        target=Target(kind=cast(TargetKind, run.target)) if run.target else None,
         findings=tuple(run.findings),
         seed=run.seed,
         config=run.config,

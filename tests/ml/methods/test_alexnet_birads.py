@@ -1,5 +1,7 @@
 """What makes `alexnet_birads` itself: groups, LRN, slow convolutions, two classes. Source: methods.md 3.3."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from ml.methods import get
 from ml.methods.alexnet_birads import Centre, drawn_part, seen
 from ml.methods.pretraining import settled as source_of
 from ml.methods.spec import Inference
-from ml.runs.manifest import ManifestRow
+from ml.runs.manifest import Finding, ManifestRow
 from ml.training.model_folder import load_model
 from ml.training.optimisers import make_optimisers
 from ml.training.starting import load_copied
@@ -111,15 +113,18 @@ def test_the_papers_mode_knows_two_classes_and_is_taught_by_those_alone(a_setup)
     assert setup.stage("transfer").build()(torch.zeros(1, 1, 67, 67))["logits"].shape == (1, 2)
 
 
-def test_phantoms_join_where_little_is_known_of_findings(a_setup):
-    known = [
+def test_phantoms_join_where_little_is_known_of_findings_or_all_images_are_alike(a_setup):
+    alike = [
         ManifestRow(
             image_id=f"i{n}", exam_id="e", patient_id="p", laterality="L", view="CC", rows=9, cols=9, pixel_path="x",
             split="train", complete=True,
         )
         for n in range(500)
     ]  # fmt: skip
+    ill = (Finding(finding_id="f", type="mass"),)
+    known = [*alike[1:], replace(alike[0], findings=ill)]
     assert source_of("auto", known) == "presence"
+    assert source_of("auto", alike) == source_of("auto", [replace(row, findings=ill) for row in alike]) == "phantoms"
     assert source_of("auto", known[1:]) == "phantoms"
     assert source_of("none", known) == "none"
     stages = [stage.name for stage in a_setup("alexnet_birads").stages]

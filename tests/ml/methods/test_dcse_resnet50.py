@@ -128,3 +128,12 @@ def test_four_views_are_read_where_nine_exams_in_ten_have_them(full, mode):
     four = ("R-CC", "L-CC", "R-MLO", "L-MLO")
     some = rows(10, ("R-MLO", "L-MLO")) + [row for row in rows(full, four) if row.view == "CC"]
     assert plan(config, some).views == mode
+
+
+@pytest.mark.parametrize(("views", "epochs", "halved"), [("single", 30, ()), ("four", 100, (0.3, 0.6, 0.9))])
+def test_the_plan_is_that_of_the_code_for_its_views(views, epochs, halved, a_stage):
+    """Halved every 30 epochs, of 30 or of 100."""
+    _, _, stage = a_stage("dcse_resnet50", "large", views=views)
+    assert stage.epochs == epochs
+    assert stage.optimiser.steps_at == pytest.approx(halved)
+    assert a_stage("dcse_resnet50", "large", views=views, epochs=12)[2].epochs == 12

@@ -13,13 +13,13 @@ from safetensors.torch import load_file
 @pytest.mark.parametrize(("size", "count"), [("large", 18_096_770), ("base", 6_955_906), ("tiny", 53_218)])
 def test_a_size_has_its_parameters(size, count, a_setup):
     with torch.device("meta"):
-        for stage in a_setup("densenet201_transfer", size).stages:
+        for stage in a_setup("densenet201_transfer", size, source="presence").stages:
             assert sum(p.numel() for p in stage.build().parameters()) == count
 
 
 def test_the_channels_after_blocks_and_transitions_are_those_of_densenet_201(a_setup):
     with torch.device("meta"):
-        network = a_setup("densenet201_transfer", "large").stages[0].build()
+        network = a_setup("densenet201_transfer", "large").stage("pretrain").build()
         maps = network.trunk(torch.zeros(1, 3, 224, 224))
         assert [tuple(m.shape[1:]) for m in maps] == [(256, 56, 56), (512, 28, 28), (1792, 14, 14), (1920, 7, 7)]
         halved = [network.trunk.get_submodule(f"features.transition{n}.conv").out_channels for n in (1, 2, 3)]
@@ -28,7 +28,7 @@ def test_the_channels_after_blocks_and_transitions_are_those_of_densenet_201(a_s
 
 @pytest.mark.parametrize(("size", "width"), [("tiny", 16), ("base", 64)])
 def test_a_dense_block_keeps_its_input_bit_for_bit(size, width, a_setup):
-    trunk = a_setup("densenet201_transfer", size).stages[0].build().trunk.eval()
+    trunk = a_setup("densenet201_transfer", size).stage("pretrain").build().trunk.eval()
     x = torch.randn(1, width, 8, 8)
     out = trunk.features.denseblock1(x)
     assert torch.equal(out[:, :width], x)
@@ -60,6 +60,31 @@ def test_the_source_is_whole_images_and_needs_no_label_of_the_task(a_setup):
     batch = setup.batch(n=4, reads=setup.stage("pretrain").reads)
     assert batch.x.shape == (4, 1, 1, 64, 64)
     assert set(batch.targets["class"].tolist()) == {0, 1}
+
+
+def test_images_that_all_show_a_finding_get_phantoms_beside_them_however_many(a_setup):
+    """A constant would answer `pretrain` otherwise, and the run would call it a transfer."""
+    setup = a_setup("densenet201_transfer")
+    ill = [row for row in setup.rows if row.findings]
+    well = next(row for row in setup.rows if not row.findings)
+    every = (ill * 100)[:600]
+    own = setup.method.configured("tiny", {})
+    assert [setup.method.plan(own, rows).source for rows in (every, [*every, well])] == ["phantoms", "presence"]
+    names = [stage.name for stage in setup.method.stages(setup.method.plan(own, every), setup.aim)]
+    assert names == ["phantoms", "pretrain", "transfer_head", "transfer_all"]
+
+
+def test_the_phantoms_are_what_pretrain_learns_from_beside_the_images(trained):
+    run = trained("densenet201_transfer", "lesion_classification")
+    made = load_file(run / "artefacts" / "phantoms" / "made.safetensors")
+    assert made["x"].shape == (200, 1, 64, 64)
+    assert set(made["class"].tolist()) == {0, 1}
+
+
+def test_without_a_source_no_transfer_is_claimed(a_setup):
+    stages = a_setup("densenet201_transfer", source="none").stages
+    assert [stage.name for stage in stages] == ["transfer_head", "transfer_all"]
+    assert stages[0].starts_from == ()
 
 
 def test_regions_of_asymmetries_stand_against_all_others(a_setup):

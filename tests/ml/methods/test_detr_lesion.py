@@ -11,11 +11,13 @@ from ml.blocks.detr import DETRLite
 from ml.blocks.set_matching import match_sets, matching_cost, set_loss
 from ml.methods.detr_lesion import loss
 from ml.methods.spec import Inference
+from ml.training.model_folder import ModelSpec, plain_config, trained_on
+from ml.training.starting import Start, load_start
 
 
 @pytest.mark.parametrize(
     ("size", "count"),
-    [("large", 41_531_849), ("base", 16_971_209), ("tiny", 241_657)],  # golden numbers of this implementation
+    [("large", 41_538_121), ("base", 16_971_209), ("tiny", 241_657)],  # golden numbers of this implementation
 )
 def test_a_size_has_its_parameters(size, count, a_stage):
     with torch.device("meta"):
@@ -30,6 +32,28 @@ def test_the_transformer_of_the_paper_has_its_parameters():
     own = [net.encoder, net.encoder_norm, net.decoder, net.decoder_norm]
     count = sum(p.numel() for part in own for p in part.parameters())
     assert count == sum(p.numel() for p in paper.parameters()) == 17_363_968
+
+
+@pytest.mark.parametrize("size", ["base", "large"])
+def test_its_trunk_is_that_of_the_detector_of_the_same_size(size, a_stage):
+    with torch.device("meta"):
+        own, lent = (a_stage(name, size)[2].build().trunk.state_dict() for name in ("detr_lesion", "retinanet_mass"))
+    assert {name: value.shape for name, value in own.items()} == {name: value.shape for name, value in lent.items()}
+
+
+def test_it_starts_from_the_trunk_of_a_detector(a_stage):
+    """`load_start` refuses a donor of which a single weight of the trunk does not fit."""
+    (method, config, lending), (_, _, own) = (a_stage(name, "base") for name in ("retinanet_mass", "detr_lesion"))
+    lent, network = lending.build(), own.build()
+    donor = ModelSpec(
+        method=method.name, size="base", task=method.task, config=plain_config(config), pixels={}, labels=("mass",),
+        trained_on=trained_on([], snapshot_id=None, manifest_sha256=""),
+    )  # fmt: skip
+    before = network.trunk.conv1.weight.clone()
+    report = load_start(network, own, Start(donor, {"main": lent.state_dict()}))
+    assert (report["init"], report["share"]) == ("trunk", 1.0)
+    assert not torch.equal(before, network.trunk.conv1.weight)
+    assert all(torch.equal(network.trunk.state_dict()[name], value) for name, value in lent.trunk.state_dict().items())
 
 
 def random_sets(queries=5, marks=3, classes=2, seed=0):

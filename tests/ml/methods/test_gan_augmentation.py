@@ -42,6 +42,15 @@ def test_the_large_networks_make_and_read_320_pixels(a_setup):
         assert network(torch.zeros(2, 1, 1, 320, 320))["logits"].shape == (2, 2)
 
 
+@pytest.mark.parametrize("name", ["gan_augmentation", "densenet201_transfer"])
+def test_normal_or_abnormal_is_what_is_learned_unless_pathology_is_named(name, a_setup):
+    """Both papers answer this; the labels here would teach benign or malignant as well."""
+    task = "lesion_classification"
+    assert a_setup(name, task=task).aim.labels == ("background", "lesion")
+    assert a_setup(name, task=task, target="pathology").aim.labels == ("benign", "malignant")
+    assert a_setup("dualcorenet").aim.target == "pathology"
+
+
 def test_each_network_moves_in_its_own_turn_and_the_other_stands_still(a_setup):
     setup = a_setup("gan_augmentation")
     stage = setup.stage("gan_abnormal")

@@ -9,6 +9,7 @@ from torch.nn import functional
 from ml.methods.multiscale_patch import CELLS, SCALES, PatchNet, ScanNet, cell_px, over_cells, peaks, windows_of
 from ml.methods.multiscale_views import CLASSES, LESIONS, allowed, patch_view
 from ml.methods.spec import Inference
+from ml.training.schedule import factor
 from ml.training.starting import load_copied
 from ml.training.targets.boxes import LESION_TYPES
 
@@ -81,6 +82,12 @@ def test_each_scale_alone_changes_the_answer_which_is_their_mean(a_setup):
         assert abs(after[0].values[scale] - before[0].values[scale]) > 0.1
         assert after[0].values[other] == before[0].values[other]
         before = after
+
+
+def test_the_rate_of_the_patches_falls_to_a_tenth_twice(a_setup):
+    """At 60 % and at 85 % of the steps."""
+    optimiser = a_setup("multiscale_patch").stage("patches_fine").optimiser
+    assert [factor(optimiser, step, 100) for step in (59, 60, 84, 85, 99)] == pytest.approx([1, 0.1, 0.1, 0.01, 0.01])
 
 
 def test_the_norms_of_a_scan_rest_and_their_weights_learn(a_setup):

@@ -47,8 +47,8 @@ def test_rare_classes_are_drawn_by_the_root_of_their_frequency_and_the_prior_is_
 
 def test_the_schedule_has_the_computed_values():
     assert [schedule.cosine(s, 100, 1000) for s in (0, 99, 550)] == pytest.approx([0.01, 1.0, 0.5])
-    steps = Optimiser(schedule="step", step_share=1 / 3)
-    assert [schedule.factor(steps, s, 90) for s in (0, 29, 30, 89)] == [1.0, 1.0, 0.5, 0.25]
+    steps = Optimiser(schedule="step")
+    assert [schedule.factor(steps, s, 90) for s in (0, 29, 30, 59, 60, 89)] == [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
     assert schedule.ema_decay(0) == pytest.approx(0.1)
     assert schedule.ema_decay(10**6) == 0.999
 
