@@ -46,6 +46,7 @@ def card_of(
         "pixels": spec.pixels,
         "config": spec.config,
         "headline": found.headline,
+        "headline_split": found.headline_split,
         "metrics": [row for row in found.metrics if row["series"] != "model" or row["ci"] is not None][:200],
         "not_better_than_baseline": _not_better(found),
         "temperature": spec.temperature,
@@ -100,6 +101,7 @@ def card_text(card: dict[str, Any]) -> str:
         "",
         "## Headline",
         "",
+        *_of_whom(card["headline_split"]),
         *(f"- {name}: {_shown(value)}" for name, value in card["headline"].items()),
         "",
         "## Not better than a baseline",
@@ -108,6 +110,18 @@ def card_text(card: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+OF_WHOM = {
+    "test": "On test patients, whom the model never saw.",
+    "audit": "On audit patients, whom the model never saw.",
+    "val": "On validation patients, who chose the weights and the temperature: no test patient was there to tell how "
+    "good the model is.",
+}
+
+
+def _of_whom(split: str | None) -> list[str]:
+    return [OF_WHOM[split], ""] if split in OF_WHOM else []
 
 
 def _shown(value: float | None) -> str:

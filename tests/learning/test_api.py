@@ -256,3 +256,22 @@ def test_a_run_uses_the_machine_as_it_was_told(snapshot, admin, api, var_dir):
 def test_nonsense_about_the_machine_is_refused(snapshot, admin, api, compute):
     body = {"snapshot": str(snapshot.pk), "method": "dcse_resnet50", "compute": compute}
     assert api(admin).post("/api/v1/runs/", body).status_code == 422
+
+
+def test_figures_of_validation_patients_are_said_to_be_theirs(snapshot, admin, api, var_dir):
+    of_val = [{**row, "split": "val"} for row in factories.METRICS]
+    version = factories.a_version(snapshot, admin, method="dcse_resnet50", metrics=of_val)
+    tested = factories.a_version(snapshot, admin, method="dcse_resnet50")
+    listed = api(admin).get(f"/api/v1/models/?project={snapshot.project_id}").json()["results"]
+    assert {row["id"]: row["headline_split"] for row in listed} == {str(version.pk): "val", str(tested.pk): "test"}
+    rows = api(admin).get(f"/api/v1/runs/?project={snapshot.project_id}").json()["results"]
+    assert [row["headline_split"] for row in rows] == ["test", "val"]
+
+
+def test_a_headline_without_a_value_says_why(lesion_version, density_version, admin, api):
+    lesion_version.headline = {"any:cpm": None}
+    lesion_version.metrics = [{**factories.METRICS[1], "reason": "no_marks"}]
+    lesion_version.save()
+    told = api(admin).get(f"/api/v1/models/{lesion_version.pk}/").json()
+    assert (told["headline_split"], told["headline_reason"]) == ("test", "no_marks")
+    assert api(admin).get(f"/api/v1/models/{density_version.pk}/").json()["headline_reason"] is None

@@ -2826,6 +2826,10 @@ export interface components {
             readonly headline: {
                 readonly [key: string]: number | null;
             };
+            /** @description as of its version */
+            readonly headline_split: string | null;
+            /** @description as of its version */
+            readonly headline_reason: string | null;
             readonly exit_code: number | null;
             /** Format: date-time */
             readonly created_at: string;
@@ -2902,6 +2906,7 @@ export interface components {
             readonly metrics_headline?: {
                 readonly [key: string]: number | null;
             };
+            readonly headline_split?: string | null;
             readonly model_sha256?: string | null;
             readonly reason?: string;
             readonly exit_code?: number;
@@ -2981,6 +2986,10 @@ export interface components {
             readonly headline: {
                 readonly [key: string]: number | null;
             };
+            /** @description as of its version */
+            readonly headline_split: string | null;
+            /** @description as of its version */
+            readonly headline_reason: string | null;
             readonly exit_code: number | null;
             /** Format: date-time */
             readonly created_at: string;
@@ -3258,6 +3267,10 @@ export interface components {
             readonly headline: {
                 readonly [key: string]: number | null;
             };
+            /** @description whose figures these are; val patients chose the weights */
+            readonly headline_split: string | null;
+            /** @description why none of them has a value */
+            readonly headline_reason: string | null;
             /** Format: date-time */
             readonly promoted_at: string | null;
             /** Format: date-time */
@@ -3302,6 +3315,10 @@ export interface components {
             readonly headline: {
                 readonly [key: string]: number | null;
             };
+            /** @description whose figures these are; val patients chose the weights */
+            readonly headline_split: string | null;
+            /** @description why none of them has a value */
+            readonly headline_reason: string | null;
             /** Format: date-time */
             readonly promoted_at: string | null;
             /** Format: date-time */
