@@ -3,8 +3,10 @@
 import io
 import json
 import zipfile
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import Role
 from accounts.services import create_user
@@ -275,3 +277,23 @@ def test_a_headline_without_a_value_says_why(lesion_version, density_version, ad
     told = api(admin).get(f"/api/v1/models/{lesion_version.pk}/").json()
     assert (told["headline_split"], told["headline_reason"]) == ("test", "no_marks")
     assert api(admin).get(f"/api/v1/models/{density_version.pk}/").json()["headline_reason"] is None
+
+
+def test_a_method_tells_what_it_cost_in_a_project_to_those_who_study_it(snapshot, admin, reader, api):
+    began = timezone.now()
+    for number, (seconds, attempts) in enumerate([(60, 1), (100, 1), (200, 1), (5, 2)]):
+        made = factories.a_run(snapshot, admin, seed=number)
+        runs.store_events(made.pk, [{"type": "started", "seq": 1, "attempt": 1, "device": "cpu"}], attempt=1)
+        Job.objects.filter(pk=made.job_id).update(
+            state=JobState.DONE, attempts=attempts, started_at=began, finished_at=began + timedelta(seconds=seconds)
+        )
+    factories.a_run(snapshot, admin, method="retinanet_mass")
+
+    def costs(who):
+        rows = api(who).get("/api/v1/methods/", {"project": str(snapshot.project_id)}).json()
+        return {row["name"]: row["costs"] for row in rows if row["costs"]}
+
+    assert costs(admin) == {
+        "dcse_resnet50": [{"size": "tiny", "device": "cpu", "runs": 3, "median_seconds": 100.0}]
+    }  # the fourth went on after an end, the other method has not finished
+    assert costs(reader) == {}
