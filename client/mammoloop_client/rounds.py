@@ -110,7 +110,7 @@ class Play:
         entry["snapshot"] = {key: snapshot[key] for key in ("number", "sha256", "counts")}
         for version in self.versions.values():
             model = self.admin.get(f"models/{version}/")
-            kept = {key: model[key] for key in ("id", "number", "method", "size", "headline")}
+            kept = {key: model[key] for key in ("id", "number", "method", "size", "headline", "headline_split")}
             entry["models"][model["task"]] = {**kept, "metrics": reports.test_metrics(model)}
         entry["seconds"] = {name: s for name, s in self.steps.seconds.items() if name not in before}
         self.rounds.append(entry)

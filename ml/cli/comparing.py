@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ml.cli.merging import Fold, read_fold
-from ml.evaluation.comparing import OTHER, Comparison, NotComparable
+from ml.evaluation.comparing import Comparison, NotComparable
 from ml.evaluation.comparing import compare as compared
 from ml.evaluation.report import TASKS
+from ml.evaluation.reports.rows import OTHER
 from ml.evaluation.undefined import NotAScore
 from ml.pixels.mark_masks import MaskUnreadable
 from ml.runs import versions

@@ -148,7 +148,9 @@ def _cancelled(event: Event) -> str:
 
 
 def _finished(event: Event) -> str:
-    return f"finished: {figures(event['metrics_headline']) or 'no figure is defined'}"
+    split = event.get("headline_split")
+    of_whom = f"on {split} patients, " if split else ""
+    return f"finished: {of_whom}{figures(event['metrics_headline']) or 'no figure is defined'}"
 
 
 _LINES: Mapping[str, Callable[[Event], str | None]] = {

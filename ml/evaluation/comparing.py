@@ -19,9 +19,9 @@ from ml.evaluation.reports.binary_units import Units
 from ml.evaluation.reports.ground import Ground as Lesions
 from ml.evaluation.reports.outline_units import BESIDE, Measured
 from ml.evaluation.reports.region_units import Regions
+from ml.evaluation.reports.rows import OTHER
+from ml.evaluation.subgroups import GAP
 
-OTHER = "other"
-"""What the second model is called among the rows: it stands where a baseline does."""
 #: What must be the same in both manifests for their figures to be about the same thing.
 TRUTH = ("patient_id", "exam_id", "rows", "cols", "density", "findings", "complete", "outcome")
 
@@ -52,7 +52,8 @@ def compare(one: Asked, other: Asked, task: str, *, split: str = "test") -> Comp
     own, theirs = (_only(asked, shared, split) for asked in (one, other))
     report = report_of(task)
     ground = _beside(report.gather(own)[split], report.gather(theirs)[split])
-    rows = [row for row in report.tell(own, split, ground).metrics if not row["subgroup"]]
+    # Of the groups of patients only the dense-tissue gap is compared: whether the first closes what the second left.
+    rows = [row for row in report.tell(own, split, ground).metrics if not row["subgroup"] or row["metric"] == GAP]
     told = {_unit(row) for row in rows if row["series"] == "difference"}
     metrics = [row for row in rows if _unit(row) in told]
     if not metrics:

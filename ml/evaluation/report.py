@@ -10,6 +10,7 @@ from typing import Any
 
 from ml.evaluation.baselines.pixels import Loader
 from ml.evaluation.intervals import REPLICATES
+from ml.evaluation.leading import leading_split
 from ml.evaluation.reports import binary, density, ground, lesions, outlines, regions
 from ml.evaluation.reports.asked import Asked, Report
 from ml.pixels.rois import RoiOptions
@@ -22,7 +23,8 @@ class Evaluation:
     metrics: rows of `ml.evaluation.reports.rows`; the first rows are the headline.
     curves: `{"roc" | "froc" | "reliability" | "confusion": [{split, target, ...arrays}]}` for plotting.
     worst: the worst misses, each with exam_id, image_id and `what` in words.
-    headline: the model's own figures on the first of `splits` that is test, else the last: `{name or target:name}`.
+    headline: the model's own figures on the split that leads, `{name or target:name}`.
+    headline_split: that split, `ml.evaluation.leading`; on val a figure is too good, for val chose the weights.
     thresholds: operating points that were chosen on validation, by level.
     """
 
@@ -31,6 +33,7 @@ class Evaluation:
     worst: list[dict[str, Any]]
     headline: dict[str, float | None]
     thresholds: dict[str, Any] = field(default_factory=dict)
+    headline_split: str | None = None
 
 
 @dataclass(frozen=True)
@@ -170,12 +173,12 @@ def _told(report: TaskReport, asked: Asked, splits: Sequence[str], gathered: Map
     metrics = [row for part in parts for row in part.metrics]
     thresholds = {level: point for part in parts for level, point in part.thresholds.items()}
     worst = [miss for part in parts for miss in part.worst]
-    return Evaluation(metrics, curves, worst, _headline(report, metrics, splits), thresholds)
+    shown = leading_split(splits)
+    return Evaluation(metrics, curves, worst, _headline(report, metrics, shown), thresholds, shown)
 
 
-def _headline(report: TaskReport, metrics: Sequence[dict[str, Any]], splits: Sequence[str]) -> dict[str, float | None]:
+def _headline(report: TaskReport, metrics: Sequence[dict[str, Any]], shown: str | None) -> dict[str, float | None]:
     """The figures that lead, on the split that is shown."""
-    shown = "test" if "test" in splits else splits[-1] if splits else None
     return {
         f"{row['target']}:{row['name']}" if report.named_by_target else row["name"]: row["value"]
         for row in leading(report, metrics)

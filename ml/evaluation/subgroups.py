@@ -17,6 +17,8 @@ from ml.geometry.shapes import bounds
 
 LEAST = 10
 """Positives and negatives under which a cell shows its counts and no figure."""
+GAP = "dense_gap"
+"""What the figure is called: that of fatty breasts (A+B) minus that of dense ones (C+D)."""
 Verdict = Literal["no evidence", "worse in dense", "better in dense"]
 DENSITY_GROUPS: Mapping[str, tuple[str, ...]] = {
     "A": ("A",), "B": ("B",), "C": ("C",), "D": ("D",), "A+B": ("A", "B"), "C+D": ("C", "D"),

@@ -10,8 +10,8 @@ Reconstructed: U-Net 64 to 1024 with batch norm and dropout 0.3 at its two deepe
 cross-entropy plus soft Dice, Adam 1e-3; whole frames, so that labels and air are there to be taken away; outside of the
 mask is 0, and what is inside its box is squashed to 299 pixels; the views share the trunk and their features are
 concatenated, zeros for a view that is missing; dropout 0.4. The paper tells benign from malignant, here a breast has
-cancer or not. Where nothing is taken for breast, the whole picture is judged. The paper begins with weights of ImageNet;
-here the Inception-v3 begins from scratch unless a weights file is given.
+cancer or not. Where nothing is taken for breast, the whole picture is judged. The paper begins with weights of
+ImageNet; here the Inception-v3 begins from scratch unless a weights file is given.
 
 The U-Net's teacher is the automatic mask of the preparation, which it distils; an image with a map of tissues teaches
 all that the map names instead. Passes of dropout thin the classifier and, where the U-Net answers itself, the U-Net.
@@ -349,8 +349,8 @@ SPEC = MethodSpec(
             "network tells benign from malignant, without any output about a lesion: 98.87 % on DDSM (figure of the "
             "paper, near perfect, which suggests that patients or augmented copies were on both sides of the split). "
             "Here the U-Net distils the automatic mask of the breast, except where an image has a map of tissues, and "
-            "a breast has cancer or not. The paper begins with weights of ImageNet; here they are the user's to give, and "
-            "without them nothing is transferred.",
+            "a breast has cancer or not. The paper begins with weights of ImageNet; here they are the user's to give, "
+            "and without them nothing is transferred.",
         ),
         Serves(
             task="segmentation",

@@ -55,6 +55,7 @@ def card_of(
         "pixels": spec.pixels,
         "config": spec.config,
         "headline": found.headline,
+        "headline_split": found.headline_split,
         "metrics": [row for row in found.metrics if row["series"] != "model" or row["ci"] is not None][:200],
         "against_baselines": against_baselines(found.metrics, judged),
         "temperature": spec.temperature,
@@ -134,6 +135,7 @@ def card_text(card: dict[str, Any]) -> str:
         "",
         "## Headline",
         "",
+        *_of_whom(card["headline_split"]),
         *(f"- {name}: {_shown(value)}" for name, value in card["headline"].items()),
         "",
         "## Against baselines",
@@ -165,6 +167,18 @@ def _begun(init: dict[str, Any] | None) -> str:
 def _compared(said: Mapping[str, Sequence[str]]) -> list[str]:
     lines = [f"- {verdict.replace('_', ' ')}: {text}" for verdict, texts in said.items() for text in texts]
     return lines or ["- not compared: no figure of this model stands beside a baseline"]
+
+
+OF_WHOM = {
+    "test": "On test patients, whom the model never saw.",
+    "audit": "On audit patients, whom the model never saw.",
+    "val": "On validation patients, who chose the weights and the temperature: no test patient was there to tell how "
+    "good the model is.",
+}
+
+
+def _of_whom(split: str | None) -> list[str]:
+    return [OF_WHOM[split], ""] if split in OF_WHOM else []
 
 
 def _shown(value: float | None) -> str:

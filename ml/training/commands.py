@@ -82,7 +82,7 @@ def train(run: Run) -> None:
     card = card_of(spec, method, run.rows, found, run.meta, judged=aim.task)
     save_model(run.folder.model, spec, weights, card, card_text(card))
     _environment(run, {"stages": {name: own.report for name, own in fitted.items()}})
-    _finish(run, found.headline, [run.folder.model])
+    _finish(run, found.headline, [run.folder.model], split=found.headline_split)
 
 
 def _views(run: Run, config: Any, aim: Aim, stages: Sequence[Stage], reads: Reads) -> dict[int, View]:
@@ -219,7 +219,7 @@ def evaluate_again(run: Run) -> None:
         raise invalid("predictions_unreadable", f"predictions.jsonl cannot be read: {error}") from None
     config, aim, _ = settled(run)
     found = _evaluation(run, rows, aim, run.method.reads(config, aim), None)
-    _finish(run, found.headline, [run.folder.model])
+    _finish(run, found.headline, [run.folder.model], split=found.headline_split)
 
 
 COMMANDS: dict[str, Callable[[Run], None]] = {
@@ -404,8 +404,8 @@ def _environment(run: Run, extra: dict[str, Any]) -> None:
     atomic.write_json(run.folder.environment, document)
 
 
-def _finish(run: Run, best: dict[str, Any], files: Iterable[Any]) -> None:
-    """Hash what was made, write result.json last, say so."""
+def _finish(run: Run, best: dict[str, Any], files: Iterable[Any], *, split: str | None = None) -> None:
+    """Hash what was made, write result.json last, say so; `split` is whom the figures of `best` are of."""
     made = [
         run.folder.metrics,
         run.folder.predictions,
@@ -417,5 +417,8 @@ def _finish(run: Run, best: dict[str, Any], files: Iterable[Any]) -> None:
     listed = [path for path in [*made, *files] if path.exists()]
     result = write_result(run.folder.path, command=run.request.command, best=best, files=list(dict.fromkeys(listed)))
     run.watch.events.write(
-        "finished", metrics_headline=best, model_sha256=result.files.get("model/weights.safetensors")
+        "finished",
+        metrics_headline=best,
+        headline_split=split,
+        model_sha256=result.files.get("model/weights.safetensors"),
     )

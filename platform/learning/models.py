@@ -9,6 +9,7 @@ from core.ids import uuid7
 from core.models import Made
 from exchange.models import Snapshot
 from jobs.models import Job, JobState
+from ml.evaluation.leading import leading_split
 
 
 class WeightsFile(Made):
@@ -132,6 +133,19 @@ class ModelVersion(Made):
 
     def __str__(self) -> str:
         return f"Model {self.number}"
+
+    @property
+    def headline_split(self) -> str | None:
+        """Whose figures the headline has: `val` where no patient was there to test on."""
+        return leading_split(row["split"] for row in self.metrics)
+
+    @property
+    def headline_reason(self) -> str | None:
+        """Why no figure of the headline has a value; None where one has, or where none was asked for."""
+        if any(value is not None for value in self.headline.values()):
+            return None
+        own = (row for row in self.metrics if row["split"] == self.headline_split and not row["subgroup"])
+        return next((row["reason"] for row in own if row["series"] == "model" and row.get("reason")), None)
 
 
 class Promotion(Made):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from exchange.models import SnapshotItem
 from exchange.queries import ROLES
 from jobs.models import Job, JobState
 from learning.errors import ReadsBlind
-from learning.models import ModelVersion, Round, Run, Score, WeightsFile
+from learning.models import ModelVersion, Round, Run, RunEvent, Score, WeightsFile
 from learning.ranking import ranking_document
 from learning.rules import refusal, weights_of
 from ml.runs.catalogue import read_catalogue
@@ -79,6 +80,26 @@ def methods_for(counts: dict[str, Any] | None) -> list[dict[str, Any]]:
         why_not = refusal(method, counts) if counts is not None else "Freeze a snapshot first."
         answers.append({**method, "allowed": why_not is None, "refusal": why_not})
     return answers
+
+
+def costs_here(user: User, project_id: UUID) -> dict[str, list[dict[str, Any]]]:
+    """By method, how long its finished runs of a project took: the median by size and device, and of how many.
+
+    Runs that went on after an end are left out: what their job tells is the time of the last part alone.
+    """
+    runs = runs_visible_to(user).filter(project=project_id, job__state=JobState.DONE, job__attempts=1)
+    told = RunEvent.objects.filter(run__in=runs.order_by().values("pk"), type="started")
+    devices = dict(told.values_list("run_id", "body__device"))
+    seconds: dict[tuple[str, str, str | None], list[float]] = {}
+    for run in runs:
+        if run.job and run.job.started_at and run.job.finished_at:
+            took = (run.job.finished_at - run.job.started_at).total_seconds()
+            seconds.setdefault((run.method, run.size, devices.get(run.pk)), []).append(took)
+    costs: dict[str, list[dict[str, Any]]] = {}
+    for (method, size, device), own in seconds.items():
+        cost = {"size": size, "device": device, "runs": len(own), "median_seconds": median(own)}
+        costs.setdefault(method, []).append(cost)
+    return costs
 
 
 # --- files ------------------------------------------------------------------------------------------------------

@@ -3,8 +3,10 @@
 import io
 import json
 import zipfile
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import Role
 from accounts.services import create_user
@@ -256,3 +258,42 @@ def test_a_run_uses_the_machine_as_it_was_told(snapshot, admin, api, var_dir):
 def test_nonsense_about_the_machine_is_refused(snapshot, admin, api, compute):
     body = {"snapshot": str(snapshot.pk), "method": "dcse_resnet50", "compute": compute}
     assert api(admin).post("/api/v1/runs/", body).status_code == 422
+
+
+def test_figures_of_validation_patients_are_said_to_be_theirs(snapshot, admin, api, var_dir):
+    of_val = [{**row, "split": "val"} for row in factories.METRICS]
+    version = factories.a_version(snapshot, admin, method="dcse_resnet50", metrics=of_val)
+    tested = factories.a_version(snapshot, admin, method="dcse_resnet50")
+    listed = api(admin).get(f"/api/v1/models/?project={snapshot.project_id}").json()["results"]
+    assert {row["id"]: row["headline_split"] for row in listed} == {str(version.pk): "val", str(tested.pk): "test"}
+    rows = api(admin).get(f"/api/v1/runs/?project={snapshot.project_id}").json()["results"]
+    assert [row["headline_split"] for row in rows] == ["test", "val"]
+
+
+def test_a_headline_without_a_value_says_why(lesion_version, density_version, admin, api):
+    lesion_version.headline = {"any:cpm": None}
+    lesion_version.metrics = [{**factories.METRICS[1], "reason": "no_marks"}]
+    lesion_version.save()
+    told = api(admin).get(f"/api/v1/models/{lesion_version.pk}/").json()
+    assert (told["headline_split"], told["headline_reason"]) == ("test", "no_marks")
+    assert api(admin).get(f"/api/v1/models/{density_version.pk}/").json()["headline_reason"] is None
+
+
+def test_a_method_tells_what_it_cost_in_a_project_to_those_who_study_it(snapshot, admin, reader, api):
+    began = timezone.now()
+    for number, (seconds, attempts) in enumerate([(60, 1), (100, 1), (200, 1), (5, 2)]):
+        made = factories.a_run(snapshot, admin, seed=number)
+        runs.store_events(made.pk, [{"type": "started", "seq": 1, "attempt": 1, "device": "cpu"}], attempt=1)
+        Job.objects.filter(pk=made.job_id).update(
+            state=JobState.DONE, attempts=attempts, started_at=began, finished_at=began + timedelta(seconds=seconds)
+        )
+    factories.a_run(snapshot, admin, method="retinanet_mass")
+
+    def costs(who):
+        rows = api(who).get("/api/v1/methods/", {"project": str(snapshot.project_id)}).json()
+        return {row["name"]: row["costs"] for row in rows if row["costs"]}
+
+    assert costs(admin) == {
+        "dcse_resnet50": [{"size": "tiny", "device": "cpu", "runs": 3, "median_seconds": 100.0}]
+    }  # the fourth went on after an end, the other method has not finished
+    assert costs(reader) == {}

@@ -566,7 +566,7 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** @description The catalogue of methods; with `snapshot`, whether each can learn from it and, if not, why. */
+        /** @description The catalogue. With `snapshot`: whether each can learn from it and, if not, why; `project`: its costs there. */
         readonly get: operations["methods_list"];
         readonly put?: never;
         readonly post?: never;
@@ -1422,6 +1422,15 @@ export interface components {
             readonly labels: readonly string[];
             readonly matrix: readonly (readonly number[])[];
         };
+        /** @description How long the finished runs of a method took in a project, by size and device. */
+        readonly CostHere: {
+            readonly size: string;
+            /** @description as the run named it */
+            readonly device: string | null;
+            readonly runs: number;
+            /** Format: double */
+            readonly median_seconds: number;
+        };
         /** @description What is in a snapshot: in all, exams by split, and the same again for each split. */
         readonly Counts: {
             readonly exams: number;
@@ -2126,6 +2135,8 @@ export interface components {
             };
             readonly inputs: components["schemas"]["MethodInputs"];
             readonly reference: string;
+            /** @description of `project`; empty where it is not named or nothing has finished */
+            readonly costs: readonly components["schemas"]["CostHere"][];
             readonly allowed: boolean;
             readonly refusal: string | null;
         };
@@ -2830,6 +2841,10 @@ export interface components {
             readonly headline: {
                 readonly [key: string]: number | null;
             };
+            /** @description as of its version */
+            readonly headline_split: string | null;
+            /** @description as of its version */
+            readonly headline_reason: string | null;
             readonly exit_code: number | null;
             /** Format: date-time */
             readonly created_at: string;
@@ -2906,6 +2921,7 @@ export interface components {
             readonly metrics_headline?: {
                 readonly [key: string]: number | null;
             };
+            readonly headline_split?: string | null;
             readonly model_sha256?: string | null;
             readonly reason?: string;
             readonly exit_code?: number;
@@ -2989,6 +3005,10 @@ export interface components {
             readonly headline: {
                 readonly [key: string]: number | null;
             };
+            /** @description as of its version */
+            readonly headline_split: string | null;
+            /** @description as of its version */
+            readonly headline_reason: string | null;
             readonly exit_code: number | null;
             /** Format: date-time */
             readonly created_at: string;
@@ -3266,6 +3286,10 @@ export interface components {
             readonly headline: {
                 readonly [key: string]: number | null;
             };
+            /** @description whose figures these are; val patients chose the weights */
+            readonly headline_split: string | null;
+            /** @description why none of them has a value */
+            readonly headline_reason: string | null;
             /** Format: date-time */
             readonly promoted_at: string | null;
             /** Format: date-time */
@@ -3310,6 +3334,10 @@ export interface components {
             readonly headline: {
                 readonly [key: string]: number | null;
             };
+            /** @description whose figures these are; val patients chose the weights */
+            readonly headline_split: string | null;
+            /** @description why none of them has a value */
+            readonly headline_reason: string | null;
             /** Format: date-time */
             readonly promoted_at: string | null;
             /** Format: date-time */
@@ -4683,6 +4711,7 @@ export interface operations {
     readonly methods_list: {
         readonly parameters: {
             readonly query?: {
+                readonly project?: string;
                 readonly snapshot?: string;
             };
             readonly header?: never;

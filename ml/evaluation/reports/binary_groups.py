@@ -13,8 +13,8 @@ from ml.evaluation.detection.things import DRAWN, Mark
 from ml.evaluation.intervals import SUBGROUP_REPLICATES
 from ml.evaluation.reports.binary_scope import auc_rows, scope_of
 from ml.evaluation.reports.binary_units import Units
-from ml.evaluation.reports.rows import Rows, point_row, rows_of
-from ml.evaluation.subgroups import LEAST, dense_gap, groups_of, size_group, verdict
+from ml.evaluation.reports.rows import OTHER, Figure, Rows, point_row, rows_of
+from ml.evaluation.subgroups import GAP, LEAST, dense_gap, groups_of, size_group, verdict
 
 Cell = tuple[str, str]
 OF_POSITIVES = ("finding_type", "pathology", "size")
@@ -76,20 +76,22 @@ def _dense_gap(units: Units, split: str, target: str, replicates: int, seed: int
     both = units.only(pair[0] | pair[1])
     scope = replace(scope_of(both, split, target, replicates, seed), subgroup={"density": "A+B minus C+D"})
     if min(part.y.sum() for part in (fatty, dense)) < LEAST or min((1 - p.y).sum() for p in (fatty, dense)) < LEAST:
-        return [point_row(scope, "dense_gap", None, "too_few")]
-    if both.one_a_patient and both.folds is None:
+        return [point_row(scope, GAP, None, "too_few")]
+    if both.one_a_patient and both.folds is None and OTHER not in both.others:
         found = dense_gap(fatty.y, fatty.p, dense.y, dense.p)
-        row = point_row(scope, "dense_gap", found.gap, z=found.z, p=found.p, verdict=found.verdict)
+        row = point_row(scope, GAP, found.gap, z=found.z, p=found.p, verdict=found.verdict)
         return [row | {"ci": list(found.ci), "ci_method": "delong"}]
     # Each group's patients are drawn apart; a patient with exams in both is drawn in each.
     scopes = [scope_of(part, split, target, replicates, seed) for part in (fatty, dense)]
     n = len(fatty.ids)
 
-    def gap(w: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return auc_weighted(fatty.y, fatty.p, w[:, :n]) - auc_weighted(dense.y, dense.p, w[:, n:])
+    def gap(of_fatty: npt.NDArray[np.float64], of_dense: npt.NDArray[np.float64]) -> Figure:
+        return lambda w: auc_weighted(fatty.y, of_fatty, w[:, :n]) - auc_weighted(dense.y, of_dense, w[:, n:])
 
     folds = None if fatty.folds is None or dense.folds is None else np.r_[fatty.folds, dense.folds]
     scope = replace(scope, weights=np.hstack([own.weights for own in scopes]), folds=folds)
-    rows = rows_of(scope, "dense_gap", gap, {}, "too_few", within=True)
+    # Two models, the same draws: whether one leaves a smaller gap. Of baselines that is not asked.
+    beside = {OTHER: gap(fatty.others[OTHER], dense.others[OTHER])} if OTHER in both.others else {}
+    rows = rows_of(scope, GAP, gap(fatty.p, dense.p), beside, "too_few", within=True, lower_is_better=True)
     rows[0]["params"]["verdict"] = verdict(rows[0]["ci"])
     return rows

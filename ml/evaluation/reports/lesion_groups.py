@@ -14,8 +14,8 @@ from ml.evaluation.detection.hits import headline
 from ml.evaluation.detection.matching import Outcomes, judge
 from ml.evaluation.intervals import SUBGROUP_REPLICATES
 from ml.evaluation.reports.ground import Ground, draws_of, scope_of
-from ml.evaluation.reports.rows import point_row, rows_of
-from ml.evaluation.subgroups import LEAST, groups_of, size_group, verdict
+from ml.evaluation.reports.rows import OTHER, Figure, point_row, rows_of
+from ml.evaluation.subgroups import GAP, LEAST, groups_of, size_group, verdict
 
 Rows = list[dict[str, Any]]
 RATE = 1.0
@@ -116,9 +116,12 @@ def _dense_gap(cells: Sequence[_Cell], target: str) -> Rows:
     scope = scope_of(fatty.ground, draws, target, "finding", *counts, {"fp_on": "normal", "fp_per_image": RATE})
     n = weights.shape[1]
 
-    def gap(both: Any) -> Any:
-        a = sensitivity(fatty.curve, (RATE,), both[:, :n])[:, 0]
-        return a - sensitivity(dense.curve, (RATE,), both[:, n:])[:, 0]
+    def gap(of_fatty: Froc, of_dense: Froc) -> Figure:
+        def figure(both: Any) -> Any:
+            a = sensitivity(of_fatty, (RATE,), both[:, :n])[:, 0]
+            return a - sensitivity(of_dense, (RATE,), both[:, n:])[:, 0]
+
+        return figure
 
     scope = replace(
         scope,
@@ -127,9 +130,17 @@ def _dense_gap(cells: Sequence[_Cell], target: str) -> Rows:
         n_patients=len({image.patient_id for cell in (fatty, dense) for image in cell.ground.images}),
         subgroup={"density": "A+B minus C+D"},
     )
-    rows = rows_of(scope, "dense_gap", gap, {}, "too_few", within=True)
+    # Two models, the same draws: whether one leaves a smaller gap. Of baselines that is not asked.
+    beside = {OTHER: gap(_other(fatty, target), _other(dense, target))} if OTHER in fatty.ground.others else {}
+    own = gap(fatty.curve, dense.curve)
+    rows = rows_of(scope, GAP, own, beside, "too_few", within=True, lower_is_better=True)
     rows[0]["params"]["verdict"] = verdict(rows[0]["ci"])
     return rows
+
+
+def _other(cell: _Cell, target: str) -> Froc:
+    """The curve of the second of two compared models, on the cell's images."""
+    return froc(judge(cell.ground.images, cell.ground.others[OTHER], target, headline(target)))
 
 
 def _both_folds(a: Ground, b: Ground) -> npt.NDArray[np.int64] | None:

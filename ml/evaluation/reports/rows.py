@@ -22,6 +22,8 @@ from ml.evaluation.intervals import described, differ, percentile, undrawn
 Floats = npt.NDArray[np.float64]
 Figure = Callable[[Floats], Floats]
 Rows = list[dict[str, Any]]
+OTHER = "other"
+"""What the second of two compared models is called among the rows: it stands where a baseline does."""
 CELLS_AT_ONCE = 1_000_000
 """Weights (draws x units) that a figure is given at once, 8 MB."""
 

@@ -19,6 +19,15 @@ from learning import queries
 from learning.api.shapes import MethodInputs, MethodNeed, MethodTask
 
 
+class CostHere(serializers.Serializer[Any]):
+    """How long the finished runs of a method took in a project, by size and device."""
+
+    size = serializers.CharField()
+    device = serializers.CharField(allow_null=True, help_text="as the run named it")
+    runs = serializers.IntegerField()
+    median_seconds = serializers.FloatField()
+
+
 class MethodOut(serializers.Serializer[Any]):
     name = serializers.CharField()
     seed_row = serializers.IntegerField(allow_null=True)
@@ -31,19 +40,26 @@ class MethodOut(serializers.Serializer[Any]):
     parameters = counts(help_text="weights by size")
     inputs = MethodInputs()
     reference = serializers.CharField()
+    costs = CostHere(many=True, help_text="of `project`; empty where it is not named or nothing has finished")
     allowed = serializers.BooleanField()
     refusal = serializers.CharField(allow_null=True)
 
 
 class Methods(ApiView):
-    """The catalogue of methods; with `snapshot`, whether each can learn from it and, if not, why."""
+    """The catalogue. With `snapshot`: whether each can learn from it and, if not, why; `project`: its costs there."""
 
     permission_classes = [SignedIn]
 
-    @extend_schema(parameters=[OpenApiParameter("snapshot", OpenApiTypes.UUID)], responses=MethodOut(many=True))
+    @extend_schema(
+        parameters=[OpenApiParameter("snapshot", OpenApiTypes.UUID), OpenApiParameter("project", OpenApiTypes.UUID)],
+        responses=MethodOut(many=True),
+    )
     def get(self, request: Request) -> Response:
         wanted = request.query_params.get("snapshot")
         counts = None
         if wanted:
             counts = get_object_or_404(visible_to(asker(request)), pk=uuid_of(wanted, "snapshot")).counts
-        return Response(MethodOut(queries.methods_for(counts), many=True).data)
+        project = request.query_params.get("project")
+        costs = queries.costs_here(asker(request), uuid_of(project, "project")) if project else {}
+        methods = [{**method, "costs": costs.get(method["name"], [])} for method in queries.methods_for(counts)]
+        return Response(MethodOut(methods, many=True).data)

@@ -30,13 +30,17 @@ class VersionOut(RowOut[ModelVersion]):
     run_number = serializers.IntegerField(source="run.number", read_only=True)
     findings = Shaped(texts(), source="run.findings")
     headline = Shaped(figures(), help_text="the figures to show first, by name; null where one has no value")
+    headline_split = serializers.CharField(
+        read_only=True, allow_null=True, help_text="whose figures these are; val patients chose the weights"
+    )
+    headline_reason = serializers.CharField(read_only=True, allow_null=True, help_text="why none of them has a value")
 
     class Meta:
         model = ModelVersion
         fields = [
             "id", "project", "number", "task", "method", "size", "seed", "findings", "state", "run", "run_number",
             "snapshot", "snapshot_number", "snapshot_sha256", "model_sha256", "code_version", "headline",
-            "promoted_at", "created_at",
+            "headline_split", "headline_reason", "promoted_at", "created_at",
         ]  # fmt: skip
 
 

@@ -94,6 +94,12 @@ class RunOut(RowOut[Run]):
     init_version = serializers.UUIDField(source="init_id", read_only=True, allow_null=True)
     init_weights = serializers.CharField(source="weights.name", default=None, read_only=True, allow_null=True)
     headline = serializers.SerializerMethodField()
+    headline_split = serializers.CharField(
+        source="version.headline_split", default=None, read_only=True, allow_null=True, help_text="as of its version"
+    )
+    headline_reason = serializers.CharField(
+        source="version.headline_reason", default=None, read_only=True, allow_null=True, help_text="as of its version"
+    )
     created_by = serializers.CharField(source="created_by.username", default=None, read_only=True, allow_null=True)
 
     class Meta:
@@ -101,7 +107,7 @@ class RunOut(RowOut[Run]):
         fields = [
             "id", "project", "number", "state", "method", "size", "task", "target", "findings", "snapshot",
             "snapshot_number", "seed", "config", "compute", "init_version", "init_weights", "job", "version",
-            "headline", "exit_code", "created_at", "created_by",
+            "headline", "headline_split", "headline_reason", "exit_code", "created_at", "created_by",
         ]  # fmt: skip
 
     def get_version(self, run: Run) -> UUID | None:

@@ -71,6 +71,7 @@ class RunEventOut(serializers.Serializer[Any]):
     accumulate = serializers.IntegerField(required=False)
     # the end
     metrics_headline = figures(required=False)
+    headline_split = serializers.CharField(**_OPTIONAL)
     model_sha256 = serializers.CharField(**_OPTIONAL)
     reason = serializers.CharField(required=False)
     exit_code = serializers.IntegerField(required=False)

@@ -1,9 +1,12 @@
-"""What the card claims beside baselines: only what was looked at."""
+"""What the card says for people, and what it claims beside baselines: only what was looked at."""
 
 import pytest
 
-from ml.evaluation.report import TASKS
-from ml.training.card import against_baselines
+from ml.evaluation.report import TASKS, Evaluation
+from ml.methods import get
+from ml.runs.manifest import ManifestMeta
+from ml.training.card import against_baselines, card_of, card_text
+from ml.training.model_folder import ModelSpec
 
 
 def a_row(level, name, series="model", baseline=None, better=False, **fields):
@@ -58,3 +61,16 @@ def test_where_no_image_is_normal_the_figure_on_all_images_is_compared():
 
 def test_what_was_not_judged_claims_nothing():
     assert not any(against_baselines([], None).values())
+
+
+@pytest.mark.parametrize(
+    ("split", "said"),
+    [("test", "whom the model never saw"), ("val", "who chose the weights and the temperature")],
+)
+def test_a_card_says_whom_its_headline_is_of(split, said):
+    method = get("dcse_resnet50")
+    spec = ModelSpec(method="dcse_resnet50", size="tiny", task="density", config={}, pixels={}, labels=("A",))
+    found = Evaluation([], {}, [], {"qwk": 0.61}, headline_split=split)
+    card = card_of(spec, method, [], found, ManifestMeta(rows=0, sha256="", snapshot_id="s"), judged="density")
+    assert card["headline_split"] == split
+    assert said in card_text(card) and "- qwk: 0.610" in card_text(card)

@@ -157,7 +157,9 @@ def test_a_finished_run_holds_all_that_a_caller_imports_and_is_not_computed_agai
     assert environment["code_version"]
     assert environment["stages"]["main"]["init"] == "scratch"
     assert environment["undetermined_operations"] == []
-    assert "research" in (run / "model" / "card.md").read_text()
+    card = (run / "model" / "card.md").read_text()
+    assert "research" in card and "On test patients, whom the model never saw." in card
+    assert events_of(run)[-1]["headline_split"] == "test"
     before = len(events_of(run))
     assert ml(run) == Exit.FINISHED
     assert len(events_of(run)) == before

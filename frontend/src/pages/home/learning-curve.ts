@@ -3,7 +3,7 @@
 import type { Point } from "../../ui/charts/scale";
 import { words } from "../../ui/format";
 import type { Counts, Model } from "../contract";
-import { mainFigure } from "../models/headline";
+import { isUnseen, mainFigure } from "../models/headline";
 
 export interface NamedPoints {
   readonly name: string;
@@ -12,7 +12,7 @@ export interface NamedPoints {
 
 /** One series for each task, by the figure that it is judged by, in order of exams; of several models of one snapshot the newest counts. */
 export function boughtSeries(
-  models: readonly Pick<Model, "task" | "number" | "snapshot" | "headline">[],
+  models: readonly Pick<Model, "task" | "number" | "snapshot" | "headline" | "headline_split">[],
   snapshots: readonly { id: string; counts: Pick<Counts, "exams"> | null }[],
 ): NamedPoints[] {
   const exams = new Map(snapshots.map((snapshot) => [snapshot.id, snapshot.counts?.exams]));
@@ -20,9 +20,12 @@ export function boughtSeries(
   for (const model of [...models].sort((a, b) => a.number - b.number)) {
     const x = exams.get(model.snapshot);
     if (x === undefined) continue;
-    const main = mainFigure(model.headline);
+    // Validation patients chose the weights: what a model is worth on them is no point of this curve.
+    const main = isUnseen(model) ? mainFigure(model.headline) : null;
     if (!main) continue;
-    const name = `${words(model.task)}: ${main.name}`;
+    // Of other patients a figure moves for other reasons than what was read: another line.
+    const whom = model.headline_split === "test" ? "" : `, ${model.headline_split} patients`;
+    const name = `${words(model.task)}: ${main.name}${whom}`;
     const points = found.get(name) ?? new Map<number, number>();
     found.set(name, points.set(x, main.value));
   }

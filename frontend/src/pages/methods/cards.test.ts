@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Method } from "../contract";
-import { byTask, needText, shortCount, sizeText } from "./cards";
+import { byTask, costTexts, needText, shortCount, sizeText } from "./cards";
 
 const method = (name: string, task: Method["task"]): Method =>
   ({
@@ -25,5 +25,14 @@ describe("cards of methods", () => {
     expect(needText(method("a", "asymmetry"))).toBe("2 marked findings; CC, MLO");
     expect(sizeText(method("a", "asymmetry"))).toBe("tiny 348 k, large 36.4 M");
     expect(shortCount(195)).toBe("195");
+  });
+
+  it("say what a method cost here, and nothing where it was never trained", () => {
+    const cost = { size: "tiny", device: "cpu", runs: 4, median_seconds: 180 };
+    expect(costTexts({ costs: [cost, { ...cost, size: "large", device: null, runs: 1 }] })).toEqual([
+      "tiny on cpu: 3 min, median of 4 runs",
+      "large: 3 min, one run",
+    ]);
+    expect(costTexts({ costs: [] })).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 /** Methods in groups, and their figures in words. Pure. */
 
-import { words } from "../../ui/format";
+import { counted, duration, words } from "../../ui/format";
 import type { Method } from "../contract";
 
 const ORDER = [
@@ -41,6 +41,14 @@ export function needText(method: Method): string {
 /** `tiny 348 k, large 36.4 M`: how many weights each size has. */
 export function sizeText(method: Method): string {
   return method.sizes.map((size) => `${size} ${shortCount(method.parameters[size] ?? 0)}`).join(", ");
+}
+
+/** `tiny on cpu: 3 min, median of 4 runs`: a line for each size and device that was tried in this project. */
+export function costTexts(method: Pick<Method, "costs">): string[] {
+  return method.costs.map(({ size, device, runs, median_seconds: seconds }) => {
+    const where = device ? `${size} on ${device}` : size;
+    return `${where}: ${duration(seconds)}, ${runs === 1 ? "one run" : `median of ${counted(runs, "run")}`}`;
+  });
 }
 
 export function shortCount(n: number): string {

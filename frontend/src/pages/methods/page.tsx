@@ -1,15 +1,17 @@
 import { Link } from "../../router";
 import { useAnswer } from "../../shell/data";
 import { Problem } from "../../shell/problem";
+import { useHere } from "../../shell/project";
 import { words } from "../../ui/format";
 import { PageHead, Panel } from "../../ui/panel";
 import type { Method } from "../contract";
-import { byTask, needText, plain, sizeText } from "./cards";
+import { byTask, costTexts, needText, plain, sizeText } from "./cards";
 import "./methods.css";
 
 /** What there is to learn with: a card each, grouped by what the method mainly serves. */
 export default function MethodsPage() {
-  const methods = useAnswer("methods/");
+  const { project } = useHere();
+  const methods = useAnswer("methods/", { project: project.id });
   return (
     <main className="page">
       <PageHead title="Methods" about="what can be trained here, and where it comes from">
@@ -30,6 +32,7 @@ export default function MethodsPage() {
 }
 
 function Card({ method }: { method: Method }) {
+  const costs = costTexts(method);
   return (
     <li className="method-card" id={method.name}>
       <h3>
@@ -55,6 +58,16 @@ function Card({ method }: { method: Method }) {
           <dt>Weights, all stages</dt>
           <dd>{sizeText(method)}</dd>
         </div>
+        {costs.length > 0 && (
+          <div>
+            <dt>Took in this project</dt>
+            <dd>
+              {costs.map((cost) => (
+                <div key={cost}>{cost}</div>
+              ))}
+            </dd>
+          </div>
+        )}
       </dl>
     </li>
   );

@@ -68,3 +68,8 @@ test("curves of both lie in one plot, told apart by name and dash, without the b
 test("a setting is shown as it was set", () => {
   expect([settingText(null), settingText(60), settingText([1, 2])]).toEqual(["—", "60", "[1,2]"]);
 });
+
+test("a paired dense-tissue gap stands with the leading figures, and its verdict is whose is smaller", () => {
+  const pairs = pairsOf(figureOf("dense_gap", [-0.3, -0.1], true), "test");
+  expect(pairs.map((pair) => [pair.headline, verdictOf(pair)])).toEqual([[true, "smaller in first"]]);
+});

@@ -3,7 +3,7 @@
 import type { Series } from "../../ui/charts/lines";
 import type { Curves, Metric } from "../contract";
 import { cut, reliabilitySeries, rocSeries, targetsOf } from "./curves";
-import { figureLines, verdict } from "./report";
+import { figureLines, isDenseGap, verdict } from "./report";
 
 /** A figure of both, and what their paired difference says. */
 export interface Pair {
@@ -28,7 +28,7 @@ export function pairsOf(metrics: readonly Metric[], split: string): Pair[] {
             name: model.name,
             target: model.target,
             level: model.level,
-            headline,
+            headline: headline || isDenseGap(model),
             first: model,
             second: other.value,
             difference: other.difference,
@@ -43,6 +43,9 @@ const WINNER: Readonly<Record<string, string>> = { better: "first is better", wo
 /** What the paired interval is evidence for, in words. */
 export function verdictOf({ difference }: Pair): string {
   const said = verdict(difference);
+  // A gap that is less is no better model: it may be less because fatty breasts are served worse.
+  if (isDenseGap(difference) && said in WINNER)
+    return said === "better" ? "smaller in first" : "smaller in second";
   return WINNER[said] ?? said;
 }
 

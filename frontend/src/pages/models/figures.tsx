@@ -2,7 +2,17 @@ import { count, figure, interval, words } from "../../ui/format";
 import { Panel } from "../../ui/panel";
 import { type Column, Table } from "../../ui/table/table";
 import type { Metric } from "../contract";
-import { type FigureLine, figureLines, figureName, reasonOfNull, spoken, verdict } from "./report";
+import {
+  type FigureLine,
+  figureLines,
+  figureName,
+  gapText,
+  isDenseGap,
+  notesOf,
+  reasonOfNull,
+  spoken,
+  verdict,
+} from "./report";
 
 /** A value with its 95 % interval; where there is none, why. */
 function Value({ of }: { of: Metric }) {
@@ -23,7 +33,16 @@ const base: readonly Column<FigureLine>[] = [
     label: "Model [95 %]",
     number: true,
     value: ({ model }) => model.value,
-    cell: ({ model }) => <Value of={model} />,
+    cell: ({ model }) => (
+      <>
+        <Value of={model} />
+        {notesOf(model).map((note) => (
+          <div key={note} className="verdict">
+            {note}
+          </div>
+        ))}
+      </>
+    ),
   },
 ];
 
@@ -75,6 +94,20 @@ const counts: readonly Column<FigureLine>[] = [
   },
 ];
 
+/** Whether the model serves dense breasts worse: of each finding of which that can be told, else why of none. */
+function Gaps({ lines }: { lines: readonly FigureLine[] }) {
+  const all = lines.map(({ model }) => model).filter(isDenseGap);
+  const told = all.filter((gap) => gap.value !== null);
+  return (told.length ? told : all.slice(0, 1)).map((gap) => (
+    <p
+      key={`${gap.target} ${gap.level}`}
+      className={gap.params.verdict === "worse in dense" ? "warn" : undefined}
+    >
+      {words(gap.target)}: {gapText(gap)}
+    </p>
+  ));
+}
+
 /** What the model is worth on patients of one split, beside what is worth little. */
 export function Figures({ metrics, split }: { metrics: readonly Metric[]; split: string }) {
   const lines = figureLines(metrics).filter((line) => line.model.split === split);
@@ -111,6 +144,7 @@ export function Figures({ metrics, split }: { metrics: readonly Metric[]; split:
           evidence.
         </p>
       )}
+      <Gaps lines={groups} />
       {silent.length > 0 && (
         <p className="quiet">
           Not measured: {silent.map(({ target, reason }) => `${words(target)} (${reason})`).join(", ")}.

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { headlineText, mainFigure } from "./headline";
+import { headlineText, mainFigure, unseenText } from "./headline";
 
 it("names the few figures that stand for a model", () => {
   expect(headlineText({ macro_f1: 0.2, accuracy: 0.5, qwk: 0.61 })).toBe("kappa .610, accuracy .500");
@@ -13,4 +13,19 @@ it("names the few figures that stand for a model", () => {
 it("judges a model by the first figure that it has", () => {
   expect(mainFigure({ accuracy: 0.5, qwk: null })).toEqual({ name: "accuracy", value: 0.5 });
   expect(mainFigure({})).toBeNull();
+});
+
+it("tells figures on unseen patients from those on patients who chose the weights", () => {
+  const of = (headline_split: string | null, headline: Record<string, number | null>, reason?: string) =>
+    unseenText({ headline, headline_split, headline_reason: reason ?? null });
+  expect(of("test", { qwk: 0.61 })).toBe("kappa .610");
+  expect(of("val", { qwk: 0.61 })).toBe(
+    "no test patient yet; on validation patients, who chose the weights: kappa .610",
+  );
+  expect(of("test", { "tissue:dice:dense": 0.4, "percent_density:pd_mae": 6 })).toBe(
+    "Dice of dense tissue .400, mean error of percent density 6.000",
+  );
+  expect(of("test", { "any:cpm": null }, "no_marks")).toBe("none: no marked finding among these patients");
+  expect(of("val", { "any:cpm": null }, "no_marks")).toBe("no test patient yet");
+  expect(of(null, {})).toBe("no test patient yet");
 });

@@ -1,6 +1,8 @@
 /** The few figures that stand for a model in lists and on the learning curve. Pure. */
 
 import { figure } from "../../ui/format";
+import type { Model } from "../contract";
+import { reasonOfNull } from "./report";
 
 type Headline = Readonly<Record<string, number | null>>;
 
@@ -13,6 +15,9 @@ const SHOWN: readonly (readonly [key: string, name: string])[] = [
   ["any:cpm", "CPM"],
   ["any:froc_sens@1:complete", "sensitivity at 1 FP an image (all images)"],
   ["any:cpm:complete", "CPM (all images)"],
+  ["tissue:dice:dense", "Dice of dense tissue"],
+  ["percent_density:pd_spearman", "rank correlation of percent density"],
+  ["percent_density:pd_mae", "mean error of percent density"],
 ];
 
 /** The first of them that a model has: what its task is judged by. */
@@ -30,4 +35,21 @@ export function headlineText(headline: Headline): string {
     const value = headline[key];
     return typeof value === "number" ? [`${name} ${figure(value)}`] : [];
   }).join(", ");
+}
+
+/** A headline, whose it is, and why it is empty; as a version and a run have them. */
+export type Headlined = Pick<Model, "headline" | "headline_split" | "headline_reason">;
+
+/** Whether the figures are of patients who had no part in the model. */
+export function isUnseen({ headline_split: split }: Pick<Model, "headline_split">): boolean {
+  return split === "test" || split === "audit";
+}
+
+/** What is known of a model on patients that it never saw; where nothing is, why, and what validation says instead. */
+export function unseenText(of: Headlined): string {
+  const text = headlineText(of.headline);
+  if (isUnseen(of)) return text || `none: ${reasonOfNull(of.headline_reason)}`;
+  if (of.headline_split === "val" && text)
+    return `no test patient yet; on validation patients, who chose the weights: ${text}`;
+  return "no test patient yet";
 }

@@ -7,7 +7,7 @@ import { words } from "../../ui/format";
 import { Empty, PageHead, State } from "../../ui/panel";
 import { type Column, Table } from "../../ui/table/table";
 import type { Model } from "../contract";
-import { headlineText } from "./headline";
+import { unseenText } from "./headline";
 import { WeightsLibrary } from "./weights";
 
 const columns: readonly Column<Model>[] = [
@@ -25,7 +25,7 @@ const columns: readonly Column<Model>[] = [
   {
     key: "headline",
     label: "On unseen patients",
-    value: (row) => headlineText(row.headline) || "no test patient yet",
+    value: unseenText,
   },
   {
     key: "promoted",

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Metric } from "../contract";
-import { figureLines, figureName, reasonOfNull, splitsOf, spoken, verdict } from "./report";
+import { figureLines, figureName, gapText, notesOf, reasonOfNull, splitsOf, spoken, verdict } from "./report";
 
 function row(name: string, fields: Partial<Metric> = {}): Metric {
   return {
@@ -91,4 +91,32 @@ it("says once why nothing can be said of a finding", () => {
   const { told, silent } = spoken(lines);
   expect(told.map((line) => line.model.target)).toEqual(["mass"]);
   expect(silent).toEqual([{ target: "calcification", reason: "no marked finding among these patients" }]);
+});
+
+it("says of the dense-tissue gap what its interval is evidence for", () => {
+  const gap = { metric: "dense_gap", level: "finding", subgroup: { density: "A+B minus C+D" } };
+  const worse = row("dense_gap", {
+    ...gap,
+    value: 0.2,
+    ci: [0.05, 0.4],
+    params: { verdict: "worse in dense" },
+  });
+  expect(gapText(worse)).toBe(
+    "Dense-tissue gap: worse in dense; sensitivity at 1 false positive an image in fatty breasts (A, B) minus that in dense ones (C, D) +.200 [.05–.40].",
+  );
+  expect(gapText(row("dense_gap", { ...gap, value: null, ci: null, reason: "too_few" }))).toBe(
+    "Dense-tissue gap: not known, too few patients.",
+  );
+});
+
+it("notes beside a figure what it leaves out", () => {
+  expect(notesOf(row("cpm", { params: { findings_without_mark: 1, truncated: true } }))).toEqual([
+    "1 finding without a mark left out",
+    "cut off: an image has as many candidates as are kept",
+  ]);
+  expect(notesOf(row("ece", { params: { unstable: true, marks_not_usable: 2 } }))).toEqual([
+    "2 marks not usable",
+    "too few cases to be stable",
+  ]);
+  expect(notesOf(row("ece", { params: { unstable: false } }))).toEqual([]);
 });

@@ -1,5 +1,6 @@
 /** The figures of a model put in order: each with its baselines beside it. Pure. */
 
+import { figure, interval } from "../../ui/format";
 import type { Metric } from "../contract";
 
 export interface Beside {
@@ -100,7 +101,7 @@ const NAMES: Readonly<Record<string, string>> = {
   brier: "Brier score (lower is better)",
   ece: "Calibration error (lower is better)",
   cpm: "Sensitivity, mean over 1/8 to 8 false positives (CPM)",
-  gap: "Dense-tissue gap",
+  dense_gap: "Dense-tissue gap",
 };
 
 const VARIANTS: Readonly<Record<string, string>> = {
@@ -153,6 +154,38 @@ export function verdict(difference: Metric | null): string {
   if (difference.params.better) return "better";
   const holdsZero = difference.ci[0] <= 0 && difference.ci[1] >= 0;
   return holdsZero ? "no evidence" : "worse";
+}
+
+/** Sensitivity or AUC in fatty breasts (A, B) minus that in dense ones (C, D). */
+export function isDenseGap({ metric }: Metric): boolean {
+  return metric === "dense_gap";
+}
+
+/** What the report says of a dense-tissue gap, in a sentence; where it says nothing, why. */
+export function gapText(gap: Metric): string {
+  if (gap.value === null) return `Dense-tissue gap: not known, ${reasonOfNull(gap.reason)}.`;
+  const of = gap.level === "finding" ? "sensitivity at 1 false positive an image" : "AUC";
+  const range = gap.ci ? ` [${interval(gap.ci)}]` : "";
+  const said = gap.params.verdict;
+  const sign = gap.value >= 0 ? "+" : "";
+  return `Dense-tissue gap: ${typeof said === "string" ? said : "no evidence"}; ${of} in fatty breasts (A, B) minus that in dense ones (C, D) ${sign}${figure(gap.value)}${range}.`;
+}
+
+const few = (n: unknown, one: string, many: string) =>
+  typeof n === "number" && n > 0 ? [`${n} ${n === 1 ? one : many}`] : [];
+
+/** What one must know beside a figure: what it leaves out, and where it says little. */
+export function notesOf({ params }: Metric): string[] {
+  return [
+    ...few(
+      params.findings_without_mark,
+      "finding without a mark left out",
+      "findings without a mark left out",
+    ),
+    ...few(params.marks_not_usable, "mark not usable", "marks not usable"),
+    ...(params.truncated ? ["cut off: an image has as many candidates as are kept"] : []),
+    ...(params.unstable ? ["too few cases to be stable"] : []),
+  ];
 }
 
 /** Lines that say something, and the targets of which nothing can be said, each with its one reason. */

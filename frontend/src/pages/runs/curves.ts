@@ -111,7 +111,9 @@ export function eventText(event: RunEvent): string {
     case "checkpoint":
       return `${event.stage} step ${event.step}${event.best ? ", the best so far" : ""}`;
     case "finished":
-      return numbers(event.metrics_headline ?? {}).replace(" · ", "");
+      return [event.headline_split, numbers(event.metrics_headline ?? {}).replace(" · ", "")]
+        .filter(Boolean)
+        .join(": ");
     case "resource":
       return [event.what?.replaceAll("_", " "), event.batch && `batch ${event.batch}`]
         .filter(Boolean)

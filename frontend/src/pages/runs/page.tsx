@@ -10,7 +10,7 @@ import { duration, secondsBetween } from "../../ui/format";
 import { Empty, PageHead, State } from "../../ui/panel";
 import { type Column, Table } from "../../ui/table/table";
 import type { Run } from "../contract";
-import { headlineText } from "../models/headline";
+import { unseenText } from "../models/headline";
 import { Retrain } from "./retrain";
 import { RunSparkline } from "./sparkline";
 
@@ -34,7 +34,7 @@ const columns = (drawn: ReadonlySet<string>): readonly Column<Run>[] => [
     value: () => null,
     cell: (row) => (drawn.has(row.id) ? <RunSparkline run={row} /> : "—"),
   },
-  { key: "headline", label: "On unseen patients", value: (row) => headlineText(row.headline) || null },
+  { key: "headline", label: "On unseen patients", value: (row) => (row.version ? unseenText(row) : null) },
   {
     key: "took",
     label: "Took",

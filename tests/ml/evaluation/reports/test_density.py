@@ -60,7 +60,7 @@ def test_a_right_model_has_full_marks_and_beats_the_prior(study):
     assert the(found.metrics, "baseline:prior:auc_dense")["value"] == pytest.approx(0.5)
     gap = the(found.metrics, "difference:prior:auc_dense")
     assert gap["value"] == pytest.approx(0.5) and gap["ci"] == pytest.approx([0.5, 0.5]) and gap["params"]["better"]
-    assert found.headline["qwk"] == pytest.approx(1.0)
+    assert found.headline["qwk"] == pytest.approx(1.0) and found.headline_split == "test"
     assert found.worst == []
 
 
@@ -211,3 +211,10 @@ def test_percent_density_is_told_beside_the_class():
     assert (row["value"], row["n_units"], row["target"]) == (pytest.approx(1.0), 16, "percent_density")
     with pytest.raises(NotAScore):
         run(rows, [*answers(rows), {**scalars[0], "value": float("inf")}])
+
+
+def test_without_a_test_patient_the_headline_is_said_to_be_of_validation(study):
+    rows, _ = study
+    rows = [{**row, "split": "val"} for row in rows]
+    found = run(rows, answers(rows), splits=("val",))
+    assert found.headline["qwk"] == pytest.approx(1.0) and found.headline_split == "val"
