@@ -33,6 +33,13 @@ def moved(pair: Tensor, movement: Tensor) -> Tensor:
     return torch.stack([right, left], 1)
 
 
+def moved_back(pair: Tensor, movement: Tensor) -> Tensor:
+    """What lies over a moved pair (B, 2, 1, H, W), over the pair as it was before `moved`."""
+    right = _warped(pair[:, 0].float(), -movement / 2, back=True)
+    left = _warped(pair[:, 1].float(), movement / 2, back=True)
+    return torch.stack([right, left], 1)
+
+
 def found(right: Tensor, left: Tensor) -> Tensor:
     """The movement (B, 4) under which the masks (B, 1, H, W) overlap best: first one depth, then a search by turns."""
     side = max(right.shape[-2:])
@@ -76,8 +83,8 @@ def _overlap(right: Tensor, left: Tensor, movement: Tensor) -> Tensor:
     return 2 * common / all_of_it.clamp(min=1e-6)
 
 
-def _warped(x: Tensor, movement: Tensor) -> Tensor:
-    """(B, 1, H, W) scaled and turned about the middle of the chest wall, then shifted; what comes in is 0."""
+def _warped(x: Tensor, movement: Tensor, *, back: bool = False) -> Tensor:
+    """(B, 1, H, W) scaled and turned about the middle of the chest wall, then shifted, or back; what comes in is 0."""
     rows, cols = x.shape[-2:]
     scale, angle = movement[:, 0].exp(), torch.deg2rad(movement[:, 1])
     half = torch.tensor([cols / 2, rows / 2]).to(x)  # normed coordinates are (pixels - half) / half
@@ -86,6 +93,9 @@ def _warped(x: Tensor, movement: Tensor) -> Tensor:
     centre = torch.tensor([0.0, rows / 2]).to(x)
     shift = torch.stack([movement[:, 3] * cols, movement[:, 2] * rows], 1)
     offset = centre - (turn @ (centre + shift)[:, :, None])[:, :, 0]
+    if back:  # a turn over a scale: its inverse is its transpose times the square of the scale
+        turn = turn.mT * scale[:, None, None] ** 2
+        offset = -(turn @ offset[:, :, None])[:, :, 0]
     origin = ((turn @ half[:, None])[:, :, 0] + offset - half) / half
     linear = turn * half[None, None, :] / half[None, :, None]
     grid = functional.affine_grid(torch.cat([linear, origin[:, :, None]], 2), list(_shape(x)), align_corners=False)

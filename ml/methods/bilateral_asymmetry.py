@@ -15,7 +15,7 @@ be symmetric. `tiny` has two pairs of convolutions and 3x3 cells.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -23,13 +23,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ml.blocks.bilateral_diff import BilateralDiff
+from ml.blocks.cells import over_pixels
 from ml.blocks.conv_norm_act import ConvNormAct
 from ml.blocks.dropout import HeldDropout
 from ml.blocks.losses import focal
-from ml.blocks.pair_alignment import aligned, moved
+from ml.blocks.pair_alignment import aligned, moved, moved_back
 from ml.blocks.residual import BasicBlock
 from ml.blocks.resnet import ResNet
-from ml.methods.answering import binary, classified, over_passes
+from ml.methods.answering import MASK_THRESHOLD, MIN_COMPONENT_MM2, binary, classified, over_passes
 from ml.methods.reading import PAIR, pairs
 from ml.methods.spec import (
     Aim,
@@ -43,12 +44,16 @@ from ml.methods.spec import (
     Reads,
     Serves,
     Stage,
+    Where,
 )
+from ml.pixels.components import components
 from ml.runs.needs import Need
 
 SHARPNESS = 4.0
 PRIOR = 0.01
 """How asymmetric an untaught network thinks a cell: as in RetinaNet, since nearly all cells must say no."""
+MOST_PLACES = 5
+"""Places of a side that are shown."""
 SHIFTS_PX = ((3, 0), (-3, 0), (0, 3), (0, -3))
 
 
@@ -222,9 +227,12 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
 
 
 def predict(modules: Modules, batch: Batch, config: Config, inference: Inference) -> list[Prediction]:
-    """The pair's probability. Values: the most asymmetric cell of each side, and by how much small shifts change it."""
+    """The pair's probability, and where each side is asymmetric.
+
+    Values: the most asymmetric cell of each side, and by how much small shifts change the answer.
+    """
     network: Any = modules["main"]
-    x, breast, _ = aligned(batch.x, batch.breast)
+    x, breast, movement = aligned(batch.x, batch.breast)
     maps = network.features(x)
     excess, apart = network.excess(maps), network.histograms(x, breast)
     _, cells = network.judged(excess, apart)
@@ -235,7 +243,43 @@ def predict(modules: Modules, batch: Batch, config: Config, inference: Inference
         shaken.append(network.judged(network.excess(network.features(pair)), apart)[0].sigmoid())
     logits = over_passes(network, "main", inference, lambda: binary(network.judged(excess, apart)[0]))
     values = {"right": best[:, 0], "left": best[:, 1], "shift_spread": torch.stack(shaken).std(0)}
-    return classified(logits, (maps[:, 0] - maps[:, 1]).abs().mean((2, 3)), inference, values)
+    said = classified(logits, (maps[:, 0] - maps[:, 1]).abs().mean((2, 3)), inference, values)
+    if torch.compiler.is_exporting():  # places, as many as there are, cannot stand in a program of tensors
+        return said
+    shown = over_breasts(cells, movement, batch).detach().cpu()
+    return [replace(own, where=places(shown[n], batch.mm_per_px[n])) for n, own in enumerate(said)]
+
+
+def over_breasts(cells: Tensor, movement: Tensor, batch: Batch) -> Tensor:
+    """Logits of cells (B, 2, h, w) of aligned sides to probabilities over the images as they came (B, 2, H, W)."""
+    rows, cols = batch.x.shape[-2:]
+    over = over_pixels(cells.float().sigmoid().flatten(0, 1), rows / cells.shape[-2], rows, cols)
+    return moved_back(over.unflatten(0, (len(cells), 2))[:, :, None], movement)[:, :, 0]
+
+
+def places(maps: Tensor, mm_per_px: Tensor) -> tuple[Where, ...]:
+    """Connected parts of each side's map (2, H, W) over one half, with their mean probability."""
+    shown = []
+    for slot in range(2):
+        least = MIN_COMPONENT_MM2 / float(mm_per_px[slot]) ** 2
+        found = components(maps[slot].numpy(), MASK_THRESHOLD, least, MOST_PLACES)
+        shown.append(
+            Where(
+                slot=slot,
+                names=("asymmetry",),
+                boxes=torch.from_numpy(found.boxes),
+                scores=torch.from_numpy(found.scores),
+                labels=torch.zeros(len(found.scores), dtype=torch.long),
+            )
+        )
+    return tuple(shown)
+
+
+def heat(modules: Modules, batch: Batch, config: Config) -> Tensor:
+    """How asymmetric each side is at each pixel (B, 2, H, W)."""
+    network: Any = modules["main"]
+    x, breast, movement = aligned(batch.x, batch.breast)
+    return over_breasts(network(x, breast)["cells"], movement, batch)
 
 
 SPEC = MethodSpec(
@@ -260,4 +304,5 @@ SPEC = MethodSpec(
     reads=reads,
     stages=stages,
     predict=predict,
+    heat=heat,
 )

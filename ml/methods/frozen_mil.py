@@ -14,8 +14,8 @@ of an image is kept while a run lasts, by its weights and the image's pixels, so
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ml.blocks.backbones import backbone
+from ml.blocks.boxes import nms
 from ml.blocks.gated_attention import GatedAttention
 from ml.blocks.mil_pool import MILPool
 from ml.methods.answering import binary
@@ -39,6 +40,7 @@ from ml.methods.spec import (
     Reads,
     Serves,
     Stage,
+    Where,
 )
 from ml.pixels.tiles import MIN_BREAST, places
 
@@ -46,6 +48,8 @@ FINDINGS = ("mass", "calcification", "asymmetry", "architectural_distortion")
 TILES_AT_ONCE = 32
 KEPT_IMAGES = 20_000
 PRETRAIN_SHARE = 0.1
+MOST_TILES, TILE_IOU = 3, 0.1
+"""Tiles of a view that are shown: so many, apart, and each with more than an even share of what speaks for cancer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +116,10 @@ class Encoder(nn.Module):
 
 
 class MilHead(nn.Module):
-    """Tiles (B, K, D) of views (K,) to logits (B, 2), finding logits (B, F), the vector (B, D+E), attention (B, K)."""
+    """Tiles (B, K, D) of views (K,) to logits (B, 2), finding logits (B, F), the vector (B, D+E), attention (B, K).
+
+    tiles (B, K): the logit of each tile by itself; weighed by the attention, they add up to that of the exam.
+    """
 
     def __init__(self, config: Config, features: int) -> None:
         super().__init__()
@@ -124,12 +131,14 @@ class MilHead(nn.Module):
 
     def forward(self, tiles: Tensor, views: Tensor, mask: Tensor) -> dict[str, Tensor]:
         placed = self.view(views).expand(len(tiles), -1, -1)
-        pooled, attention = self.attention(torch.cat([tiles, placed.to(tiles)], 2), mask)
+        known = torch.cat([tiles, placed.to(tiles)], 2)
+        pooled, attention = self.attention(known, mask)
         return {
             "logits": binary(self.exam(pooled)[:, 0]),
             "findings": self.findings(pooled),
             "embedding": pooled,
             "attention": attention,
+            "tiles": self.exam(known)[..., 0],
         }
 
 
@@ -281,13 +290,16 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
 
 
 def predict(modules: Modules, batch: Batch, config: Config, inference: Inference) -> list[Prediction]:
-    """The mean of the heads, each of them a sample of what could be said; values are findings."""
+    """The mean of the heads, each of them a sample of what could be said, and the tiles that it rests on most.
+
+    values are findings.
+    """
     said = modules["heads"](*bag(modules["encoder"], batch, config, DESCRIBED))
     logits = said["logits"].float().movedim(0, 1).cpu()  # (B, M, 2)
     findings = said["findings"].float().sigmoid().mean(0).cpu()
     embedding = said["embedding"].float().mean(0).cpu()
     samples = logits.softmax(-1)
-    return [
+    answers = [
         Prediction(
             probabilities=samples[n].mean(0),
             logits=logits[n].mean(0),
@@ -297,14 +309,46 @@ def predict(modules: Modules, batch: Batch, config: Config, inference: Inference
         )
         for n in range(len(batch.ids))
     ]
+    shown = spoken_for(said).cpu().unflatten(1, (batch.x.shape[1], -1))
+    corners = list(places((batch.x.shape[-2], batch.x.shape[-1]), config.tile_px, config.tile_px // 2))
+    return [replace(own, where=weakly(part, corners, config)) for own, part in zip(answers, shown, strict=True)]
+
+
+def spoken_for(said: Outputs) -> Tensor:
+    """(B, K) >= 0: what each tile adds to the exam's logit, the mean over heads; what speaks against it is 0."""
+    return (said["attention"].float() * said["tiles"].float()).mean(0).clamp(min=0)
+
+
+def weakly(spoken: Tensor, corners: Sequence[tuple[int, int]], config: Config) -> tuple[Where, ...]:
+    """The tiles of each view (V, K) that speak most for cancer, with their share in all that does; no mark taught them.
+
+    corners (y, x) of the tiles, which overlap by half: of those that touch the loudest stands.
+    """
+    shares, even = spoken / spoken.sum().clamp(min=1e-12), 1 / max(1, int((spoken > 0).sum()))
+    top_left = torch.tensor([(x, y) for y, x in corners], dtype=torch.float32)
+    boxes = torch.cat([top_left, top_left + config.tile_px], 1)
+    found = []
+    for view, own in enumerate(shares):
+        kept = nms(boxes, own, TILE_IOU, limit=MOST_TILES)
+        kept = kept[own[kept] > even]
+        found.append(
+            Where(
+                slot=view,
+                names=("weak",),
+                boxes=boxes[kept],
+                scores=own[kept],
+                labels=torch.zeros(len(kept), dtype=torch.long),
+            )
+        )
+    return tuple(found)
 
 
 def heat(modules: Modules, batch: Batch, config: Config) -> Tensor:
-    """What the heads attend to (B, V, h, w), a cell each half tile: the mean attention of the tiles that cover it."""
-    attention = modules["heads"](*bag(modules["encoder"], batch, config, DESCRIBED))["attention"].float().mean(0)
+    """What speaks for cancer (B, V, h, w), a cell each half tile: the mean of what the tiles that cover it add."""
+    spoken = spoken_for(modules["heads"](*bag(modules["encoder"], batch, config, DESCRIBED)))
     rows, cols = batch.x.shape[-2:]
     tile, cell = config.tile_px, config.tile_px // 2
-    weights = attention.unflatten(1, (batch.x.shape[1], -1))
+    weights = spoken.unflatten(1, (batch.x.shape[1], -1))
     total = torch.zeros(*weights.shape[:2], -(-rows // cell), -(-cols // cell), device=weights.device)
     times = torch.zeros_like(total)
     for k, (top, left) in enumerate(places((rows, cols), tile, tile // 2)):

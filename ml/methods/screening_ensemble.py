@@ -48,6 +48,7 @@ from ml.methods.spec import (
     Serves,
     Stage,
     TrainView,
+    Where,
 )
 from ml.runs.manifest import ManifestRow
 from ml.runs.needs import Need
@@ -185,8 +186,8 @@ def plan(config: Config, rows: Sequence[ManifestRow]) -> Config:
     return replace(config, pos_weight=min((len(ill) - positive) / max(1, positive), MOST_WEIGHT) if ill else 1.0)
 
 
-def boxes_again(config: Config, modules: Modules, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Crops (M, 1, c, c) of the best boxes of images (N, 1, H, W), grown by the margin, and each one's image (M,)."""
+def boxes_again(config: Config, modules: Modules, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The best boxes (M, 4) of images (N, 1, H, W), each one's image (M,), and grown crops (M, 1, c, c)."""
     with torch.no_grad():
         detector: Any = modules["lesion_detector"].eval()
         found = retinanet_mass.propose(detector, x, detector_config(config), config.boxes)
@@ -195,16 +196,34 @@ def boxes_again(config: Config, modules: Modules, x: Tensor) -> tuple[Tensor, Te
     half = (boxes[:, 2:] - boxes[:, :2]) * config.margin / 2
     centre = (boxes[:, 2:] + boxes[:, :2]) / 2
     grown = torch.cat([centre - half, centre + half], 1)
-    return roi_align(x, grown, image, size=(config.crop_px, config.crop_px), samples=1), image
+    return boxes, image, roi_align(x, grown, image, size=(config.crop_px, config.crop_px), samples=1)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Boxes (M, 4) that were looked at again, the view of each (M,) among all of the batch, logits (copies, M)."""
+
+    boxes: Tensor
+    view: Tensor
+    logits: Tensor
+
+
+def looked_at(config: Config, modules: Modules, x: Tensor, view_mask: Tensor) -> Looked:
+    """What the lesion model says of the boxes of the views that are there; x (B, V, 1, H, W)."""
+    boxes, view, crops = boxes_again(config, modules, x.flatten(0, 1))
+    there = view_mask.flatten()[view]
+    copies: Any = modules["lesion_classifier"]
+    return Looked(boxes[there], view[there], torch.stack([member(crops[there]) for member in copies.members]))
 
 
 def lesion_logits(config: Config, modules: Modules, x: Tensor, view_mask: Tensor) -> Tensor:
     """(copies, B) of breasts whose views are x (B, V, 1, H, W): noisy-or over the boxes of the views that are there."""
-    crops, image = boxes_again(config, modules, x.flatten(0, 1))
-    there = view_mask.flatten()[image]
-    breast = image[there] // x.shape[1]
-    copies: Any = modules["lesion_classifier"]
-    return torch.stack([noisy_or(member(crops[there]), breast, len(x)) for member in copies.members])
+    return of_breasts(looked_at(config, modules, x, view_mask), *x.shape[:2])
+
+
+def of_breasts(looked: Looked, breasts: int, views: int) -> Tensor:
+    """(copies, B): noisy-or over the boxes of the views of each breast."""
+    return torch.stack([noisy_or(own, looked.view // views, breasts) for own in looked.logits])
 
 
 def views_logits(network: Any, x: Tensor, view_mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -319,18 +338,23 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
     )
 
 
-def exam_scores(config: Config, modules: Modules, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Logits (B, 3) of lesion, breast and case model, an exam being its worse breast, and the case's hidden vector."""
-    by_breast = []
+def exam_scores(config: Config, modules: Modules, batch: Batch) -> tuple[Tensor, Tensor, tuple[Looked, ...]]:
+    """Logits (B, 3) of lesion, breast and case model, an exam being its worse breast, and the case's hidden vector.
+
+    Last the boxes of each of BREASTS.
+    """
+    by_breast, places = [], []
     for slots in BREASTS:
         x, there = batch.x[:, list(slots)], batch.view_mask[:, list(slots)]
-        lesion = _mean_logit(lesion_logits(config, modules, x, there))
+        looked = looked_at(config, modules, x, there)
+        places.append(looked)
+        lesion = _mean_logit(of_breasts(looked, *x.shape[:2]))
         breast = _mean_logit(views_logits(modules["breast"], x, there)[0])
         # A breast without any view has no say: the other one decides.
         none = ~there.any(1)
         by_breast.append(torch.stack([lesion, breast], 1).masked_fill(none[:, None], LEAST_LOGIT))
     case, hidden = views_logits(modules["case"], batch.x, batch.view_mask)
-    return torch.cat([torch.stack(by_breast).amax(0), _mean_logit(case)[:, None]], 1), hidden
+    return torch.cat([torch.stack(by_breast).amax(0), _mean_logit(case)[:, None]], 1), hidden, tuple(places)
 
 
 def _mean_logit(members: Tensor) -> Tensor:
@@ -353,8 +377,11 @@ def calibrate(config: Config, lesson: Lesson) -> None:
 
 
 def predict(modules: Modules, batch: Batch, config: Config, inference: Inference) -> list[Prediction]:
-    """The mean of the three calibrated probabilities of each exam; the three are the members that may disagree."""
-    logits, hidden = exam_scores(config, modules, batch)
+    """The mean of the three calibrated probabilities of each exam; the three are the members that may disagree.
+
+    Places are the boxes of the lesion model, with the probability that it gave each before any calibration.
+    """
+    logits, hidden, places = exam_scores(config, modules, batch)
     calibration: Any = modules["calibrate"]
     members = torch.stack([calibration[name](logits[:, n])[:, 1] for n, name in enumerate(MODELS)], 1)  # (B, 3)
     mean = members.mean(1)
@@ -365,9 +392,27 @@ def predict(modules: Modules, batch: Batch, config: Config, inference: Inference
             samples=torch.stack([1 - members[n], members[n]], 1).float().cpu() if inference.passes else None,
             values={f"score_{name}": float(members[n, k]) for k, name in enumerate(MODELS)},
             embedding=hidden[n].float().cpu(),
+            where=tuple(
+                shown(looked, n, k, slot)
+                for looked, slots in zip(places, BREASTS, strict=True)
+                for k, slot in enumerate(slots)
+            ),
         )
         for n in range(len(mean))
     ]
+
+
+def shown(looked: Looked, exam: int, view: int, slot: int) -> Where:
+    """The boxes of one of a breast's views, best first; a view that is not there has none."""
+    own = looked.view == exam * len(BREASTS[0]) + view
+    scores, order = looked.logits[:, own].float().sigmoid().mean(0).cpu().sort(descending=True, stable=True)
+    return Where(
+        slot=slot,
+        names=("lesion",),
+        boxes=looked.boxes[own].float().cpu()[order],
+        scores=scores,
+        labels=torch.zeros(len(scores), dtype=torch.long),
+    )
 
 
 SPEC = MethodSpec(

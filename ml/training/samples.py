@@ -9,7 +9,7 @@ import numpy as np
 
 from ml.methods.spec import Aim, Inputs, Reads
 from ml.pixels.mark_masks import MaskOf
-from ml.pixels.rois import RoiOptions, rois_of
+from ml.pixels.rois import BACKGROUND, LESION, Roi, RoiOptions, label_of, rois_of
 from ml.pixels.windows import WINDOW_MM, windows_of
 from ml.runs.manifest import ManifestRow, Mark
 from ml.runs.records import from_dict, to_dict
@@ -33,11 +33,13 @@ def build_samples(
 ) -> tuple[list[Sample], LeftOut]:  # fmt: skip
     """Samples in the order of their ids, and (exam or image, reason) for what could not be one.
 
-    Regions are the marks and the background that `ml.pixels.rois` draws, or, with `windows` (unread images, where
-    nobody marked anything), a grid of squares over the breast.
+    Regions are the marks and the background that `ml.pixels.rois` draws. With `windows` (to be judged, not learned
+    from) they are the marks alone, whatever is known of them, and where an image has none a grid of squares over the
+    breast.
     """
     if reads.inputs.unit == "roi":
-        return _regions(rows, reads, aim, images, seed, windows), []
+        found = _asked(rows, reads, aim, images, seed, warn) if windows else _taught(rows, reads, aim, images, seed)
+        return _numbered(rows, found), []
     area = _Areas(images)
     return grouped(rows, reads.inputs, area, warn)
 
@@ -126,19 +128,55 @@ _FILLS: dict[str, Callable[[str, dict[str, ManifestRow]], ManifestRow | None]] =
 }
 
 
-def _regions(
-    rows: Sequence[ManifestRow], reads: Reads, aim: Aim, images: Images, seed: int, windows: bool
-) -> list[Sample]:
+def _taught(rows: Sequence[ManifestRow], reads: Reads, aim: Aim, images: Images, seed: int) -> list[Roi]:
+    """The regions whose class is known."""
+    own = own_names(aim)
+    return [replace(roi, label=own[roi.label]) for roi in _drawn(rows, tuple(own), reads, aim, images, seed)]
+
+
+def _asked(
+    rows: Sequence[ManifestRow], reads: Reads, aim: Aim, images: Images, seed: int, warn: Warn | None
+) -> list[Roi]:
+    """The marks of findings that count, with their class where it is known; a grid over images without such a mark."""
+    own = own_names(aim)
+    known = {
+        (row.image_id, finding.finding_id): label_of(to_dict(finding), tuple(own))
+        for row in rows for finding in row.findings
+    }  # fmt: skip
+    marked = [
+        replace(roi, label=own.get(known[roi.image_id, roi.finding_id or ""] or "", ""))
+        for roi in _drawn(rows, (LESION,), reads, aim, images, seed)
+    ]
+    seen = {roi.image_id for roi in marked}
+    unmarked = [row for row in rows if row.image_id not in seen]
+    if unmarked and warn is not None and BACKGROUND not in own:
+        warn(
+            "regions_unmarked",
+            f"{len(unmarked)} of {len(rows)} images have no mark to judge: squares all over the breast are asked "
+            "about, though only lesions were learned from, so what is said of them is but a hint where to look",
+            unmarked[0].image_id,
+        )
+    grid = [roi for row in unmarked for roi in windows_of(to_dict(row), images.prepared(row), window_mm_of(reads.roi))]
+    return [*marked, *grid]
+
+
+def own_names(aim: Aim) -> Mapping[str, str]:
+    """What regions are called by `ml.pixels.rois`, to the classes of the run."""
+    return REGION_CLASSES.get(aim.target, {label: label for label in aim.labels})
+
+
+def _drawn(
+    rows: Sequence[ManifestRow], labels: Sequence[str], reads: Reads, aim: Aim, images: Images, seed: int
+) -> list[Roi]:
     by_id = {row.image_id: row for row in rows}
-    if windows:
-        found = [roi for row in rows for roi in windows_of(to_dict(row), images.prepared(row), window_mm_of(reads.roi))]
-    else:
-        own = REGION_CLASSES.get(aim.target, {label: label for label in aim.labels})
-        drawn = rois_of(
-            [to_dict(row) for row in rows], tuple(own), RoiOptions.of(region_options(reads, aim)), seed,
-            image=lambda row: images.prepared(by_id[row["image_id"]]), mask_of=_reader(by_id, images),
-        )  # fmt: skip
-        found = [replace(roi, label=own[roi.label]) for roi in drawn]
+    return rois_of(
+        [to_dict(row) for row in rows], labels, RoiOptions.of(region_options(reads, aim)), seed,
+        image=lambda row: images.prepared(by_id[row["image_id"]]), mask_of=_reader(by_id, images),
+    )  # fmt: skip
+
+
+def _numbered(rows: Sequence[ManifestRow], found: Sequence[Roi]) -> list[Sample]:
+    by_id = {row.image_id: row for row in rows}
     count: Counter[str] = Counter()
     samples = []
     for roi in found:

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ml.methods.bilateral_asymmetry import asymmetry_loss, shifted
+from ml.blocks.pair_alignment import aligned, moved, moved_back
+from ml.methods.bilateral_asymmetry import asymmetry_loss, over_breasts, places, shifted
+from ml.methods.spec import Inference
 
 
 @pytest.mark.parametrize(
@@ -107,3 +109,45 @@ def test_an_untaught_cell_thinks_itself_symmetric(a_setup, size):
     with torch.no_grad():
         cells = network.cells(torch.rand(2, network.trunk.widths[-1], 6, 4))
     assert cells.sigmoid().max() < 0.05
+
+
+def test_what_lies_over_aligned_breasts_is_brought_back_to_where_they_were():
+    movement = torch.tensor([[0.15, 8.0, 0.05, -0.04]])
+    pair = torch.zeros(1, 2, 1, 96, 64)
+    pair[0, :, 0, 40:52, 22:32] = 1.0
+    there = moved(pair, movement)
+    back = moved_back(there, movement)
+    assert (there - pair).abs().max() > 0.9
+    for side in range(2):
+        found, wanted = ((own[0, side, 0] > 0.5).nonzero().float().mean(0) for own in (back, pair))
+        torch.testing.assert_close(found, wanted, atol=0.3, rtol=0)
+        assert 0.9 < float((back[0, side] > 0.5).sum() / pair[0, side].sum()) < 1.1
+
+
+def test_an_asymmetric_cell_is_shown_on_its_side_where_it_lies_in_the_image(at_rest):
+    _, _, batch = at_rest
+    cells = torch.full((len(batch.x), 2, 24, 16), -6.0)
+    cells[:, 1, 8:12, 4:8] = 6.0  # of the left side
+    for maps, mm in zip(over_breasts(cells, aligned(batch.x, batch.breast)[2], batch), batch.mm_per_px, strict=True):
+        right, left = places(maps, mm)
+        assert (right.slot, left.slot, len(right.boxes)) == (0, 1, 0)
+        (box,), (score,) = left.boxes.tolist(), left.scores.tolist()
+        y, x = (maps[1] > 0.5).nonzero(as_tuple=True)
+        assert box == [x.min(), y.min(), x.max() + 1, y.max() + 1]
+        assert 0.5 < score <= 1.0
+
+
+def test_the_answer_shows_the_places_of_its_own_map(at_rest, a_setup):
+    _, modules, batch = at_rest
+    setup = a_setup("bilateral_asymmetry")
+    inference = Inference(aim=setup.aim)
+    with torch.no_grad():
+        none = setup.method.predict(modules, batch, setup.config, inference)
+        modules["main"].cells[2].bias += 12.0  # so that everything looks asymmetric
+        said = setup.method.predict(modules, batch, setup.config, inference)
+        heat = setup.method.heat(modules, batch, setup.config)
+    assert all(len(where.boxes) == 0 for own in none for where in own.where)
+    for own, maps in zip(said, heat, strict=True):
+        for side, where in enumerate(own.where):
+            assert where.boxes[0, 2] > 40
+            assert float(where.scores[0]) == pytest.approx(float(maps[side][maps[side] > 0.5].mean()), abs=1e-3)

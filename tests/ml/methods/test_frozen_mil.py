@@ -8,6 +8,7 @@ from safetensors.torch import load_file
 
 from ml.blocks.backbones import backbone
 from ml.methods.frozen_mil import Descriptions, Encoder, Heads, MilHead, bag, cut
+from ml.methods.spec import Inference
 from ml.runs.errors import RunRefused
 from ml.runs.request import Init
 from ml.training.lent import Lent
@@ -125,3 +126,35 @@ def test_a_given_encoder_keeps_its_trunk_and_must_be_given(a_setup):
     with pytest.raises(RunRefused) as error:
         require_trunk(given, Start(lent=lent))
     assert error.value.code == "init_mismatch"
+
+
+def test_marks_are_the_tiles_that_add_most_to_the_answer(made):
+    setup, encoder, heads = made
+    batch = setup.batch(n=2, split="test")
+    modules = {"encoder": encoder, "heads": heads}
+    with torch.no_grad():
+        for head in heads.members:
+            head.exam.bias.fill_(3.0)  # something speaks for cancer
+        said = heads(*bag(encoder, batch, setup.config, Descriptions()))
+        answers = setup.method.predict(modules, batch, setup.config, Inference(aim=setup.aim))
+        heat = setup.method.heat(modules, batch, setup.config)
+    # What the tiles add is all that the answer is made of.
+    total = (said["attention"] * said["tiles"]).sum(2)
+    torch.testing.assert_close(total, said["logits"][..., 1], atol=1e-4, rtol=1e-4)
+    spoken = (said["attention"] * said["tiles"]).mean(0).clamp(min=0)
+    best = spoken.max(1).values / spoken.sum(1)
+    for n, own in enumerate(answers):
+        assert [where.slot for where in own.where] == [0, 1, 2, 3]
+        assert {where.names for where in own.where} == {("weak",)}
+        scores = torch.cat([where.scores for where in own.where])
+        assert float(scores.max()) == pytest.approx(float(best[n]))
+        assert float(scores.min()) > 1 / int((spoken[n] > 0).sum()) and float(scores.sum()) <= 1.0
+        loudest = max((where for where in own.where if len(where.scores)), key=lambda where: float(where.scores[0]))
+        x0, y0, x1, y1 = map(int, loudest.boxes[0])
+        assert (x1 - x0, y1 - y0) == (32, 32) and batch.breast[n, loudest.slot, 0, y0:y1, x0:x1].any()
+        assert float(heat[n, loudest.slot].max()) > 0
+    with torch.no_grad():
+        for head in heads.members:
+            head.exam.bias.fill_(-30.0)
+        nothing = setup.method.predict(modules, batch, setup.config, Inference(aim=setup.aim))
+    assert all(len(where.boxes) == 0 for own in nothing for where in own.where)

@@ -56,7 +56,7 @@ def test_the_answer_is_the_mean_of_the_three_calibrated_probabilities_of_the_exa
     batch = a_setup("screening_ensemble").batch(n=2)
     with torch.no_grad():
         said = model.method.predict(model.modules, batch, model.config, Inference(aim=model.aim, passes=1))
-        logits, _ = exam_scores(model.config, model.modules, batch)
+        logits, *_ = exam_scores(model.config, model.modules, batch)
     for n, own in enumerate(said):
         scores = [own.values[f"score_{name}"] for name in ("lesion_classifier", "breast", "case")]
         assert float(own.probabilities[1]) == pytest.approx(sum(scores) / 3, abs=1e-6)
@@ -90,6 +90,29 @@ def test_boxes_of_a_view_that_is_not_there_do_not_count(model, a_setup):
     torch.testing.assert_close(one, alone, atol=1e-4, rtol=1e-4)
 
 
+def test_marks_are_the_boxes_of_the_lesion_model_on_the_views_that_are_there(model, a_setup):
+    batch = a_setup("screening_ensemble").batch(n=2)
+    mask = batch.view_mask.clone()
+    mask[1, 3] = False
+    batch = replace(batch, view_mask=mask)
+    right = [0, 2]
+    with torch.no_grad():
+        said = model.method.predict(model.modules, batch, model.config, Inference(aim=model.aim))
+        breast = lesion_logits(model.config, model.modules, batch.x[:, right], mask[:, right])[0]
+    for n, own in enumerate(said):
+        where = {one.slot: one for one in own.where}
+        assert sorted(where) == [0, 1, 2, 3]
+        # A breast's score is that at least one of its boxes is true.
+        scores = torch.cat([where[slot].scores for slot in right])
+        assert len(scores) > 0
+        torch.testing.assert_close(1 - (1 - scores).prod(), torch.sigmoid(breast[n]), atol=1e-4, rtol=1e-4)
+        for one in where.values():
+            assert one.scores.tolist() == sorted(one.scores.tolist(), reverse=True)
+            assert len(one.boxes) == len(one.scores) <= model.config.boxes
+    assert len(said[0].where[-1].boxes) > 0
+    assert not any(len(one.boxes) for one in said[1].where if one.slot == 3)
+
+
 def test_positives_weigh_by_their_rarity_but_never_more_than_twenty_times(a_setup):
     setup = a_setup("screening_ensemble")
     train = [row for row in setup.rows if row.split == "train"]
@@ -105,7 +128,7 @@ def test_the_detector_looks_at_the_image_and_its_sections_and_learns_from_both(a
     looks = []
     pyramid = modules["lesion_detector"].pyramid
     modules["lesion_detector"].pyramid = lambda x: looks.append(tuple(x.shape[-2:])) or pyramid(x)
-    crops, image = boxes_again(setup.config, modules, torch.rand(1, 1, 96, 64))
+    _, image, crops = boxes_again(setup.config, modules, torch.rand(1, 1, 96, 64))
     assert len(looks) == 26
     assert (len(crops), image.tolist()) == (10, [0] * 10)
     reads = setup.stage("lesion_detector").reads

@@ -117,7 +117,7 @@ def test_views_are_told_apart_by_what_the_maps_depend_on():
     [
         ("dcse_resnet50", "density", "grad_cam", 4),
         ("multiview_density", "density", "grad_cam", 4),
-        ("bilateral_asymmetry", "asymmetry", "grad_cam", 2),
+        ("bilateral_asymmetry", "asymmetry", "own", 2),
         ("detr_lesion", "lesion_detection", "grad_cam", 1),
         ("aunet", "segmentation", "own", 1),
         ("aunet", "lesion_detection", "own", 1),
