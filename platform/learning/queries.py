@@ -73,12 +73,23 @@ def method_named(name: str) -> dict[str, Any] | None:
 
 
 def methods_for(counts: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """Every method, with whether it may learn from a snapshot of these counts and, if not, why."""
+    """Every method and each task that it serves, with whether it may learn it from a snapshot of these counts.
+
+    `refusal` says why a task is not allowed. A method is allowed with any of its tasks; its own refusal is that of the
+    main one.
+    """
     answers = []
     for method in read_catalogue():
-        why_not = refusal(method, counts) if counts is not None else "Freeze a snapshot first."
-        answers.append({**method, "allowed": why_not is None, "refusal": why_not})
+        serves = [{**served, "refusal": _why_not(method, counts, served["task"])} for served in method["serves"]]
+        allowed = any(served["refusal"] is None for served in serves)
+        answers.append(
+            {**method, "serves": serves, "allowed": allowed, "refusal": None if allowed else serves[0]["refusal"]}
+        )
     return answers
+
+
+def _why_not(method: dict[str, Any], counts: dict[str, Any] | None, task: str) -> str | None:
+    return "Freeze a snapshot first." if counts is None else refusal(method, counts, task=task)
 
 
 # --- files ------------------------------------------------------------------------------------------------------

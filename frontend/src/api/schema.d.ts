@@ -2134,6 +2134,8 @@ export interface components {
             readonly task: string;
             readonly fidelity: string;
             readonly claim_note: string;
+            /** @description why it cannot learn this from the snapshot */
+            readonly refusal: string | null;
         };
         /** @description One row of metrics.json: `name` is unique in (target, level, split, subgroup); `metric` is shared by `series`. */
         readonly Metric: {

@@ -209,6 +209,7 @@ class MethodTask(serializers.Serializer[Any]):
     task = serializers.CharField()
     fidelity = serializers.CharField()
     claim_note = serializers.CharField()
+    refusal = serializers.CharField(allow_null=True, help_text="why it cannot learn this from the snapshot")
 
 
 class MethodNeed(serializers.Serializer[Any]):
