@@ -47,7 +47,9 @@ def weights_visible_to(user: User) -> QuerySet[WeightsFile]:
 
 def versions_visible_to(user: User) -> QuerySet[ModelVersion]:
     """Model versions of the projects that an account runs or studies."""
-    return ModelVersion.objects.select_related("run", "snapshot").filter(project__in=_projects(user, *ROLES))
+    return ModelVersion.objects.select_related("run__init", "run__weights", "snapshot").filter(
+        project__in=_projects(user, *ROLES)
+    )
 
 
 def versions_administered_by(user: User) -> QuerySet[ModelVersion]:
@@ -112,6 +114,15 @@ def model_spec(version: ModelVersion) -> dict[str, Any]:
     """model/spec.json; empty where the folder is not on this machine."""
     try:
         found = json.loads((model_folder(version) / "spec.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def run_environment(run: Run) -> dict[str, Any]:
+    """environment.json: machine, packages, seconds, how each stage began; empty where the folder has none (yet)."""
+    try:
+        found = json.loads((run_folder(run.pk) / "environment.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -1364,6 +1364,13 @@ export interface components {
                 readonly [key: string]: unknown;
             };
         };
+        /** @description The brought weights that a version's trunk began with. */
+        readonly BeganWith: {
+            readonly name: string;
+            readonly sha256: string;
+            readonly licence: string;
+            readonly origin: string;
+        };
         readonly Candidate: {
             /** @description x0, y0, x1, y1 in stored pixels */
             readonly box: readonly [
@@ -2821,6 +2828,7 @@ export interface components {
             };
             /** Format: uuid */
             readonly init_version: string | null;
+            readonly init_number: number | null;
             readonly init_weights: string | null;
             readonly job: components["schemas"]["RunJob"] | null;
             /** Format: uuid */
@@ -2839,6 +2847,10 @@ export interface components {
                 readonly [key: string]: unknown;
             };
             readonly curves: components["schemas"]["Curves"];
+            /** @description environment.json, with what each stage began from */
+            readonly environment: {
+                readonly [key: string]: unknown;
+            };
             /** @description whether going on could come to another end */
             readonly may_resume: boolean;
         };
@@ -2976,6 +2988,7 @@ export interface components {
             };
             /** Format: uuid */
             readonly init_version: string | null;
+            readonly init_number: number | null;
             readonly init_weights: string | null;
             readonly job: components["schemas"]["RunJob"] | null;
             /** Format: uuid */
@@ -3264,6 +3277,10 @@ export interface components {
             readonly promoted_at: string | null;
             /** Format: date-time */
             readonly created_at: string;
+            /** Format: uuid */
+            readonly init_version: string | null;
+            readonly init_number: number | null;
+            readonly init_weights: components["schemas"]["BeganWith"] | null;
             readonly metrics: readonly components["schemas"]["Metric"][];
             readonly curves: components["schemas"]["Curves"];
             readonly worst: readonly components["schemas"]["Worst"][];
