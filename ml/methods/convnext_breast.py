@@ -38,6 +38,7 @@ from ml.methods.spec import (
     Serves,
     Stage,
 )
+from ml.runs.needs import Need
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,7 +205,7 @@ SPEC = MethodSpec(
     ),
     findings=(),
     inputs=BREAST,
-    needs=(),
+    needs=(Need(label="breast_class", min_train=2, min_classes=2),),
     sizes=("tiny", "base", "large"),
     reference="Z. Liu et al., A ConvNet for the 2020s, CVPR 2022; M. Ilse et al., Attention-based deep multiple "
     "instance learning, ICML 2018.",

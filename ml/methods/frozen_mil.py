@@ -43,6 +43,7 @@ from ml.methods.spec import (
     Where,
 )
 from ml.pixels.tiles import MIN_BREAST, places
+from ml.runs.needs import Need
 
 FINDINGS = ("mass", "calcification", "asymmetry", "architectural_distortion")
 TILES_AT_ONCE = 32
@@ -371,7 +372,7 @@ SPEC = MethodSpec(
     ),
     findings=(),
     inputs=EXAM,
-    needs=(),
+    needs=(Need(label="exam_class", min_train=2, min_classes=2),),
     sizes=("tiny", "base", "large"),
     reference="M. Ilse et al., Attention-based deep multiple instance learning, ICML 2018; B. Lakshminarayanan et al., "
     "Simple and scalable predictive uncertainty estimation using deep ensembles, NeurIPS 2017.",

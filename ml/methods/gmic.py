@@ -46,6 +46,7 @@ from ml.methods.spec import (
     Stage,
     Where,
 )
+from ml.runs.needs import Need
 
 SHOWN_ATTENTION = 0.2
 """Crops of a higher attention are shown as places where the answer comes from."""
@@ -297,7 +298,7 @@ SPEC = MethodSpec(
     ),
     findings=(),
     inputs=Inputs(unit="image"),
-    needs=(),
+    needs=(Need(label="image_class", min_train=2, min_classes=2),),
     sizes=("tiny", "base", "large"),
     reference="Y. Shen et al., An interpretable classifier for high-resolution breast cancer screening images "
     "utilizing weakly supervised localization, Medical Image Analysis 68, 2021.",

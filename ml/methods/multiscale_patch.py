@@ -379,7 +379,7 @@ SPEC = MethodSpec(
     ),
     findings=LESIONS,
     inputs=Inputs(unit="image"),
-    needs=(Need(label="box", min_train=2),),
+    needs=(Need(label="box", min_train=2), Need(label="image_class", min_train=2, min_classes=2)),
     sizes=("tiny", "base", "large"),
     reference="W. Lotter, G. Sorensen, D. Cox, A multi-scale CNN and curriculum learning strategy for mammogram "
     "classification, DLMIA 2017 (arXiv 1707.06978).",

@@ -429,7 +429,7 @@ SPEC = MethodSpec(
     ),
     findings=("mass", "calcification", "asymmetry", "architectural_distortion"),
     inputs=Inputs(unit="exam", views=FOUR_VIEWS, missing="other_side"),
-    needs=(Need(label="box", min_train=2),),
+    needs=(Need(label="box", min_train=2), Need(label="exam_class", min_train=2, min_classes=2)),
     sizes=("tiny", "base", "large"),
     reference="S. McKinney et al., International evaluation of an AI system for breast cancer screening, Nature 577, "
     "2020.",

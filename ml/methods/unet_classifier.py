@@ -366,7 +366,10 @@ SPEC = MethodSpec(
     ),
     findings=("mass",),
     inputs=BREAST,
-    needs=(Need(label="outline", min_train=2, tasks=OUTLINED),),
+    needs=(
+        Need(label="outline", min_train=2, tasks=OUTLINED),
+        Need(label="breast_class", min_train=2, min_classes=2, tasks=("exam_classification",)),
+    ),
     sizes=("tiny", "base", "large"),
     reference="W. Salama, M. Aly, Deep learning in mammography images segmentation and classification: automated CNN "
     "approach, Alexandria Engineering Journal 60(5), 2021.",

@@ -14,7 +14,7 @@ class RetrainRefused(Conflict):
     """This snapshot does not have what the method needs."""
 
     code = "learning.retrain_refused"
-    cure = "Read more exams of the kind that is missing, freeze a new snapshot, and train again."
+    cure = "Read exams of the kind that is missing, where readings can say it, freeze a new snapshot, and train again."
 
 
 class ConfigRefused(Invalid):

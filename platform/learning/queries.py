@@ -48,7 +48,9 @@ def weights_visible_to(user: User) -> QuerySet[WeightsFile]:
 
 def versions_visible_to(user: User) -> QuerySet[ModelVersion]:
     """Model versions of the projects that an account runs or studies."""
-    return ModelVersion.objects.select_related("run", "snapshot").filter(project__in=_projects(user, *ROLES))
+    return ModelVersion.objects.select_related("run__init", "run__weights", "snapshot").filter(
+        project__in=_projects(user, *ROLES)
+    )
 
 
 def versions_administered_by(user: User) -> QuerySet[ModelVersion]:
@@ -74,12 +76,23 @@ def method_named(name: str) -> dict[str, Any] | None:
 
 
 def methods_for(counts: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """Every method, with whether it may learn from a snapshot of these counts and, if not, why."""
+    """Every method and each task that it serves, with whether it may learn it from a snapshot of these counts.
+
+    `refusal` says why a task is not allowed. A method is allowed with any of its tasks; its own refusal is that of the
+    main one.
+    """
     answers = []
     for method in read_catalogue():
-        why_not = refusal(method, counts) if counts is not None else "Freeze a snapshot first."
-        answers.append({**method, "allowed": why_not is None, "refusal": why_not})
+        serves = [{**served, "refusal": _why_not(method, counts, served["task"])} for served in method["serves"]]
+        allowed = any(served["refusal"] is None for served in serves)
+        answers.append(
+            {**method, "serves": serves, "allowed": allowed, "refusal": None if allowed else serves[0]["refusal"]}
+        )
     return answers
+
+
+def _why_not(method: dict[str, Any], counts: dict[str, Any] | None, task: str) -> str | None:
+    return "Freeze a snapshot first." if counts is None else refusal(method, counts, task=task)
 
 
 def costs_here(user: User, project_id: UUID) -> dict[str, list[dict[str, Any]]]:
@@ -122,6 +135,15 @@ def model_spec(version: ModelVersion) -> dict[str, Any]:
     """model/spec.json; empty where the folder is not on this machine."""
     try:
         found = json.loads((model_folder(version) / "spec.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def run_environment(run: Run) -> dict[str, Any]:
+    """environment.json: machine, packages, seconds, how each stage began; empty where the folder has none (yet)."""
+    try:
+        found = json.loads((run_folder(run.pk) / "environment.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -13,6 +13,10 @@ _DENSITY_TASK = "density"
 #: How a run ends that would end so again: the same request, the same rows, the same steps.
 _SETTLED = frozenset({RunInvalid.code, DataRefused.code, Diverged.code})
 
+_NO_OUTCOMES = (
+    "Readings here carry no outcome, however many there are: train it with `python -m ml train` on a manifest that has."
+)
+
 
 def weights_of(project_weights: Mapping[str, float]) -> dict[str, float]:
     """A project's weights over the defaults."""
@@ -32,8 +36,25 @@ def label_counts_of(counts: Mapping[str, Any], findings: Sequence[str]) -> dict[
         "outline": of_findings("outlines"),
         "pathology": {name: n for name, n in train.get("pathology", {}).items() if name != "unknown"},
         "asymmetry": {"1": train.get("findings", {}).get("asymmetry", 0)},
+        # No reading and no importer here says what became of a breast: that is known years later, and elsewhere.
         "outcome": {},
+        **_classes(train, findings),
     }
+
+
+def _classes(train: Mapping[str, Any], findings: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Exams, and at least so many images, with and without a finding.
+
+    Images are not counted one by one: where every finding is marked, those beyond the number of marks show none. They
+    stand for breasts too; the learner, which sees each row, looks again.
+    """
+    exams, normal = train.get("exams", 0), train.get("normal_exams", 0)
+    of_types = [n for name, n in train.get("findings", {}).items() if not findings or name in findings]
+    found = min(exams - normal, sum(of_types))
+    unmarked = train.get("images", 0) - sum(train.get("marks", {}).values())
+    clean = max(normal, 0 if train.get("unmarked_findings") else unmarked)
+    images = {"1": found, "0": clean}
+    return {"exam_class": {"1": found, "0": normal}, "image_class": images, "breast_class": images}
 
 
 def may_resume(state: str, error: Mapping[str, Any] | None) -> bool:
@@ -58,6 +79,8 @@ def refusal(method: Mapping[str, Any], counts: Mapping[str, Any], *, task: str |
     if not counts.get("splits", {}).get("train"):
         return "No exam for training has been read yet."
     sentences += missing(method["needs"], label_counts_of(counts, method["findings"]), task)
+    if any(need["label"] == "outcome" for need in method["needs"]):
+        sentences.append(_NO_OUTCOMES)
     if not _can_validate(task, counts):
         sentences.append(
             "Needs at least one validation exam with a density; there is none."

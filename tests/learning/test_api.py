@@ -11,12 +11,14 @@ from django.utils import timezone
 from accounts.models import Role
 from accounts.services import create_user
 from archive.models import Exam
+from exchange import services as exchange
 from jobs.models import Job, JobState
 from jobs.services import error_body
 from jobs.testing import run_queued
 from learning.errors import RunInvalid, TimeSpent
 from learning.models import ModelVersion, Prediction, Run
 from learning.services import rounds, runs
+from tests.exchange import factories as exams
 from tests.learning import factories
 
 pytestmark = pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
@@ -44,6 +46,27 @@ def test_methods_say_whether_they_can_learn_from_a_snapshot_and_why_not(snapshot
     assert (unasked["allowed"], unasked["refusal"]) == (False, "Freeze a snapshot first.")
 
 
+def test_each_task_of_a_method_is_allowed_or_refused_by_itself(project, reader, admin, api):
+    for number, density in enumerate("abcd"):
+        exams.read(project, reader, f"train-{number}", density=density)
+    exams.read(project, reader, "val", split="val", density="b")
+    thin = exchange.order_snapshot(project, references=False, note="", by=admin)
+    exchange.freeze_snapshot(thin.pk)
+    rows = {row["name"]: row for row in api(admin).get("/api/v1/methods/", {"snapshot": str(thin.pk)}).json()}
+    refused = {
+        name: {served["task"] for served in rows[name]["serves"] if served["refusal"]}
+        for name in ("wavelet_scattering", "unet_classifier")
+    }
+    assert refused["wavelet_scattering"] == {"lesion_classification"}
+    assert (rows["wavelet_scattering"]["allowed"], rows["wavelet_scattering"]["refusal"]) == (True, None)
+    assert refused["unet_classifier"] == {"exam_classification", "segmentation", "lesion_classification"}
+    assert [name for name in ("gmic", "convnext_breast", "frozen_mil") if rows[name]["allowed"]] == []
+    started = api(admin).post(
+        "/api/v1/runs/", {"snapshot": str(thin.pk), "method": "wavelet_scattering", "task": "density"}
+    )
+    assert started.status_code == 201
+
+
 def test_retrain_starts_a_run_that_names_its_command(snapshot, admin, api):
     body = {"snapshot": str(snapshot.pk), "method": "retinanet_mass", "size": "tiny", "config": {"steps": 5}}
     answer = api(admin).post("/api/v1/runs/", body)
@@ -55,9 +78,6 @@ def test_retrain_starts_a_run_that_names_its_command(snapshot, admin, api):
 
 
 def test_a_refused_retrain_says_why_in_a_sentence(project, reader, admin, api):
-    from exchange import services as exchange
-    from tests.exchange import factories as exams
-
     exams.read(project, reader, "one", density="b")
     thin = exchange.order_snapshot(project, references=False, note="", by=admin)
     exchange.freeze_snapshot(thin.pk)

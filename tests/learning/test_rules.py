@@ -6,7 +6,7 @@ import pytest
 
 from exchange.rules import counts_of
 from learning.errors import ScoreRefused
-from learning.rules import finite_score, grouped_predictions, progress_text, refusal, weights_of
+from learning.rules import finite_score, grouped_predictions, label_counts_of, progress_text, refusal, weights_of
 from tests.exchange.items import a_finding, a_mark, an_image, an_item
 
 DENSITY = {"task": "density", "findings": [], "needs": [{"label": "density", "min_train": 2, "min_classes": 2}]}
@@ -42,6 +42,29 @@ def test_lesions_need_a_marked_finding_of_their_types():
     val = an_item("v", split="val")
     assert "marked findings" in refusal(LESIONS, counts_of([an_item("a"), val]))
     assert refusal(LESIONS, counts_of([marked("a"), val])) is None
+
+
+@pytest.mark.parametrize("label", ["image_class", "breast_class", "exam_class"])
+def test_a_classifier_of_findings_needs_exams_with_and_without_one(label):
+    method = {"task": "exam_classification", "findings": [], "needs": [{"label": label, "min_train": 2,
+              "min_classes": 2}]}  # fmt: skip
+    val = an_item("v", split="val")
+    assert "with a finding" in refusal(method, counts_of([an_item("a"), an_item("b"), val]))
+    assert "without a finding" in refusal(method, counts_of([marked("a"), marked("b"), val]))
+    assert refusal(method, counts_of([marked("a"), an_item("b"), val])) is None
+
+
+def test_an_image_without_a_mark_is_one_without_a_finding_though_its_exam_has_one():
+    images = [an_image("a1"), an_image("a2", view="CC")]
+    item = an_item("a", images=images, findings=[a_finding(a_mark(images[0]))])
+    counts = label_counts_of(counts_of([item]), [])
+    assert (counts["image_class"], counts["exam_class"]) == ({"1": 1, "0": 1}, {"1": 1, "0": 0})
+
+
+def test_who_waits_for_an_outcome_hears_that_no_reading_here_has_one():
+    need = {"label": "outcome", "min_train": 4, "min_classes": 2}
+    method = {"task": "exam_classification", "findings": [], "needs": [need]}
+    assert "no outcome" in refusal(method, counts_of([marked("a"), an_item("b"), an_item("v", split="val")]))
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -0.1, "0.5", True])

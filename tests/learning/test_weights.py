@@ -14,6 +14,8 @@ from core.models import AuditEvent
 from learning import queries
 from learning.models import Run, WeightsFile
 from learning.services import runs
+from learning.services.comparisons import differences
+from tests.learning import factories
 
 GOOD = save({"trunk.conv.weight": np.zeros((2, 2), np.float32)})
 SAID = {"licence": "BSD-3-Clause", "origin": "https://example.org/resnet50"}
@@ -111,6 +113,21 @@ def test_a_run_starts_from_them_with_a_folder_that_is_whole(bring, api, admin, s
     assert (folder / init["path"]).read_bytes() == GOOD
     refused = api(admin).delete(f"/api/v1/weights/{kept['id']}/")
     assert (refused.status_code, refused.json()["code"]) == (409, "learning.weights_used")
+
+
+def test_a_version_tells_what_it_began_with_and_differs_by_it(bring, api, admin, snapshot, density_version):
+    weights = WeightsFile.objects.get(pk=bring().json()["id"])
+    run = factories.a_run(snapshot, admin, weights=weights)
+    folder = factories.finish(run)
+    version = runs.import_run(run)
+    stages = {"stages": {"main": {"init": "weights_file", "loaded": 62, "share": 1.0}}}
+    (folder / "environment.json").write_text(json.dumps(stages))
+    client = api(admin)
+    page = client.get(f"/api/v1/models/{version.pk}/").json()
+    assert (page["init_version"], page["init_weights"]["licence"]) == (None, weights.licence)
+    assert client.get(f"/api/v1/runs/{run.pk}/").json()["environment"] == stages
+    began = {row["name"]: row["second"] for row in differences(density_version, version)}["begins with"]
+    assert began == f"weights {weights.name} ({weights.sha256[:8]})"
 
 
 def test_a_run_starts_from_one_thing(bring, api, admin, snapshot, density_version):

@@ -21,7 +21,7 @@ from exchange.queries import ROLES
 from learning import queries
 from learning.api.common import PROJECT
 from learning.api.shapes import Curves, Metric, PredictionRow, Worst
-from learning.models import ModelVersion, Prediction, Promotion, Score
+from learning.models import ModelVersion, Prediction, Promotion, Score, WeightsFile
 from learning.services import versions
 
 
@@ -52,14 +52,34 @@ class PromotionOut(RowOut[Promotion]):
         fields = ["was", "became", "by", "created_at"]
 
 
+class BeganWith(RowOut[WeightsFile]):
+    """The brought weights that a version's trunk began with."""
+
+    class Meta:
+        model = WeightsFile
+        fields = ["name", "sha256", "licence", "origin"]
+
+
 class VersionDetail(VersionOut):
+    init_version = serializers.UUIDField(source="run.init_id", read_only=True, allow_null=True)
+    init_number = serializers.IntegerField(source="run.init.number", default=None, read_only=True, allow_null=True)
+    init_weights = BeganWith(source="run.weights", read_only=True, allow_null=True)
     metrics = Shaped(Metric(many=True))
     curves = Shaped(Curves)
     worst = serializers.SerializerMethodField()
     history = PromotionOut(source="promotions", many=True, read_only=True)
 
     class Meta(VersionOut.Meta):
-        fields = [*VersionOut.Meta.fields, "metrics", "curves", "worst", "history"]
+        fields = [
+            *VersionOut.Meta.fields,
+            "init_version",
+            "init_number",
+            "init_weights",
+            "metrics",
+            "curves",
+            "worst",
+            "history",
+        ]
 
     @extend_schema_field(Worst(many=True))
     def get_worst(self, version: ModelVersion) -> list[dict[str, Any]]:

@@ -92,6 +92,7 @@ class RunOut(RowOut[Run]):
     version = serializers.SerializerMethodField()
     snapshot_number = serializers.IntegerField(source="snapshot.number", read_only=True)
     init_version = serializers.UUIDField(source="init_id", read_only=True, allow_null=True)
+    init_number = serializers.IntegerField(source="init.number", default=None, read_only=True, allow_null=True)
     init_weights = serializers.CharField(source="weights.name", default=None, read_only=True, allow_null=True)
     headline = serializers.SerializerMethodField()
     headline_split = serializers.CharField(
@@ -106,8 +107,8 @@ class RunOut(RowOut[Run]):
         model = Run
         fields = [
             "id", "project", "number", "state", "method", "size", "task", "target", "findings", "snapshot",
-            "snapshot_number", "seed", "config", "compute", "init_version", "init_weights", "job", "version",
-            "headline", "headline_split", "headline_reason", "exit_code", "created_at", "created_by",
+            "snapshot_number", "seed", "config", "compute", "init_version", "init_number", "init_weights", "job",
+            "version", "headline", "headline_split", "headline_reason", "exit_code", "created_at", "created_by",
         ]  # fmt: skip
 
     def get_version(self, run: Run) -> UUID | None:
@@ -124,16 +125,21 @@ class RunDetail(RunOut):
     command = serializers.SerializerMethodField(help_text="what to type on a machine that has the run's folder")
     request = Shaped(serializers.DictField(), help_text="request.json as it was written")
     curves = serializers.SerializerMethodField()
+    environment = serializers.SerializerMethodField(help_text="environment.json, with what each stage began from")
     may_resume = serializers.SerializerMethodField(help_text="whether going on could come to another end")
 
     class Meta(RunOut.Meta):
-        fields = [*RunOut.Meta.fields, "command", "request", "curves", "may_resume"]
+        fields = [*RunOut.Meta.fields, "command", "request", "curves", "environment", "may_resume"]
 
     def get_may_resume(self, run: Run) -> bool:
         return run.job is not None and may_resume(run.job.state, run.job.error)
 
     def get_command(self, run: Run) -> str:
         return " ".join(command_line("train", queries.run_folder(run.pk)))
+
+    @extend_schema_field(serializers.DictField())
+    def get_environment(self, run: Run) -> dict[str, Any]:
+        return queries.run_environment(run)
 
     @extend_schema_field(Curves)
     def get_curves(self, run: Run) -> dict[str, Any]:

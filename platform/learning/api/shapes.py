@@ -211,6 +211,7 @@ class MethodTask(serializers.Serializer[Any]):
     fidelity = serializers.CharField()
     claim_note = serializers.CharField()
     targets = texts(help_text="what a run may name as the label of this task")
+    refusal = serializers.CharField(allow_null=True, help_text="why it cannot learn this from the snapshot")
 
 
 class MethodNeed(serializers.Serializer[Any]):

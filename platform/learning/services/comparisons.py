@@ -11,7 +11,7 @@ from exchange.queries import ROLES
 from jobs.services import submit
 from learning import queries
 from learning.errors import NotComparable
-from learning.models import Comparison, ModelVersion
+from learning.models import Comparison, ModelVersion, Run
 
 
 def order_comparison(first: ModelVersion, second: ModelVersion, *, by: User) -> Comparison:
@@ -56,17 +56,22 @@ def differences(first: ModelVersion, second: ModelVersion) -> list[dict[str, Any
     ]
 
 
+def _beginning(run: Run) -> str | None:
+    if run.weights is not None:
+        return f"weights {run.weights.name} ({run.weights.sha256[:8]})"
+    return None if run.init is None else f"model {run.init.number}"
+
+
 def _settings(version: ModelVersion) -> dict[str, Any]:
     """What a version was made with, flat; the config as it was settled where its folder is on this machine."""
     config = queries.model_spec(version).get("config") or version.run.config
-    init = version.run.init
     return {
         "method": version.method,
         "size": version.size,
         "seed": version.seed,
         "snapshot": version.snapshot.number,
         "findings": version.run.findings,
-        "begins with": None if init is None else f"model {init.number}",
+        "begins with": _beginning(version.run),
         "code": version.code_version,
         **{f"config.{name}": value for name, value in config.items()},
     }

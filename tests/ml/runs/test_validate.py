@@ -1,10 +1,11 @@
 import time
+from dataclasses import replace
 
 import pytest
 
 from ml.runs.errors import RunRefused
 from ml.runs.exits import Exit
-from ml.runs.manifest import Density, Finding, Mark
+from ml.runs.manifest import Density, Finding, Mark, Outcome
 from ml.runs.needs import Need, label_counts, missing
 from ml.runs.validate import bounds_px, validate
 
@@ -47,6 +48,25 @@ def test_a_missing_label_is_named(a_row):
     need = Need(label="density", min_train=2, min_classes=2)
     with pytest.raises(RunRefused, match="exams with a density of at least 2 classes"):
         validate([a_row(f"i{n}", density=Density(label="B")) for n in range(3)], needs=[need])
+
+
+@pytest.mark.parametrize(
+    ("label", "classes"),
+    [("image_class", {"1": 1, "0": 3}), ("breast_class", {"1": 1, "0": 1}), ("exam_class", {"1": 1})],
+)
+def test_images_breasts_and_exams_are_with_or_without_a_finding(a_row, label, classes):
+    box = lesion("box", [5, 5, 20, 20])
+    exam = [a_row(f"i{n}", exam_id="e", laterality=side, complete=True) for n, side in enumerate("RRLL")]
+    rows = [replace(exam[0], findings=box), *exam[1:]]
+    assert label_counts(rows, [])[label] == classes
+    need = Need(label=label, min_train=2, min_classes=2)
+    assert bool(missing([need], label_counts(rows, []))) == (len(classes) < 2)
+    assert label_counts(rows, ["calcification"])[label]["1"] == 0
+
+
+def test_the_classes_are_the_outcomes_where_both_are_known(a_row):
+    rows = [a_row(f"i{n}", exam_id=f"e{n}", outcome=Outcome(cancer=n, months=24)) for n in (0, 1)]
+    assert label_counts(rows, [])["exam_class"] == {"0": 1, "1": 1}
 
 
 def test_needs_can_be_asked_of_counts_alone():

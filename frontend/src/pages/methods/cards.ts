@@ -26,6 +26,9 @@ const LABELS: Readonly<Record<string, string>> = {
   pathology: "findings with a pathology",
   outcome: "breasts with an outcome",
   asymmetry: "asymmetries",
+  image_class: "images, with and without a finding",
+  breast_class: "breasts, with and without a finding",
+  exam_class: "exams, with and without a finding",
 };
 
 /** `2 marked findings; R-CC, L-CC`: what a snapshot must hold, and the views that it reads. */

@@ -7,7 +7,7 @@ import { Ago } from "../../ui/ago";
 import { Snippet } from "../../ui/copy";
 import { shortHash, words } from "../../ui/format";
 import { Facts, PageHead, Panel, State } from "../../ui/panel";
-import type { Model, ModelDetail } from "../contract";
+import type { ModelDetail } from "../contract";
 import { CompareWith } from "./compare";
 import { Figures } from "./figures";
 import { ModelPlots } from "./plots";
@@ -77,7 +77,7 @@ function Detail({ model, onChanged }: { model: ModelDetail; onChanged: () => voi
   );
 }
 
-function Origin({ model }: { model: Model }) {
+function Origin({ model }: { model: ModelDetail }) {
   return (
     <Panel title="Origin">
       <Facts
@@ -99,6 +99,11 @@ function Origin({ model }: { model: Model }) {
               {shortHash(model.model_sha256)}
             </code>,
           ],
+          ["began", <Beginning key="b" model={model} />],
+          model.init_weights && [
+            "licence of these",
+            `${model.init_weights.licence}, from ${model.init_weights.origin}`,
+          ],
           model.code_version ? ["code", model.code_version] : null,
           model.findings.length > 0 && ["findings", model.findings.map(words).join(", ")],
           ["made", <Ago key="a" at={model.created_at} />],
@@ -110,6 +115,14 @@ function Origin({ model }: { model: Model }) {
       />
     </Panel>
   );
+}
+
+function Beginning({ model }: { model: ModelDetail }) {
+  if (model.init_weights) {
+    return <span title={model.init_weights.sha256}>with the trunk of {model.init_weights.name}</span>;
+  }
+  if (!model.init_version) return "from scratch";
+  return <Link href={`/models/${model.init_version}`}>from model {model.init_number}</Link>;
 }
 
 function History({ model }: { model: ModelDetail }) {

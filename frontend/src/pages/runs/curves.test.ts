@@ -58,6 +58,8 @@ it("says on one line what an event says", () => {
   expect(eventText(event("failed", { code: "learning.diverged", text: "NaN" }))).toBe(
     "learning.diverged: NaN",
   );
+  const started = { stage: "main", index: 0, of: 1, planned_steps: 240 };
+  expect(eventText(event("stage_started", started))).toBe("main, 1 of 1, 240 steps");
   expect(eventText(event("something_new", {}))).toBe("");
 });
 

@@ -101,7 +101,7 @@ export function eventText(event: RunEvent): string {
         .filter(Boolean)
         .join(", ");
     case "stage_started":
-      return `${event.stage}, ${event.index ?? 1} of ${event.of ?? 1}, ${event.planned_steps ?? "?"} steps`;
+      return `${event.stage}, ${(event.index ?? 0) + 1} of ${event.of ?? 1}, ${event.planned_steps ?? "?"} steps`;
     case "stage_finished":
       return `${event.stage} in ${Math.round(event.seconds ?? 0)} s`;
     case "progress":

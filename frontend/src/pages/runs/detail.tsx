@@ -121,5 +121,5 @@ function Steer({ run, onChanged }: { run: RunDetail; onChanged: () => void }) {
 
 function start(run: RunDetail): string {
   if (run.init_weights) return `with the trunk of ${run.init_weights}`;
-  return run.init_version ? "from an earlier version" : "from scratch";
+  return run.init_version ? `from model ${run.init_number}` : "from scratch";
 }

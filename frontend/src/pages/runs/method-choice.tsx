@@ -2,6 +2,7 @@ import { useId } from "react";
 import { words } from "../../ui/format";
 import type { Method } from "../contract";
 import { byTask } from "../methods/cards";
+import { refusedTasks } from "./tasks";
 
 interface Props {
   readonly methods: readonly Method[];
@@ -9,7 +10,7 @@ interface Props {
   readonly onChoose: (name: string) => void;
 }
 
-/** The methods as choices, by what they mainly learn; a refused one stays, and says what is missing. */
+/** The methods as choices, by what they mainly learn; a refused one or task stays, and says what is missing. */
 export function MethodChoice({ methods, chosen, onChoose }: Props) {
   const group = useId();
   return byTask(methods).map(([task, own]) => (
@@ -31,6 +32,12 @@ export function MethodChoice({ methods, chosen, onChoose }: Props) {
           </span>
           {method.refusal && <span className="warn">{method.refusal}</span>}
           {method.serves.length > 1 && <span>{alsoText(method)}</span>}
+          {method.allowed &&
+            refusedTasks(method).map((served) => (
+              <span key={served.task} className="warn">
+                not {words(served.task)}: {served.refusal}
+              </span>
+            ))}
           <span className="hint">{method.reference}</span>
         </label>
       ))}

@@ -11,6 +11,7 @@ import { words } from "../../ui/format";
 import { Empty, Panel } from "../../ui/panel";
 import type { Snapshot } from "../contract";
 import { MethodChoice } from "./method-choice";
+import { taskOf } from "./tasks";
 
 const SIZES: Readonly<Record<string, string>> = {
   tiny: "tiny: minutes on a processor",
@@ -69,8 +70,7 @@ function Options({ snapshot, onClose }: { snapshot: Snapshot; onClose: () => voi
   // Retraining is mostly doing again what was done last.
   const usual = name ?? models.rows?.[0]?.method;
   const method = allowed?.find((m) => m.name === usual) ?? allowed?.[0];
-  const tasks = method?.serves.map((served) => served.task) ?? [];
-  const task = tasks.find((served) => served === wantedTask) ?? method?.task;
+  const task = taskOf(method, wantedTask);
   const versions =
     models.rows?.filter((m) => m.method === method?.name && m.size === size && m.task === task) ?? [];
   const starts = [
@@ -81,11 +81,11 @@ function Options({ snapshot, onClose }: { snapshot: Snapshot; onClose: () => voi
   const [kind = "", id = ""] = from.split(" ");
   const seedError = /^\d{1,9}$/.test(seed) ? null : "A whole number from 0.";
   const start = useDeed(async () => {
-    if (!method) return;
+    if (!method || !task) return;
     const run = await post("runs/", {
       snapshot: snapshot.id,
       method: method.name,
-      task: task ?? method.task,
+      task,
       size,
       seed: Number(seed),
       ...(from ? { init: { [kind]: id } } : {}),
@@ -101,12 +101,16 @@ function Options({ snapshot, onClose }: { snapshot: Snapshot; onClose: () => voi
     <div className="form wide">
       <MethodChoice methods={methods.data} chosen={method?.name ?? null} onChoose={setName} />
       <div className="form-row">
-        {tasks.length > 1 && (
+        {method && method.serves.length > 1 && (
           <SelectField
             label="Task"
             value={task ?? ""}
             onChange={setTask}
-            options={tasks.map((served) => ({ value: served, label: words(served) }))}
+            options={method.serves.map((served) => ({
+              value: served.task,
+              label: words(served.task),
+              disabled: served.refusal !== null,
+            }))}
           />
         )}
         <SelectField
@@ -120,7 +124,7 @@ function Options({ snapshot, onClose }: { snapshot: Snapshot; onClose: () => voi
           value={from}
           onChange={setInit}
           options={[{ value: "", label: "from scratch" }, ...starts]}
-          hint={versions.length ? undefined : "No earlier version of this method and size."}
+          hint={startHint(kind, starts.length)}
         />
         <TextField label="Seed" type="number" value={seed} onChange={setSeed} error={seedError} />
       </div>
@@ -134,6 +138,13 @@ function Options({ snapshot, onClose }: { snapshot: Snapshot; onClose: () => voi
       </div>
     </div>
   );
+}
+
+/** What the chosen start comes to, before the learner has looked at it. */
+function startHint(kind: string, starts: number): string | undefined {
+  if (kind === "weights")
+    return "The run ends at once, with the reason, where the method has no trunk or the file is of another network.";
+  return starts ? undefined : "No earlier version of this method, size and task, and no brought weights.";
 }
 
 const PRECISIONS = [

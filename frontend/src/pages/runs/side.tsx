@@ -5,6 +5,7 @@ import { clockTime, compact, count, duration, percent, secondsBetween, words } f
 import { type Fact, Facts, Panel } from "../../ui/panel";
 import type { Run, RunDetail, RunEvent } from "../contract";
 import { type Curves, eventText, lastOf } from "./curves";
+import { Environment } from "./environment";
 import { isLive } from "./state";
 
 /** Where it stands, on what data, how to do it again, what it said. */
@@ -30,6 +31,10 @@ export function RunSide({
               <Link key="s" href={`/snapshots/v${run.snapshot_number}`}>{`v${run.snapshot_number}`}</Link>,
             ],
             ["images", images(lastOf(events, "started"))],
+            run.init_version !== null && [
+              "began",
+              <Link key="i" href={`/models/${run.init_version}`}>{`from model ${run.init_number}`}</Link>,
+            ],
             run.findings.length > 0 && ["findings", run.findings.map(words).join(", ")],
           ]}
         />
@@ -47,6 +52,7 @@ export function RunSide({
           <pre className="log">{JSON.stringify(run.request, null, 2)}</pre>
         </details>
       </Panel>
+      <Environment run={run} />
       <EventLog events={events} />
     </>
   );
