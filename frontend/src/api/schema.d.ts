@@ -1364,6 +1364,13 @@ export interface components {
                 readonly [key: string]: unknown;
             };
         };
+        /** @description The brought weights that a version's trunk began with. */
+        readonly BeganWith: {
+            readonly name: string;
+            readonly sha256: string;
+            readonly licence: string;
+            readonly origin: string;
+        };
         readonly Candidate: {
             /** @description x0, y0, x1, y1 in stored pixels */
             readonly box: readonly [
@@ -2147,6 +2154,8 @@ export interface components {
             readonly claim_note: string;
             /** @description what a run may name as the label of this task */
             readonly targets: readonly string[];
+            /** @description why it cannot learn this from the snapshot */
+            readonly refusal: string | null;
         };
         /** @description One row of metrics.json: `name` is unique in (target, level, split, subgroup); `metric` is shared by `series`. */
         readonly Metric: {
@@ -2834,6 +2843,7 @@ export interface components {
             };
             /** Format: uuid */
             readonly init_version: string | null;
+            readonly init_number: number | null;
             readonly init_weights: string | null;
             readonly job: components["schemas"]["RunJob"] | null;
             /** Format: uuid */
@@ -2856,6 +2866,10 @@ export interface components {
                 readonly [key: string]: unknown;
             };
             readonly curves: components["schemas"]["Curves"];
+            /** @description environment.json, with what each stage began from */
+            readonly environment: {
+                readonly [key: string]: unknown;
+            };
             /** @description whether going on could come to another end */
             readonly may_resume: boolean;
         };
@@ -2998,6 +3012,7 @@ export interface components {
             };
             /** Format: uuid */
             readonly init_version: string | null;
+            readonly init_number: number | null;
             readonly init_weights: string | null;
             readonly job: components["schemas"]["RunJob"] | null;
             /** Format: uuid */
@@ -3294,6 +3309,10 @@ export interface components {
             readonly promoted_at: string | null;
             /** Format: date-time */
             readonly created_at: string;
+            /** Format: uuid */
+            readonly init_version: string | null;
+            readonly init_number: number | null;
+            readonly init_weights: components["schemas"]["BeganWith"] | null;
             readonly metrics: readonly components["schemas"]["Metric"][];
             readonly curves: components["schemas"]["Curves"];
             readonly worst: readonly components["schemas"]["Worst"][];
