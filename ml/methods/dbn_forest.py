@@ -17,6 +17,7 @@ alone serve the classification of lesions.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -83,12 +84,15 @@ def reads(config: Config, aim: Aim) -> Reads:
 
 def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
     """Nets, gates, CNNs and forests in the order of the cascade; or the CNN and a forest, for given regions."""
-    return region_stages(config, aim) if aim.task == "lesion_classification" else image_stages(config)
+    return (
+        region_stages(config, aim) if aim.task == "lesion_classification" else image_stages(config, reads(config, aim))
+    )
 
 
-def image_stages(config: Config) -> tuple[Stage, ...]:
-    """The whole cascade."""
+def image_stages(config: Config, seen: Reads) -> tuple[Stage, ...]:
+    """The whole cascade. Belief nets learn from every image, whatever is known of it."""
     levels = range(config.levels)
+    unlabelled = replace(seen, targets=())
 
     def net() -> nn.Module:
         return PyramidDBN(config.levels, config.patch_px, config.hidden)
@@ -103,6 +107,7 @@ def image_stages(config: Config) -> tuple[Stage, ...]:
             optimiser=Optimiser(kind="sgd", lr=0.1 if layer == 0 else 0.05, momentum=0.5, weight_decay=2e-4,
                                 schedule="constant", clip_norm=10.0),
             starts_from=(Copied(stage="rbm_1"),) if layer else (),
+            reads=unlabelled,
             steps=config.rbm_steps,
             batch=config.batch,
             validate="none",

@@ -353,4 +353,5 @@ SPEC = MethodSpec(
     stages=stages,
     predict=predict,
     unsure_by="members",
+    self_calibrated=True,
 )

@@ -440,4 +440,5 @@ SPEC = MethodSpec(
     predict=predict,
     plan=plan,
     unsure_by="members",
+    self_calibrated=True,
 )

@@ -329,6 +329,8 @@ class MethodSpec:
     inference) all inference: windows, passes, suppression. classes(config, task), where given, names the classes of a
     task instead of the usual ones. unsure_by says what stands behind the uncertainty: passes of dropout, members that
     disagree (`Prediction.samples` are theirs whenever `inference.passes` is not 0), or the entropy alone.
+    self_calibrated: its answer is a stated formula of scores that are stored beside it and were calibrated by a stage
+    of its own, so that neither a prior nor a temperature is put on it.
     heat(modules, batch, config), where a method has a map of its own of where its score comes from, gives it over the
     whole views of each sample: (B, V, h, w), not negative. It is asked when maps are drawn (`ml.training.heat`), in
     place of Grad-CAM, and nowhere else.
@@ -350,6 +352,7 @@ class MethodSpec:
     plan: Callable[[Any, Sequence[ManifestRow]], Any] = lambda config, rows: config
     classes: Callable[[Any, Task], tuple[str, ...] | None] = lambda config, task: None
     unsure_by: Unsure = "dropout"
+    self_calibrated: bool = False
     heat: "Callable[[Modules, Batch, Any], Tensor] | None" = None
 
     @property

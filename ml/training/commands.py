@@ -304,7 +304,7 @@ def _predictor(run: Run, model: Model) -> Predictor:
 
 def _temperature(run: Run, model: Model, view: View) -> float:
     """Of a classifier, fitted on validation; 1 for others, and where validation is too small to know."""
-    if model.aim.task in ("lesion_detection", "segmentation"):
+    if model.method.self_calibrated or model.aim.task in ("lesion_detection", "segmentation"):
         return 1.0
     logits, truth = [], []
     inference = Inference(aim=model.aim)

@@ -76,8 +76,8 @@ class Predictor:
             return None
 
     def calibrated(self, prediction: Prediction) -> Prediction:
-        """A classifier's probabilities at the prevalence of the training set, tempered."""
-        if prediction.logits is None:
+        """A classifier's probabilities at the prevalence of the training set, tempered, unless the method did that."""
+        if prediction.logits is None or self.method.self_calibrated:
             return prediction
         shift = torch.tensor(self.prior_shift) if self.prior_shift else torch.zeros(len(prediction.logits))
         if prediction.samples is not None:

@@ -45,6 +45,32 @@ def test_the_difference_of_free_energies_has_the_gradient_of_contrastive_diverge
     torch.testing.assert_close(own, expected, atol=1e-5, rtol=1e-3)
 
 
+@pytest.mark.parametrize("layer", [0, 1])
+def test_labels_say_nothing_to_the_belief_nets(layer, a_setup):
+    """Marks given to other images, or to none, leave what an RBM learns as it is to the bit."""
+    setup = a_setup("dbn_forest", target_spacing_mm=2.0)
+    stage = setup.stage(f"rbm_{layer + 1}")
+    assert stage.reads.targets == ()
+    others = setup.rows[4:] + setup.rows[:4]
+    turned = [replace(row, findings=other.findings) for row, other in zip(setup.rows, others, strict=True)]
+    bare = [replace(row, findings=(), complete=False) for row in setup.rows]
+    found = []
+    for rows in (setup.rows, turned, bare):
+        torch.manual_seed(0)
+        network = stage.build()
+        optimiser = torch.optim.SGD(network.levels[0].dbn.rbms[layer].parameters(), 0.1)
+        samples, loader = replace(setup, rows=rows).view(stage.reads)
+        assert len(samples) == 24 and all(loader.group(sample) is not None for sample in samples)
+        for step in range(3):
+            batch = loader.collate([loader.item(sample, step) for sample in samples[step::6]], torch.device("cpu"))
+            assert not batch.targets
+            optimiser.zero_grad()
+            stage.loss(stage.forward({stage.name: network}, batch), batch)["free_energy"].backward()
+            optimiser.step()
+        found.append(network.levels[0].dbn.rbms[layer].weight.detach())
+    assert torch.equal(found[0], found[1]) and torch.equal(found[0], found[2])
+
+
 def test_the_coarse_gate_skips_pixels():
     torch.manual_seed(0)
     net = PyramidDBN(2, 9, (48, 24)).eval()

@@ -106,3 +106,39 @@ def test_every_query_answers_once_with_its_best_class(a_setup):
         assert (own.scores[:-1] >= own.scores[1:]).all()
         assert (own.boxes[:, 2:] > own.boxes[:, :2]).all()
         assert len({tuple(box) for box in own.boxes.tolist()}) == len(own.boxes)
+
+
+def test_every_look_is_shared_out_whole_and_none_of_it_falls_on_padding():
+    torch.manual_seed(0)
+    net = DETRLite(16, 32, 2, 2, 64, 5, heads=4).eval()
+    valid = torch.ones(1, 6, 5, dtype=torch.bool)
+    valid[:, :, 4:] = False
+    with torch.no_grad():
+        tokens, positions, padded = net.encode(torch.rand(1, 16, 6, 5), valid)
+        keys, queries = tokens + positions, net.queries[None]
+        looks = [layer.attention(keys, keys, tokens, key_padding_mask=padded)[1] for layer in net.encoder]
+        looks += [layer.across(queries, keys, tokens, key_padding_mask=padded)[1] for layer in net.decoder]
+        among = [layer.among(queries, queries, queries)[1] for layer in net.decoder]
+    for look in (*looks, *among):
+        torch.testing.assert_close(look.sum(2), torch.ones(look.shape[:2]), atol=1e-5, rtol=0)
+    assert all((look[..., padded[0]] == 0).all() for look in looks)
+
+
+def test_only_positions_tell_where_a_cell_is():
+    """With them a picture whose cells are shuffled has its boxes elsewhere; without them it is the same picture."""
+    torch.manual_seed(0)
+    net = DETRLite(16, 32, 2, 2, 64, 5, heads=4).eval()
+    tokens = torch.randn(1, 30, 32)
+    shuffled = tokens[:, torch.randperm(30)]
+    _, positions, _ = net.encode(torch.rand(1, 16, 6, 5))
+
+    def boxes(tokens, positions):
+        for layer in net.encoder:
+            tokens = layer(tokens, positions, None)
+        return net.decode(net.encoder_norm(tokens), positions, None)[-1][1]
+
+    with torch.no_grad():
+        nowhere = torch.zeros_like(positions)
+        torch.testing.assert_close(boxes(shuffled, nowhere), boxes(tokens, nowhere), atol=1e-5, rtol=0)
+        assert (boxes(shuffled, positions) - boxes(tokens, positions)).abs().max() > 1e-3
+        assert (boxes(tokens, nowhere) - boxes(tokens, positions)).abs().max() > 1e-3

@@ -99,7 +99,9 @@ def test_an_empty_pool_gives_an_empty_list_and_no_error(a_speaker, tmp_path):
 def test_the_prior_and_the_temperature_change_probabilities_in_every_pass():
     logits = torch.tensor([1.0, 0.0, 0.0, 0.0])
     shift = (0.0, 2.0, 0.0, 0.0)
-    predictor = Predictor(SimpleNamespace(), None, None, {}, None, prior_shift=shift, temperature=2.0)
+    predictor = Predictor(
+        SimpleNamespace(self_calibrated=False), None, None, {}, None, prior_shift=shift, temperature=2.0
+    )
     said = predictor.calibrated(Prediction(logits=logits, samples=torch.stack([logits.softmax(0)] * 3)))
     expected = ((logits + torch.tensor(shift)) / 2).softmax(0)
     torch.testing.assert_close(said.probabilities, expected)
