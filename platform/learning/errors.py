@@ -56,7 +56,7 @@ class RunInvalid(Conflict):
     """The learner refused the request."""
 
     code = "learning.run_invalid"
-    cure = "Look at the last event of the run: it names the setting; train again with it changed."
+    cure = "Its words name the setting; train again with it changed."
 
 
 class ResumeRefused(Conflict):
@@ -70,7 +70,7 @@ class DataRefused(Conflict):
     """The learner refused the data."""
 
     code = "learning.data_refused"
-    cure = "The last event names the rows or the missing label; correct the readings and freeze a new snapshot."
+    cure = "Its words name the rows or the missing label; correct the readings and freeze a new snapshot."
 
 
 class OutOfMemory(Conflict):

@@ -5,11 +5,13 @@ import type { Job } from "../contract";
 export function Failure({ job }: { job: Pick<Job, "id" | "error"> }) {
   const error = job.error;
   if (!error) return null;
+  const words = (error.detail as { text?: unknown } | null)?.text;
   return (
     <div className="problem" role="alert">
       <p>
         <strong>{error.sentence}</strong>
       </p>
+      {typeof words === "string" && words && <p>{words}</p>}
       <p>{error.cure}</p>
       <p className="problem-id">
         <code>{error.code}</code>
