@@ -58,6 +58,12 @@ def versions_administered_by(user: User) -> QuerySet[ModelVersion]:
     return ModelVersion.objects.filter(project__in=_projects(user, Role.ADMIN))
 
 
+def versions_that_place(user: User, exam_id: UUID) -> QuerySet[ModelVersion]:
+    """Versions that have an embedding of an exam, and so exams like it. Raises ReadsBlind."""
+    require_not_reading(user, exam_id)
+    return versions_administered_by(user).filter(embeddings__exam_id=exam_id)
+
+
 def require_not_reading(user: User, exam_id: UUID) -> None:
     """What models say of an exam is hidden from an account whose own reading of it goes on. Raises ReadsBlind."""
     if unfinished_by(user, exam_id).exists():

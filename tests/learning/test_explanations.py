@@ -63,6 +63,7 @@ def test_whoever_reads_the_exam_is_told_of_no_model_until_their_reading_is_compl
         (f"/api/v1/explanations/{a_map.pk}/picture/", {}),
         (f"/api/v1/models/{density_version.pk}/nearest/", {"exam": str(image.exam_id)}),
         (f"/api/v1/models/{density_version.pk}/predictions/", {"exam": str(image.exam_id)}),
+        ("/api/v1/models/", asked(density_version, image.exam_id)),
     )
     own = Reading.objects.create(
         exam_id=image.exam_id, reader=admin, project=read_project, state="open", document={}, lease_until=now()
@@ -71,7 +72,7 @@ def test_whoever_reads_the_exam_is_told_of_no_model_until_their_reading_is_compl
         answer = api(admin).get(address, query)
         assert (answer.status_code, answer.json()["code"]) == (403, "learning.reads_blind")
     Reading.objects.filter(pk=own.pk).update(state="complete", lease_until=None, completed_revision=0)
-    assert [api(admin).get(address, query).status_code for address, query in pages] == [200] * 4
+    assert [api(admin).get(address, query).status_code for address, query in pages] == [200] * 5
 
 
 def embeddings(folder, vectors):
@@ -94,6 +95,10 @@ def test_the_nearest_labelled_exams_come_with_their_labels_and_the_way_to_their_
     ExamEmbedding.objects.create(
         version=density_version, exam_id=asked_exam, split="pool", vector=np.array([1, 0], "<f4").tobytes()
     )
+    # No map was drawn of it, and it has its neighbours all the same.
+    (placed,) = api(admin).get("/api/v1/models/", asked(density_version, asked_exam)).json()["results"]
+    assert placed["id"] == str(density_version.pk)
+    assert api(admin).get("/api/v1/models/", asked(density_version, pool[1].pk)).json()["results"] == []
     rows = api(admin).get(f"/api/v1/models/{density_version.pk}/nearest/?exam={asked_exam}&count=3").json()
     assert [row["exam"] for row in rows] == [str(exam) for exam in sorted(items)[:3]]
     assert rows[0]["cosine"] == pytest.approx(np.cos(0.2), abs=1e-6)

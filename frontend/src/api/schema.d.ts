@@ -4763,6 +4763,8 @@ export interface operations {
             readonly query: {
                 /** @description The pagination cursor value. */
                 readonly cursor?: string;
+                /** @description those that know exams like this one; for administrators who do not read it */
+                readonly exam?: string;
                 /** @description Number of results to return per page. */
                 readonly page_size?: number;
                 readonly project: string;

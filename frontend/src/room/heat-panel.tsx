@@ -1,4 +1,4 @@
-import { HEAT_WARNING, HeatScale, kindOfHeat } from "../ui/heat";
+import { HEAT_WARNING, type HeatMap, HeatScale, kindOfHeat } from "../ui/heat";
 import { chordLabel } from "../ui/keyboard";
 import { NearExams } from "../ui/near";
 import { chordFor } from "./keymap";
@@ -9,9 +9,6 @@ import "./heat.css";
 export function HeatPanel({ heat }: { heat: Heat }) {
   const { model } = heat;
   if (!model) return null;
-  const map = model.maps[0];
-  const score = map?.score ?? null;
-  const isEmpty = model.maps.every((one) => one.empty);
   return (
     <section className="heat-panel" aria-label="Heat map">
       <h2>What the model looked at</h2>
@@ -29,8 +26,29 @@ export function HeatPanel({ heat }: { heat: Heat }) {
           ))}
         </select>
       )}
+      {heat.models.length === 1 && <p>{model.name}</p>}
+      {model.maps.length > 0 ? (
+        <Drawn heat={heat} maps={model.maps} />
+      ) : (
+        <p className="room-quiet">It drew no heat map of this exam.</p>
+      )}
+      {heat.near && (
+        <>
+          <h2>Nearest labelled exams</h2>
+          <NearExams rows={heat.near.slice(0, 4)} />
+        </>
+      )}
+    </section>
+  );
+}
+
+function Drawn({ heat, maps }: { heat: Heat; maps: readonly HeatMap[] }) {
+  const map = maps[0];
+  const score = map?.score ?? null;
+  const isEmpty = maps.every((one) => one.empty);
+  return (
+    <>
       <p>
-        {heat.models.length === 1 && `${model.name}: `}
         {map?.target.replaceAll("_", " ")} {map?.label.replaceAll("_", " ")}
         {score !== null && ` ${score.toFixed(2)}`}
         <span className="room-quiet"> · {map && kindOfHeat(map)}</span>
@@ -65,12 +83,6 @@ export function HeatPanel({ heat }: { heat: Heat }) {
         <HeatScale />
       )}
       <p className="heat-warning">{HEAT_WARNING}</p>
-      {heat.near && (
-        <>
-          <h2>Nearest labelled exams</h2>
-          <NearExams rows={heat.near.slice(0, 4)} />
-        </>
-      )}
-    </section>
+    </>
   );
 }

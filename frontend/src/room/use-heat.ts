@@ -1,29 +1,45 @@
 import { useEffect, useMemo, useState } from "react";
 import { get } from "../api/fetch";
+import type { components } from "../api/schema";
 import { useSession } from "../api/session";
 import type { HeatMap } from "../ui/heat";
 import type { NearExam } from "../ui/near";
 import type { Reading } from "./server";
 
-/** One version's maps of the exam. */
+/** One version's maps of the exam: none where it only knows exams like it. */
 export type HeatOfModel = {
   version: string;
   name: string;
+  isPromoted: boolean;
   maps: readonly HeatMap[];
 };
 
+type Version = Pick<components["schemas"]["VersionOut"], "id" | "number" | "method" | "task" | "state">;
+
+const named = (number: number, method: string, task: string) =>
+  `Model ${number}, ${method}, ${task.replaceAll("_", " ")}`;
+
 export type Heat = ReturnType<typeof useHeat>;
 
-/** Maps by version, the promoted ones first. Pure. */
-export function byModel(maps: readonly HeatMap[]): HeatOfModel[] {
+/** Maps by version, and the versions that have none but place the exam; the promoted ones first. Pure. */
+export function byModel(maps: readonly HeatMap[], placing: readonly Version[]): HeatOfModel[] {
   const found = new Map<string, HeatMap[]>();
   for (const map of maps) found.set(map.version, [...(found.get(map.version) ?? []), map]);
-  const models = [...found.values()].map((own) => {
-    const { version, version_number, method, task } = own[0] as HeatMap;
-    return { version, name: `Model ${version_number}, ${method}, ${task.replaceAll("_", " ")}`, maps: own };
+  const drawn = [...found.values()].map((own) => {
+    const { version, version_number, method, task, state } = own[0] as HeatMap;
+    return {
+      version,
+      name: named(version_number, method, task),
+      isPromoted: state === "promoted",
+      maps: own,
+    };
   });
-  const isPromoted = (model: HeatOfModel) => model.maps[0]?.state === "promoted";
-  return models.sort((a, b) => Number(isPromoted(b)) - Number(isPromoted(a)));
+  const others = placing
+    .filter((one) => !found.has(one.id))
+    .map(({ id, number, method, task, state }) => {
+      return { version: id, name: named(number, method, task), isPromoted: state === "promoted", maps: [] };
+    });
+  return [...drawn, ...others].sort((a, b) => Number(b.isPromoted) - Number(a.isPromoted));
 }
 
 /**
@@ -38,10 +54,11 @@ export function useHeat(reading: Reading) {
   );
   const isOpen = isAdmin && reading.state === "complete";
   const [maps, setMaps] = useState<readonly HeatMap[]>([]);
+  const [placing, setPlacing] = useState<readonly Version[]>([]);
   const [near, setNear] = useState<readonly NearExam[] | null>(null);
-  const [named] = useState(() => new URLSearchParams(window.location.search).get("model"));
-  const [chosen, choose] = useState<string | null>(named);
-  const [isShown, show] = useState(named !== null);
+  const [asked] = useState(() => new URLSearchParams(window.location.search).get("model"));
+  const [chosen, choose] = useState<string | null>(asked);
+  const [isShown, show] = useState(asked !== null);
   const [opacity, setOpacity] = useState(0.6);
   const { project, exam } = reading;
   useEffect(() => {
@@ -51,9 +68,12 @@ export function useHeat(reading: Reading) {
     get("explanations/", { project, exam }, left.signal)
       .then(setMaps)
       .catch(() => undefined);
+    get("models/", { project, exam }, left.signal)
+      .then((page) => setPlacing(page.results))
+      .catch(() => undefined);
     return () => left.abort();
   }, [isOpen, project, exam]);
-  const models = useMemo(() => byModel(maps), [maps]);
+  const models = useMemo(() => byModel(maps, placing), [maps, placing]);
   const model = models.find((one) => one.version === chosen) ?? models[0] ?? null;
   const version = isOpen ? model?.version : undefined;
   useEffect(() => {

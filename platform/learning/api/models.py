@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.asking import asker
+from accounts.models import Role
 from accounts.permissions import SignedIn
 from core.answers import RowOut, Shaped, figures, texts
 from core.api import ApiViewSet, CursorPaging
@@ -23,6 +24,10 @@ from learning.api.common import PROJECT
 from learning.api.shapes import Curves, Metric, PredictionRow, Worst
 from learning.models import ModelVersion, Prediction, Promotion, Score, WeightsFile
 from learning.services import versions
+
+PLACES = OpenApiParameter(
+    "exam", OpenApiTypes.UUID, description="those that know exams like this one; for administrators who do not read it"
+)
 
 
 class VersionOut(RowOut[ModelVersion]):
@@ -117,10 +122,14 @@ class Models(ApiViewSet):
     def get_queryset(self) -> QuerySet[ModelVersion]:
         return queries.versions_visible_to(asker(self.request))
 
-    @extend_schema(parameters=[PROJECT], responses=VersionOut(many=True))
+    @extend_schema(parameters=[PROJECT, PLACES], responses=VersionOut(many=True))
     def list(self, request: Request) -> Response:
-        project = project_of(request, request.query_params.get("project"), *ROLES)
-        page = self.paginate_queryset(self.get_queryset().filter(project=project))
+        versions = self.get_queryset()
+        if exam := request.query_params.get("exam"):
+            versions = queries.versions_that_place(asker(request), uuid_of(exam, "exam"))
+        roles = (Role.ADMIN,) if exam else ROLES
+        project = project_of(request, request.query_params.get("project"), *roles)
+        page = self.paginate_queryset(versions.filter(project=project))
         return self.get_paginated_response(VersionOut(page, many=True).data)
 
     @extend_schema(responses=VersionDetail)

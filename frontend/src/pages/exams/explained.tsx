@@ -1,3 +1,4 @@
+import type { components } from "../../api/schema";
 import type { ExamDetail, ExamImage } from "../../api/types";
 import { type Affine, pictureTransform } from "../../geometry/heat";
 import { mirrorOf } from "../../hanging/headers";
@@ -10,22 +11,56 @@ import { Panel } from "../../ui/panel";
 import { asHung } from "../models/mirrored";
 import { inHangingOrder, viewName } from "./hanging";
 
+/** How many versions are shown. */
+const MOST = 4;
+
+type Props = {
+  exam: ExamDetail;
+  maps: readonly HeatMap[];
+  /** Versions that know exams like this one, those without a map of it, too. */
+  placing: readonly components["schemas"]["VersionOut"][];
+};
+
 /** Where models' scores of an exam came from, and the labelled exams that they find alike. */
-export function Explained({ exam, maps }: { exam: ExamDetail; maps: readonly HeatMap[] }) {
-  const versions = [...new Set(maps.map((map) => map.version))].slice(0, 4);
-  return versions.map((version) => (
-    <OfVersion
-      key={version}
-      exam={exam}
-      maps={maps.filter((map) => map.version === version)}
-      version={version}
-    />
-  ));
+export function Explained({ exam, maps, placing }: Props) {
+  const drawn = [...new Set(maps.map((map) => map.version))].slice(0, MOST);
+  const others = placing.filter((version) => !drawn.includes(version.id)).slice(0, MOST - drawn.length);
+  return (
+    <>
+      {drawn.map((version) => (
+        <OfVersion
+          key={version}
+          exam={exam}
+          maps={maps.filter((map) => map.version === version)}
+          version={version}
+        />
+      ))}
+      {others.map((version) => (
+        <Panel key={version.id} title={`What model ${version.number} finds alike`}>
+          <p className="quiet">
+            <Link href={`/models/${version.id}`}>{version.method}</Link> drew no heat map of this exam.
+            Readers do not see this.
+          </p>
+          <Near exam={exam} version={version.id} />
+        </Panel>
+      ))}
+    </>
+  );
+}
+
+function Near({ exam, version }: { exam: ExamDetail; version: string }) {
+  const { data: near } = useAnswer(`models/${version}/nearest/`, { exam: exam.id });
+  if (!near) return null;
+  return (
+    <>
+      <h3>Nearest labelled exams</h3>
+      <NearExams rows={near} />
+    </>
+  );
 }
 
 function OfVersion({ exam, maps, version }: { exam: ExamDetail; maps: readonly HeatMap[]; version: string }) {
   const first = maps[0];
-  const { data: near } = useAnswer(`models/${version}/nearest/`, { exam: exam.id });
   if (!first) return null;
   const isEmpty = maps.every((map) => map.empty);
   return (
@@ -45,12 +80,7 @@ function OfVersion({ exam, maps, version }: { exam: ExamDetail; maps: readonly H
       <p>
         <strong>{HEAT_WARNING}</strong>
       </p>
-      {near && (
-        <>
-          <h3>Nearest labelled exams</h3>
-          <NearExams rows={near} />
-        </>
-      )}
+      <Near exam={exam} version={version} />
     </Panel>
   );
 }

@@ -15,6 +15,7 @@ import { Predictions } from "./predictions";
 export function ModelsSay({ exam }: { exam: ExamDetail }) {
   const { project } = useHere();
   const { data: maps, error } = useAnswer("explanations/", { project: project.id, exam: exam.id });
+  const { data: placing } = useAnswer(maps ? "models/" : null, { project: project.id, exam: exam.id });
   if (error) {
     return (
       <Panel title="What the models say">
@@ -26,7 +27,7 @@ export function ModelsSay({ exam }: { exam: ExamDetail }) {
   return (
     <>
       <Predictions exam={exam.id} />
-      <Explained exam={exam} maps={maps} />
+      <Explained exam={exam} maps={maps} placing={placing?.results ?? []} />
     </>
   );
 }
