@@ -20,7 +20,7 @@ import numpy as np
 
 from ml.pixels.prepare import PixelsConfig, Prepared
 
-CODE = "pixels/2"
+CODE = "pixels/3"
 """Raised by any change of code that changes prepared pixels."""
 LEVELS = 32767
 MASK_BIT = 32768

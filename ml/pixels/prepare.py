@@ -66,7 +66,8 @@ class Prepared:
     """x (H, W) float32 in [0, 1]; mask (H, W) of the breast; affine (3, 3) float64, source to network pixels.
 
     air: whether x shows what is outside the mask; else it is 0 there. flags: mask_failed, orientation_conflict,
-    spacing_assumed, flat, pectoral_absent. mm_per_px: a network pixel's side.
+    spacing_assumed, flat, pectoral_absent; of whoever compares header and row, what differs. mm_per_px: a network
+    pixel's side.
     """
 
     x: npt.NDArray[np.float32]

@@ -14,7 +14,7 @@ import numpy as np
 
 from ml.pixels.augment import AugmentConfig, Variation, augment, drawn, toned, turn_of
 from ml.pixels.cache import PixelCache
-from ml.pixels.decode import Decoded, decode
+from ml.pixels.decode import decode
 from ml.pixels.errors import PixelError
 from ml.pixels.header import PixelInfo
 from ml.pixels.mark_masks import MaskUnreadable, stored
@@ -29,6 +29,19 @@ from ml.training.selection import Warn
 
 MEMORY_BYTES, REGION_BYTES = 512 * 2**20, 256 * 2**20
 MAX_UNREADABLE = 0.01
+SPACING_APART = 0.02
+"""By what share a header's spacing may differ from its row's: some are rounded to a hundredth of a millimetre."""
+TOLD: Mapping[str, str] = {
+    "mask_failed": "no breast was found in {}: the whole frame counts, labels and air with it",
+    "orientation_conflict": "the header of {} says another chest wall than the image shows; the image was believed",
+    "spacing_assumed": "nobody knows the size of a pixel of {}: lengths in mm are assumed",
+    "flat": "{} hold one grey value",
+    "presentation_differs": "the header of {} has another presentation intent than its row; the header was believed",
+    "spacing_differs": "the header of {} has another pixel spacing than its row, by which lengths are measured",
+    "laterality_differs": "the header of {} is of the other breast than its row says",
+    "view_differs": "the header of {} has another view than its row",
+}
+"""What a run says of images whose preparation was flagged."""
 
 
 class StoredImages:
@@ -104,26 +117,33 @@ class StoredImages:
     def readable(
         self, rows: Sequence[ManifestRow], told: Callable[[int], None], most: float, workers: int = 0
     ) -> list[ManifestRow]:
-        """Prepare all rows; those that can be read. Raises RunRefused (exit 3) where a share over `most` cannot."""
-        good = []
-        for n, (row, error) in enumerate(each_ahead(self._fault, rows, workers), 1):
-            if error is None:
-                good.append(row)
+        """Prepare all rows; those that can be read. Raises RunRefused (exit 3) where a share over `most` cannot.
+
+        What preparation flagged is told, once for each flag.
+        """
+        good, flagged = [], dict[str, list[str]]()
+        for n, (row, found) in enumerate(each_ahead(self._seen, rows, workers), 1):
+            if isinstance(found, PixelError):
+                self.warn("unreadable", f"an image cannot be read: {found.code}", row.image_id)
             else:
-                self.warn("unreadable", f"an image cannot be read: {error.code}", row.image_id)
+                good.append(row)
+                for flag in found:
+                    flagged.setdefault(flag, []).append(row.image_id)
             told(n)
+        for flag, text in TOLD.items():
+            if ids := flagged.get(flag):
+                self.warn(flag, text.format(f"{len(ids)} of {len(rows)} images"), ids[0])
         lost = len(rows) - len(good)
         if lost > most * len(rows):
             raise refused("unreadable_images", f"{lost} of {len(rows)} images cannot be read")
         return good
 
-    def _fault(self, row: ManifestRow) -> PixelError | None:
-        """What is wrong with an image; None once it is prepared."""
+    def _seen(self, row: ManifestRow) -> tuple[str, ...] | PixelError:
+        """The flags of an image once it is prepared, or why it cannot be."""
         try:
-            self.prepared(row)
+            return self.prepared(row).flags
         except PixelError as error:
             return error
-        return None
 
     def _source(self, row: ManifestRow) -> str:
         """What the cache knows a row by: the bytes of its file, wherever it lies, and what the row says of them."""
@@ -143,18 +163,14 @@ class StoredImages:
         if row.sha256 and atomic.sha256_of(path) != row.sha256:
             raise _mismatch("hash_mismatch", "a file does not have the hash of its row", row)
         decoded = decode(path, pixel_format=row.pixel_format, given=_given(row))
-        self._compare(decoded, row)
+        if decoded.pixels.shape != (row.rows, row.cols):
+            raise _mismatch("size_mismatch", "an image does not have the size of its row", row)
+        differs = differences(decoded.info, row)
         if row.presentation == "film" and decoded.info.presentation == "for_presentation":
             # A film that was wrapped as DICOM calls itself For Presentation; its labels and bright edges are film's.
             decoded = replace(decoded, info=replace(decoded.info, presentation="film"))
-        return prepare(decoded, self.config, spacing_mm=row.spacing_mm)
-
-    def _compare(self, decoded: Decoded, row: ManifestRow) -> None:
-        if decoded.pixels.shape != (row.rows, row.cols):
-            raise _mismatch("size_mismatch", "an image does not have the size of its row", row)
-        known = row.presentation in ("for_processing", "for_presentation")
-        if known and decoded.info.presentation != row.presentation:
-            self.warn("presentation_differs", "the header's presentation intent wins over the row's", row.image_id)
+        image = prepare(decoded, self.config, spacing_mm=row.spacing_mm)
+        return replace(image, flags=(*image.flags, *differs))
 
 
 class Memory:
@@ -200,6 +216,21 @@ def _hashed(path: Path) -> str:
 @lru_cache(maxsize=2**17)
 def _hash_of(path: Path, size: int, mtime_ns: int) -> str:
     return atomic.sha256_of(path)
+
+
+def differences(info: PixelInfo, row: ManifestRow) -> list[str]:
+    """Flags for what a header says otherwise than its row; what either does not say is no difference."""
+    found = []
+    if row.presentation in ("for_processing", "for_presentation") and info.presentation != row.presentation:
+        found.append("presentation_differs")
+    own, said = info.spacing_mm, row.spacing_mm
+    if own and said and not np.allclose(own, said, rtol=SPACING_APART, atol=0):
+        found.append("spacing_differs")
+    if info.laterality and row.laterality and info.laterality != row.laterality:
+        found.append("laterality_differs")
+    if info.view and row.view and info.view != row.view:
+        found.append("view_differs")
+    return found
 
 
 def _given(row: ManifestRow) -> PixelInfo:

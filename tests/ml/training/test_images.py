@@ -3,6 +3,7 @@
 import gc
 import os
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 from PIL import Image as Picture
 
 from ml.datasets import mini_mias
+from ml.pixels.header import PixelInfo
 from ml.runs.manifest import ManifestRow
 from ml.runs.records import from_dict
-from ml.training.images import StoredImages
+from ml.training.images import StoredImages, differences
 
 PAIRS, SIDE = 20, 256
 
@@ -75,6 +77,31 @@ FIXED = {"window": "fixed", "fixed": [0, 255], "crop": False}
 
 def brightest(folder: Path, row: ManifestRow, cache: Path) -> float:
     return float(StoredImages.of(folder, cache, FIXED, {}, unheard).prepared(row).x.max())
+
+
+def test_what_preparation_flagged_is_told_once_of_all_images_made_or_cached(tmp_path: Path) -> None:
+    rows = [a_row(image_id=f"i{n}", pixel_path=f"{n}.png", spacing_mm=None if n else (0.2, 0.2)) for n in range(3)]
+    for n, _ in enumerate(rows):
+        a_picture(tmp_path / "set", 0 if n == 1 else 200, f"{n}.png")
+    said: list[tuple[str, str, str | None]] = []
+    for _ in ("made", "cached"):
+        said.clear()
+        stored = StoredImages.of(tmp_path / "set", tmp_path / "cache", {}, {}, lambda *words: said.append(words))
+        assert stored.readable(rows, lambda n: None, most=0.0) == rows
+        assert [(code, example) for code, _, example in said] == [
+            ("mask_failed", "i1"), ("spacing_assumed", "i1"), ("flat", "i0"),
+        ]  # fmt: skip
+        assert "2 of 3 images" in said[1][1]
+
+
+def test_a_header_that_says_otherwise_than_its_row_is_named() -> None:
+    row = a_row(laterality="L", view="CC", presentation="for_processing")
+    header = PixelInfo(
+        rows=64, cols=64, spacing_mm=(0.1, 0.1), laterality="R", view="MLO", presentation="for_presentation"
+    )
+    assert differences(header, row) == ["presentation_differs", "spacing_differs", "laterality_differs", "view_differs"]
+    silent = replace(header, spacing_mm=None, laterality=None, view=None, presentation="for_processing")
+    assert differences(silent, row) == []
 
 
 def test_two_data_sets_with_one_cache_keep_their_own_pictures(tmp_path: Path) -> None:
