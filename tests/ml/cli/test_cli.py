@@ -164,8 +164,12 @@ def test_ctrl_c_ends_a_command_with_a_sentence(tmp_path):
     rows = tmp_path / "rows"
     os.mkfifo(rows)
     command = [sys.executable, "-m", "ml", "manifest", "own", str(tmp_path), str(tmp_path / "run"), "--rows", str(rows)]
-    # The pipe opens here when the command opens it.
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running, rows.open("w"):
+    # The pipe opens here when the command opens it. Whoever runs the tests in the background ignores the signal, and
+    # their children would, too.
+    started = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    )
+    with started as running, rows.open("w"):
         running.send_signal(signal.SIGINT)
         _, said = running.communicate(timeout=60)
     assert running.returncode == Exit.CANCELLED
