@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,7 @@ def _settings(column: Column, method: str, seed: int) -> dict[str, Any]:
     return {
         "column": column.name, "method": method, "dataset": column.dataset, "task": column.task, "size": "tiny",
         "folds": column.folds, "seed": seed, "metric": column.metric + column.variant,
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": datetime.now(UTC).date().isoformat(), "torch": version("torch"), "cores": os.cpu_count(),
     }  # fmt: skip
 
 
