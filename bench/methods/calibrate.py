@@ -28,6 +28,7 @@ from typing import Any
 import torch
 
 from bench.methods.checks import CHECKS, Check
+from bench.methods.measures import MEASURES
 from bench.methods.page import CALIBRATION, summary, values
 from bench.methods.trivial import BASELINES
 from bench.methods.worlds import Made, made
@@ -76,7 +77,9 @@ def trained(run_dir: Path, world: Made, images: Path, check: Check, method: Meth
         finally:
             events.close()
     metrics = json.loads(folder.metrics.read_text())["metrics"]
-    return figure(metrics, check), round(time.process_time() - began, 1), metrics
+    own = MEASURES.get(check.metric)
+    value = round(own(run_dir, world), 4) if own else figure(metrics, check)
+    return value, round(time.process_time() - began, 1), metrics
 
 
 def figure(metrics: Sequence[Mapping[str, Any]], check: Check, series: str = "model") -> float:

@@ -6,7 +6,7 @@ not be accepted stays here with its figures, as a check of properties only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -37,6 +37,7 @@ from ml.runs.request import TargetKind
 @dataclass(frozen=True, kw_only=True)
 class Check:
     """What is compared. metric, level and row name a row of metrics.json; a `row` of None is the only target there is.
+    A metric of `measures.MEASURES` is measured on the run itself.
 
     The stub is trained with config and stub_config, the true method with config alone. baseline: a key of
     `trivial.BASELINES`, else the best of those that `evaluate` reports. chance: of an accuracy.
@@ -146,6 +147,17 @@ def one_level(network: Any) -> None:
     network.pyramid = same
 
 
+def last_map(network: Any) -> None:
+    """The trunk's last map (P5) in the place of every level, at that level's size: what a detector has without one."""
+    pyramid = network.pyramid
+
+    def same(x: Tensor) -> list[Tensor]:
+        levels = pyramid(x)
+        return [torch.nn.functional.adaptive_avg_pool2d(levels[2], level.shape[-2:]) for level in levels]
+
+    network.pyramid = same
+
+
 def copied_guide(network: Any) -> None:
     """The second network hands on what it was told."""
     encode = network.encode
@@ -184,6 +196,19 @@ def everywhere(network: Any) -> None:
         return 10.0 + 0.0 * outline(x)
 
     network.forward = whole
+
+
+def grid_of_boxes(network: Any) -> None:
+    """Squares of a grid in place of what the belief nets find: as many as are looked at, and certain of each."""
+    maps = network.maps
+
+    def squares(x: Tensor, breast: Tensor, gates: Sequence[float]) -> tuple[list[Tensor], float]:
+        found, share = maps(x, breast, gates)
+        rows, cols = ((torch.arange(side) - GRID_FROM_PX) % GRID_PITCH_PX < GRID_SIDE_PX for side in breast.shape)
+        grid = (rows[:, None] & cols[None]).to(found[0]) * (breast > 0)
+        return [grid, *found[1:]], share
+
+    network.maps = squares
 
 
 def belief_alone(step: Any) -> None:
@@ -251,6 +276,8 @@ def only_the_head(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     return tuple(replace(stage, trainable=("head.",)) if stage.name == "transfer" else stage for stage in stages)
 
 
+GRID_FROM_PX, GRID_PITCH_PX, GRID_SIDE_PX = 14, 54, 26
+"""Of the boxes of `grid_of_boxes`: about eight in a breast of 160 pixels, each as large as a mass of middle size."""
 BELIEF = slice(2 * FEATURES, 2 * FEATURES + 2)
 """Where the forests of `dbn_forest` find what the belief nets said, after the features of two CNNs."""
 COUNT = (240, 0, 200)

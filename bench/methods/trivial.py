@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from bench.methods.measures import white_noise
 from bench.methods.worlds import Made
 
 
@@ -37,4 +38,4 @@ def six_statistics(world: Made, metric: str) -> float:
     return float(roc_auc_score(world.y[test], said, multi_class="ovr"))
 
 
-BASELINES: Mapping[str, Callable[[Made, str], float]] = {"six statistics": six_statistics}
+BASELINES: Mapping[str, Callable[[Made, str], float]] = {"six statistics": six_statistics, "white noise": white_noise}

@@ -34,6 +34,9 @@ VIEWS: Mapping[str, tuple[str, ...]] = {
 REGION_MARGIN = 1.5
 """A region is a mark's side times this, so a mark of 1 / 1.5 of the patch makes a region of the whole patch."""
 
+OUTLINED = ("mass_shapes", "masses_apart")
+"""Families of patches whose regions have an outline, too."""
+
 Answer = Literal["density", "outcome", "boxes", "mask", "asymmetry", "pathology", "presence"]
 
 
@@ -176,7 +179,7 @@ def _region(folder: Path, phantoms: Phantoms, image_id: str, y: int, mask: Masks
     row, col = corner(size)
     box = [col + edge, row + edge, col + size - edge, row + size - edge]
     marks = [Mark(mark_id=f"{image_id}:0", kind="box", geometry=box)]
-    if phantoms.family == "mass_shapes":
+    if phantoms.family in OUTLINED:
         marks.append(_outline(folder, f"{image_id}:1", mask > 0))
     return Finding(
         finding_id=f"{image_id}:0", type="mass", pathology="malignant" if y else "benign", marks=tuple(marks)

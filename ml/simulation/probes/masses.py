@@ -14,6 +14,7 @@ from ml.simulation.texture import power_law
 
 MASS_RADII = (0.045, 0.075, 0.12)
 """Radii of masses as shares of the image's side."""
+TWO_RADII = (MASS_RADII[0], MASS_RADII[2])
 SMALL_RADIUS = 0.03
 OUTLINES = ("smooth", "lobed", "spiculated")
 _MASS, _DISTRACTOR = 4.0, 5.5
@@ -32,10 +33,15 @@ def mass_sizes(n: int, seed: int, size: int = 96, *, radii: Sequence[float] = MA
     return stacked(pairs, labels)
 
 
-def two_lesions(n: int, seed: int, size: int = 96) -> Probe:
-    """Two masses or none: x (n, size, size), y 1 where there are two; masks hold 1 and 2, one value a mass."""
+def two_lesions(
+    n: int, seed: int, size: int = 96, *, radii: tuple[float, float] = TWO_RADII, apart: float = 0.21
+) -> Probe:
+    """Two masses or none: x (n, size, size), y 1 where there are two; masks hold 1 and 2, one value a mass.
+
+    radii: the least and the greatest, as shares of the side. apart: how far centres are from one another at least.
+    """
     labels = balanced(n, seed, 2)
-    pairs = [_two(seed, index, size, bool(label)) for index, label in enumerate(labels)]
+    pairs = [_two(seed, index, size, bool(label), radii, apart) for index, label in enumerate(labels)]
     return stacked(pairs, labels)
 
 
@@ -141,14 +147,16 @@ def _mass_view(seed: int, index: int, size: int, radii: Sequence[float]) -> tupl
     return _among(generator, image, breast, free), mask
 
 
-def _two(seed: int, index: int, size: int, present: bool) -> tuple[Images, Masks]:
+def _two(
+    seed: int, index: int, size: int, present: bool, radii: tuple[float, float], apart: float
+) -> tuple[Images, Masks]:
     generator = stream(seed, "two lesions", str(index))
     breast = half_ellipse(generator, size)
     image = _tissue(generator, size)
     mask = np.zeros((size, size), dtype=np.uint8)
-    free = canvas.places(generator, breast, 5)
+    free = canvas.places(generator, breast, 5, apart=apart)
     for number in (1, 2) if present else ():
-        radius, place = size * generator.uniform(MASS_RADII[0], MASS_RADII[2]), free.pop()
+        radius, place = size * generator.uniform(*radii), free.pop()
         image += _MASS * dome(size, place, radius)
         mask[(canvas.distance(size, place) < radius) & breast] = number
     return _among(generator, image, breast, free), mask

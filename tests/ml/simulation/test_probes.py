@@ -21,8 +21,12 @@ from ml.simulation.probes import DENSE_SHARES, FAMILIES, Images, Probe
 from ml.simulation.probes.exams import AGREEMENT, ASYMMETRY, LESION, LETTER
 from ml.simulation.probes.masses import SMALL_RADIUS
 from ml.simulation.probes.pairs import APART
+from ml.simulation.probes.relations import APART_RADIUS, FAR, NEAR, TELLING_ROWS, TOLD_RADIUS, TOLD_ROWS
 
-SIZES = {"small_lesion_large_image": 96, "mass_sizes": 64, "two_lesions": 64}
+SIZES = {
+    "small_lesion_large_image": 96, "mass_sizes": 64, "two_lesions": 64, "masses_apart": 64, "spiculated_masses": 64,
+    "told_masses": 96,
+}  # fmt: skip
 """Side of the leak test's images, where 40 is too small."""
 LEAK = 0.65
 SEEDS = (1, 2)
@@ -227,3 +231,47 @@ def test_a_patch_has_its_mass_near_the_middle() -> None:
     x, y, masks = probes.roi_mass(40, 3, 48)
     assert (masks.any((1, 2)) == (y == 1)).all() and masks[y == 1][:, 24, 24].mean() > 0.8
     assert (x > 0).all()
+
+
+def test_two_lesions_are_as_large_and_as_far_apart_as_asked_for() -> None:
+    _, y, masks = probes.two_lesions(40, 3, 64, radii=(0.1, 0.15), apart=0.3)
+    found = [probes.boxes(mask) for mask in masks]
+    assert [len(own) for own in found] == [2 * label for label in y]
+    sides = np.concatenate([own[:, 2:] - own[:, :2] for own in found])
+    assert sides.min() > 0.18 * 64 and sides.max() <= 0.3 * 64 + 1
+    middles = [(own[:, 2:] + own[:, :2]) / 2 for own in found if len(own)]
+    assert all(np.hypot(*(one - other)) > 0.25 * 64 for one, other in middles)
+
+
+def test_two_masses_differ_in_their_distance_alone() -> None:
+    _, y, masks = probes.masses_apart(60, 3, 64)
+    middles = [ndimage.center_of_mass(mask, ndimage.label(mask)[0], (1, 2)) for mask in masks]
+    apart = np.array([np.hypot(*np.subtract(one, other)) for one, other in middles])
+    assert np.allclose(apart, 64 * np.where(y, NEAR, FAR), atol=1.5)
+    area = (masks > 0).sum((1, 2))
+    assert abs(area[y == 1].mean() - area[y == 0].mean()) < 1
+    assert (area > 1.6 * np.pi * (APART_RADIUS * 64) ** 2).all()
+
+
+def test_a_spiculated_mass_is_lost_where_an_image_is_shrunk() -> None:
+    x, y, masks = probes.spiculated_masses(40, 3, 96)
+    assert (masks.any((1, 2)) == (y == 1)).all()
+    again = []
+    for image, mask in zip(x[y == 1], masks[y == 1] > 0, strict=True):
+        assert image[mask].mean() > image[image > 0].mean() + 0.2 and ndimage.label(mask, np.ones((3, 3)))[1] == 1
+        quarter = (mask.reshape(24, 4, 24, 4).mean((1, 3)) >= 0.5).repeat(4, 0).repeat(4, 1)
+        again.append(2 * (quarter & mask).sum() / (quarter.sum() + mask.sum()))
+    assert np.mean(again) < 0.5
+
+
+def test_the_far_end_tells_which_masses_are_meant() -> None:
+    x, y, masks = probes.told_masses(40, 3, 128)
+    upright = [
+        (own, mask) if mask[:64].any() else (own[::-1], mask[::-1]) for own, mask in zip(x, masks > 0, strict=True)
+    ]
+    for (image, mask), bright in zip(upright, y, strict=True):
+        assert (image[mask].mean() > image[image > 0].mean()) == bright
+        assert not mask[round((TOLD_ROWS[1] + TOLD_RADIUS) * 128) + 1 :].any()
+        telling = image[round(TELLING_ROWS * 128) + 2 :]
+        steps = np.abs(np.diff(telling, axis=1))[(telling[:, 1:] > 0) & (telling[:, :-1] > 0)]
+        assert (steps.mean() > 0.15) == bright
