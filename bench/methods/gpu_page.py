@@ -31,12 +31,13 @@ order of size, not a ratio.
 
 What may be why some still wait (not measured): `multiscale_patch` cuts its patches out of whole images, which must be
 copied to the GPU for them; the networks of `histogram_density` and `dbn_forest` are so small that copying an image may
-take longer than learning from it. `screening_ensemble` is slow for another reason: in its second stage
-a frozen detector looks at seven windows of every view in every step.
+take longer than learning from it.
 
 Measured before they changed, and not again since: `detr_lesion` (it then had batch norm and one channel),
 `densenet201_transfer` (its source), the Inception trunks of `se_attention`, `se_asymmetry` and `unet_classifier` (their
-padded means).
+padded means), the classifier of `screening_ensemble` (in every step its frozen detector looked at every view, about
+which it is now asked once) and `frozen_mil` (its encoder was hashed in every step, and looked at tiles without breast,
+too).
 """
 
 

@@ -3,13 +3,14 @@
 Source of the pooling: M. Ilse, J. Tomczak, M. Welling, "Attention-based deep multiple instance learning", ICML 2018; of
 the ensemble: B. Lakshminarayanan et al., NeurIPS 2017. How they are put together here is ours.
 
-An encoder looks at 256-pixel tiles, half overlapping, wherever there is breast; gated attention with 128 hidden units
-weighs all tiles of an exam, each with an embedding of its view; five such heads, from starting values of their own, say
-cancer or not and which findings, and are unsure where they disagree. AdamW 1e-3, 50 epochs.
+An encoder looks at 256-pixel tiles, half overlapping, wherever there is breast and nowhere else; gated attention with
+128 hidden units weighs these tiles of an exam, each with an embedding of its view; five such heads, from starting
+values of their own, say cancer or not and which findings, and are unsure where they disagree. AdamW 1e-3, 50 epochs.
 
 The encoder is that of an earlier model or a weights file (`encoder="given"`), or learns here first whether images show
 a finding (`encoder="pretrain"`), from the tenth of its cells that say so loudest; then it never changes. What it says
-of an image is kept while a run lasts, by its weights and the image's pixels, so that an image is looked at once.
+of an image is kept on disk beside the prepared pixels, by the image, its preparation, and the weights of the trunk: a
+later run with the same encoder, which a continued model has, looks at new images alone.
 """
 
 import hashlib
@@ -17,7 +18,9 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -42,12 +45,15 @@ from ml.methods.spec import (
     Stage,
     Where,
 )
-from ml.pixels.tiles import MIN_BREAST, places
+from ml.pixels.features import Arrays, feature_key
+from ml.pixels.tiles import MIN_BREAST, places, worth_reading
 from ml.runs.needs import Need
 
 FINDINGS = ("mass", "calcification", "asymmetry", "architectural_distortion")
 TILES_AT_ONCE = 32
-KEPT_IMAGES = 20_000
+MEMORY_BYTES = 512 * 2**20
+CODE = "frozen_mil/1"
+"""Raised by any change of code that changes what an encoder says of a tile."""
 PRETRAIN_SHARE = 0.1
 MOST_TILES, TILE_IOU = 3, 0.1
 """Tiles of a view that are shown: so many, apart, and each with more than an even share of what speaks for cancer."""
@@ -156,57 +162,120 @@ class Heads(nn.Module):
 
 
 class Descriptions:
-    """What an encoder said of the tiles of an image, by the encoder's weights and the image's pixels."""
+    """What encoders said of the tiles of images: those asked for last in memory, all on disk where a batch has one.
 
-    def __init__(self, limit: int = KEPT_IMAGES) -> None:
-        self.limit, self.looked = limit, 0
-        self._kept: OrderedDict[bytes, Tensor] = OrderedDict()
+    looked: how many images an encoder had to look at.
+    """
 
-    def of(self, encoder: Encoder, version: bytes, image: Tensor, config: Config) -> Tensor:
-        """(K, D) on the CPU; image (1, H, W)."""
-        plain = image.detach().float().cpu().contiguous()
-        key = hashlib.sha256(version + str((config.tile_px, plain.shape)).encode() + plain.numpy().tobytes()).digest()
-        if key not in self._kept:
-            self.looked += 1
-            tiles = cut(image, config.tile_px)
-            self._kept[key] = torch.cat([encoder.embed(part).float().cpu() for part in tiles.split(TILES_AT_ONCE)])
-            if len(self._kept) > self.limit:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+    def __init__(self, limit_bytes: int = MEMORY_BYTES) -> None:
+        self.limit_bytes, self.looked = limit_bytes, 0
+        self._kept: OrderedDict[str, Arrays] = OrderedDict()
+        self._bytes = 0
+
+    def of(self, encoder: Encoder, batch: Batch, exam: int, slot: int, config: Config) -> Arrays:
+        """index (K,): which of the view's tiles show breast; features (K, D) float32."""
+        image, cache = batch.known_as(exam, slot), batch.origin.features if batch.origin else None
+        if image is None:
+            return self._looked_at(encoder, batch, exam, slot, config)
+        key = feature_key(image, **_depends(encoder, batch.x, config))
+        if (found := self._kept.get(key)) is not None:
+            self._kept.move_to_end(key)
+            return found
+        found = cache.read(key) if cache else None
+        if found is None:
+            found = self._looked_at(encoder, batch, exam, slot, config)
+            if cache:
+                cache.write(key, found)
+        self._keep(key, found)
+        return found
+
+    def _looked_at(self, encoder: Encoder, batch: Batch, exam: int, slot: int, config: Config) -> Arrays:
+        self.looked += 1
+        return described(encoder, batch.x[exam, slot], batch.breast[exam, slot, 0], config.tile_px)
+
+    def _keep(self, key: str, found: Arrays) -> None:
+        self._kept[key] = found
+        self._bytes += _bytes(found)
+        while self._bytes > self.limit_bytes and len(self._kept) > 1:
+            self._bytes -= _bytes(self._kept.popitem(last=False)[1])
+
+
+def _bytes(arrays: Arrays) -> int:
+    return sum(own.nbytes for own in arrays.values())
 
 
 DESCRIBED = Descriptions()
 
+Stamp = tuple[tuple[int, int], ...]
+_VERSIONS: WeakKeyDictionary[nn.Module, tuple[Stamp, str]] = WeakKeyDictionary()
 
-def version_of(encoder: nn.Module) -> bytes:
-    """A hash of weights and statistics."""
+
+def version_of(network: nn.Module) -> str:
+    """SHA-256 of weights and statistics; hashed again only where one of them has moved or was written to since."""
+    stamp = tuple((own.data_ptr(), own._version) for own in (*network.parameters(), *network.buffers()))
+    if (known := _VERSIONS.get(network)) is not None and known[0] == stamp:
+        return known[1]
     digest = hashlib.sha256()
-    for name, value in encoder.state_dict().items():
-        digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
-    return digest.digest()
+    for name, value in network.state_dict().items():
+        plain = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode() + plain.numpy().tobytes())
+    _VERSIONS[network] = stamp, digest.hexdigest()
+    return digest.hexdigest()
 
 
-def cut(image: Tensor, tile: int) -> Tensor:
-    """(K, 1, tile, tile) of an image (1, H, W), half overlapping."""
-    rows, cols = image.shape[-2:]
-    return torch.stack([image[:, y : y + tile, x : x + tile] for y, x in places((rows, cols), tile, tile // 2)])
+def _depends(encoder: Encoder, x: Tensor, config: Config) -> dict[str, Any]:
+    """What the description of an image depends on beside its pixels; the encoder's last layer has no part in it.
+
+    Devices and precisions differ in the last digits.
+    """
+    device = x.device.type
+    half = torch.is_autocast_enabled(device)
+    return {
+        "code": CODE,
+        "encoder": version_of(encoder.trunk),
+        "trunk": config.trunk,
+        "norm": encoder.input_norm,
+        "tile_px": config.tile_px,
+        "least_breast": MIN_BREAST,
+        "size": tuple(x.shape[-2:]),
+        "device": device,
+        "precision": str(torch.get_autocast_dtype(device)) if half else "float32",
+    }
 
 
-def bag(encoder: Any, batch: Batch, config: Config, described: Descriptions) -> tuple[Tensor, Tensor, Tensor]:
-    """Tiles (B, V*K, D) of all views, their views (V*K,), and where there is breast (B, V*K)."""
+def described(encoder: Encoder, image: Tensor, breast: Tensor, tile: int) -> Arrays:
+    """What the encoder says of the tiles of an image (1, H, W) that show breast (H, W); see `Descriptions.of`."""
+    mask, features = breast.cpu().numpy(), [torch.zeros(0, encoder.trunk.embed_width)]
+    there = [
+        (n, y, x)
+        for n, (y, x) in enumerate(places((mask.shape[0], mask.shape[1]), tile, tile // 2))
+        if worth_reading(mask, y, x, tile)
+    ]
+    for start in range(0, len(there), TILES_AT_ONCE):
+        tiles = torch.stack([image[:, y : y + tile, x : x + tile] for _, y, x in there[start : start + TILES_AT_ONCE]])
+        features.append(encoder.embed(tiles).float().cpu())
+    return {"index": np.array([n for n, _, _ in there], np.int64), "features": torch.cat(features).numpy()}
+
+
+def bag(encoder: Any, batch: Batch, config: Config, known: Descriptions) -> tuple[Tensor, Tensor, Tensor]:
+    """Tiles (B, V*K, D) of all views, their views (V*K,), and which of them are there (B, V*K).
+
+    K counts the tiles of a whole view. Those without breast, and those of views that are not there, are zeros that
+    nobody looked at.
+    """
     encoder.eval()
+    exams, slots = batch.x.shape[:2]
+    count = len(list(places((batch.x.shape[-2], batch.x.shape[-1]), config.tile_px, config.tile_px // 2)))
+    tiles = torch.zeros(exams, slots, count, encoder.trunk.embed_width)
+    there = torch.zeros(exams, slots, count, dtype=torch.bool)
     with torch.no_grad():
-        version = version_of(encoder)
-        tiles = torch.stack(
-            [torch.cat([described.of(encoder, version, view, config) for view in exam]) for exam in batch.x]
-        )
-        shares = torch.stack([torch.cat([cut(own.float(), config.tile_px).mean((1, 2, 3)) for own in exam])
-                              for exam in batch.breast])  # fmt: skip
-    count = tiles.shape[1] // batch.x.shape[1]
-    views = torch.arange(batch.x.shape[1], device=batch.x.device).repeat_interleave(count)
-    there = (shares >= MIN_BREAST) & batch.view_mask.repeat_interleave(count, 1)
-    return tiles.to(batch.x.device), views, there
+        for exam, slot in batch.view_mask.nonzero().tolist():
+            said = known.of(encoder, batch, exam, slot, config)
+            index = torch.from_numpy(said["index"])
+            tiles[exam, slot, index] = torch.from_numpy(said["features"])
+            there[exam, slot, index] = True
+    views = torch.arange(slots, device=batch.x.device).repeat_interleave(count)
+    return tiles.flatten(1, 2).to(batch.x.device), views, there.flatten(1).to(batch.x.device)
 
 
 def encoder_loss(outputs: Outputs, batch: Batch) -> Mapping[str, Tensor]:

@@ -11,11 +11,13 @@ calibrated ones. An exam is as suspicious as its worse breast.
 Ours: features of a breast's views, and of a case's, are concatenated and pass one hidden layer of 512; a missing view
 is a vector of zeros, in the case model the other side's view; Platt scaling on validation exams; the positives weigh
 neg/pos, at most 20; detector and classifier read one preparation, the breast and case models its half size. As in row 4
-the detector looks at an image and at 25 sections of it (`sections`, not in `tiny`): dear, as the classifier learns from
-what it proposes anew at each step. Uncertainty is the disagreement of the three scores, so the passes of dropout have
-no part in it. `copies` trains several copies of each classifier and averages their probabilities first.
+the detector looks at an image and at 25 sections of it (`sections`, not in `tiny`): dear, so that it is asked once
+about each training image, as it is, and the boxes move along where a step turns or scales the image. Uncertainty is
+the disagreement of the three scores, so the passes of dropout have no part in it. `copies` trains several copies of
+each classifier and averages their probabilities first.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -57,6 +59,8 @@ BREASTS = ((0, 2), (1, 3))
 """Slots of the right and of the left breast."""
 MODELS = ("lesion_classifier", "breast", "case")
 MOST_WEIGHT = 20.0
+PROPOSALS = "proposals:boxes"
+"""What is kept of the detector's boxes on training images."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,11 +190,71 @@ def plan(config: Config, rows: Sequence[ManifestRow]) -> Config:
     return replace(config, pos_weight=min((len(ill) - positive) / max(1, positive), MOST_WEIGHT) if ill else 1.0)
 
 
-def boxes_again(config: Config, modules: Modules, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The best boxes (M, 4) of images (N, 1, H, W), each one's image (M,), and grown crops (M, 1, c, c)."""
+def proposed(config: Config, modules: Modules, x: Tensor) -> list[Tensor]:
+    """The best boxes (M, 4) of each of the images (N, 1, H, W), as the frozen detector finds them."""
     with torch.no_grad():
         detector: Any = modules["lesion_detector"].eval()
-        found = retinanet_mass.propose(detector, x, detector_config(config), config.boxes)
+        return retinanet_mass.propose(detector, x, detector_config(config), config.boxes)
+
+
+def moved(boxes: Tensor, matrix: Tensor) -> Tensor:
+    """Boxes (M, 4) whose centres go where a matrix (3, 3) float64 sends them, their sides scaled and not turned.
+
+    The upright box around a turned one would be larger than what a detector draws.
+    """
+    linear = matrix[:2, :2]
+    centre = (boxes[:, :2] + boxes[:, 2:]).double() / 2 @ linear.T + matrix[:2, 2]
+    half = (boxes[:, 2:] - boxes[:, :2]).double() / 2 * linear.det().abs().sqrt()
+    return torch.cat([centre - half, centre + half], 1).to(boxes)
+
+
+def keep_proposals(config: Config, lesson: Lesson) -> None:
+    """Ask the detector about each training image once: it learns no more.
+
+    Kept by breast: proposals (N, V, K, 4) with centre and sides in source pixels, but upright in the prepared image;
+    their number (N, V); and proposed (N,), which is True.
+    """
+    kept, index = defaultdict[str, list[Tensor]](list), list[int]()
+    for batch in lesson.batches("train", size=4):
+        found = proposed(config, lesson.modules, batch.x.flatten(0, 1))
+        back = torch.linalg.inv(batch.affine.flatten(0, 1).cpu())
+        boxes = [
+            functional.pad(moved(own.cpu(), matrix), (0, 0, 0, config.boxes - len(own)))
+            for own, matrix in zip(found, back, strict=True)
+        ]
+        kept["proposals"].append(torch.stack(boxes).unflatten(0, batch.x.shape[:2]))
+        kept["proposal_count"].append(torch.tensor([len(own) for own in found]).unflatten(0, batch.x.shape[:2]))
+        kept["proposed"].append(torch.ones(len(batch.ids), dtype=torch.bool))
+        index += lesson.places(batch.ids)
+    lesson.keep("boxes", {**{name: torch.cat(own) for name, own in kept.items()}, "index": torch.tensor(index)})
+
+
+def recalled(batch: Batch) -> list[Tensor] | None:
+    """The kept boxes of each view of a batch where they lie in its pixels; None unless all its samples have some.
+
+    A box whose centre was turned out of the image is none.
+    """
+    if "proposed" not in batch.targets or not bool(batch.targets["proposed"].all()):
+        return None
+    found, counts = batch.targets["proposals"].flatten(0, 1).cpu(), batch.targets["proposal_count"].flatten().tolist()
+    limits = torch.tensor([batch.x.shape[-1], batch.x.shape[-2]])
+    here = []
+    for own, count, matrix in zip(found, counts, batch.affine.flatten(0, 1).cpu(), strict=True):
+        boxes = moved(own[:count], matrix)
+        centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+        here.append(boxes[((centre >= 0) & (centre < limits)).all(1)])
+    return here
+
+
+Found = list[Tensor] | None
+
+
+def boxes_again(config: Config, modules: Modules, x: Tensor, found: Found = None) -> tuple[Tensor, Tensor, Tensor]:
+    """The best boxes (M, 4) of images (N, 1, H, W), each one's image (M,), and grown crops (M, 1, c, c).
+
+    found: the boxes of each image, where they are known.
+    """
+    found = proposed(config, modules, x) if found is None else found
     image = torch.cat([torch.full((len(own),), n) for n, own in enumerate(found)]).to(x.device)
     boxes = torch.cat(found).to(x)
     half = (boxes[:, 2:] - boxes[:, :2]) * config.margin / 2
@@ -208,17 +272,17 @@ class Looked:
     logits: Tensor
 
 
-def looked_at(config: Config, modules: Modules, x: Tensor, view_mask: Tensor) -> Looked:
+def looked_at(config: Config, modules: Modules, x: Tensor, view_mask: Tensor, found: Found = None) -> Looked:
     """What the lesion model says of the boxes of the views that are there; x (B, V, 1, H, W)."""
-    boxes, view, crops = boxes_again(config, modules, x.flatten(0, 1))
+    boxes, view, crops = boxes_again(config, modules, x.flatten(0, 1), found)
     there = view_mask.flatten()[view]
     copies: Any = modules["lesion_classifier"]
     return Looked(boxes[there], view[there], torch.stack([member(crops[there]) for member in copies.members]))
 
 
-def lesion_logits(config: Config, modules: Modules, x: Tensor, view_mask: Tensor) -> Tensor:
+def lesion_logits(config: Config, modules: Modules, x: Tensor, view_mask: Tensor, found: Found = None) -> Tensor:
     """(copies, B) of breasts whose views are x (B, V, 1, H, W): noisy-or over the boxes of the views that are there."""
-    return of_breasts(looked_at(config, modules, x, view_mask), *x.shape[:2])
+    return of_breasts(looked_at(config, modules, x, view_mask, found), *x.shape[:2])
 
 
 def of_breasts(looked: Looked, breasts: int, views: int) -> Tensor:
@@ -277,7 +341,7 @@ def reads(config: Config, aim: Aim) -> Reads:
 
 
 def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
-    """Detector, then the three models that judge, then their calibration."""
+    """Detector and what it proposes, then the three models that judge, then their calibration."""
     of_image = _reads(config, IMAGE, "boxes", section_view)
     of_breast = _reads(config, BREAST, "class")
     optimiser = Optimiser(lr=config.lr)
@@ -309,10 +373,23 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             head_prefixes=("head.",),
         ),
         Stage(
+            name="proposals",
+            kind="extract",
+            build=nn.Identity,
+            learn=lambda lesson: keep_proposals(config, lesson),
+            reads=of_breast,
+            validate="none",
+            consumes=("lesion_detector:weights",),
+        ),
+        Stage(
             name="lesion_classifier",
             build=copied(lambda: BoxClassifier(config)),
-            forward=lambda modules, batch: {"members": lesion_logits(config, modules, batch.x, batch.view_mask)},
+            forward=lambda modules, batch: {
+                "members": lesion_logits(config, modules, batch.x, batch.view_mask, recalled(batch))
+            },
             reads=of_breast,
+            recalls=PROPOSALS,
+            consumes=(PROPOSALS,),
             **plan_of,
         ),
         Stage(

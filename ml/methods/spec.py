@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    from ml.pixels.features import FeatureCache
+
 Task = Literal[
     "density",
     "asymmetry",
@@ -90,6 +92,20 @@ class Reads:
     view: "TrainView | None" = None
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where the pixels of a batch came from, for a method that keeps what a frozen network says of them.
+
+    x, breast: the tensors that were loaded. keys: by sample and slot, what a prepared image is known by in every run;
+    None where it was varied or cut. features: where what is said of it may be kept.
+    """
+
+    x: "Tensor"
+    breast: "Tensor"
+    keys: tuple[tuple[str | None, ...], ...]
+    features: "FeatureCache | None" = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Batch:
     """Samples of one step, on the device of the network.
@@ -108,6 +124,17 @@ class Batch:
     targets: Mapping[str, Any]
     ids: tuple[str, ...]
     patients: tuple[str, ...] = ()
+    origin: Origin | None = None
+
+    def known_as(self, sample: int, slot: int) -> str | None:
+        """What the pixels of a slot are known by in every run.
+
+        None where nobody knows: they were varied, or are not those any more that were loaded.
+        """
+        own = self.origin
+        if own is None or own.x is not self.x or own.breast is not self.breast:
+            return None
+        return own.keys[sample][slot]
 
 
 Outputs = Mapping[str, Any]

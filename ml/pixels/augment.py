@@ -47,6 +47,11 @@ class AugmentConfig:
                 raise TypeError(f"AugmentConfig has no option {name!r}")
         return cls(**options)
 
+    @property
+    def none(self) -> bool:
+        """Whether no draw changes anything."""
+        return not any(getattr(self, item.name) for item in fields(self) if item.name != "move_probability")
+
 
 @dataclass(frozen=True)
 class Tones:

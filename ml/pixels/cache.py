@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,25 +79,35 @@ class PixelCache:
         packed = np.rint(image.x * LEVELS).astype(np.uint16) | (image.mask.astype(np.uint16) * np.uint16(MASK_BIT))
         note = {"affine": image.affine.tolist(), "flags": list(image.flags), "mm_per_px": image.mm_per_px}
         note["air"] = image.air
-        _replace(about, lambda path: path.write_text(json.dumps(note)))
-        _replace(pixels, lambda path: _save(path, packed))
+        written_whole(about, lambda path: path.write_text(json.dumps(note)))
+        written_whole(pixels, lambda path: _save(path, packed))
         self._written += 1
         if self._written % SWEEP_EVERY == 0:
             self.sweep()
 
     def sweep(self) -> None:
         """Remove the least recently used files until the folder is under its limit."""
-        files = [(path.stat(), path) for path in self.folder.glob("*/*.npy")]
-        total = sum(stat.st_size for stat, _ in files)
-        for stat, path in sorted(files, key=lambda item: item[0].st_mtime_ns):
-            if total <= self.limit_bytes:
-                return
+        for path in least_used(self.folder, "*/*.npy", self.limit_bytes):
             path.unlink(missing_ok=True)
             path.with_suffix(".json").unlink(missing_ok=True)
-            total -= stat.st_size
 
     def _paths(self, key: str) -> tuple[Path, Path]:
         return self.folder / key[:2] / f"{key}.npy", self.folder / key[:2] / f"{key}.json"
+
+
+def least_used(folder: Path, pattern: str, limit_bytes: int) -> list[Path]:
+    """The files that must go, those used longest ago, for the rest of `pattern` to be under a limit."""
+    found = []
+    for path in folder.glob(pattern):
+        with suppress(FileNotFoundError):  # another process sweeps as well
+            found.append((path.stat(), path))
+    total, gone = sum(stat.st_size for stat, _ in found), []
+    for stat, path in sorted(found, key=lambda item: item[0].st_mtime_ns):
+        if total <= limit_bytes:
+            break
+        gone.append(path)
+        total -= stat.st_size
+    return gone
 
 
 def _save(path: Path, packed: np.ndarray) -> None:
@@ -104,7 +115,8 @@ def _save(path: Path, packed: np.ndarray) -> None:
         np.save(opened, packed)
 
 
-def _replace(path: Path, write: Callable[[Path], Any]) -> None:
+def written_whole(path: Path, write: Callable[[Path], Any]) -> None:
+    """Let `write` make a file beside it, which then takes its place: nobody reads half of one."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     write(scratch)
     scratch.replace(path)

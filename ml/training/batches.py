@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ml.methods.spec import Batch
+from ml.methods.spec import Batch, Origin
 from ml.pixels.augment import Variation
+from ml.pixels.features import FeatureCache
 from ml.training.targets import MAPS, RAGGED
 from ml.training.varying import vary
 
@@ -40,8 +41,8 @@ class Item:
     """One sample as it goes into a batch.
 
     Per slot: x (1, H, W), breast (1, H, W) bool, present (False where the slot is empty), affine (3, 3) source pixels
-    to the pixels of x, mm_per_px. targets by name. Where something is `undone`, affines, scales and targets are
-    those of the pixels once they are varied.
+    to the pixels of x, mm_per_px, key (what its pixels are known by in every run, or None). targets by name. Where
+    something is `undone`, affines, scales and targets are those of the pixels once they are varied.
     """
 
     id: str
@@ -53,10 +54,16 @@ class Item:
     mm_per_px: tuple[float, ...] = ()
     patient: str = field(default="")
     undone: Undone | None = None
+    keys: tuple[str | None, ...] = ()
 
 
-def collate(items: Sequence[Item], device: torch.device, *, pad_to: int = PAD_TO) -> Batch:
-    """A batch on the device, padded to its largest image, rounded up to a multiple of `pad_to`."""
+def collate(
+    items: Sequence[Item], device: torch.device, *, pad_to: int = PAD_TO, features: FeatureCache | None = None
+) -> Batch:
+    """A batch on the device, padded to its largest image, rounded up to a multiple of `pad_to`.
+
+    features: where a method may keep what it computes of the images.
+    """
     items = _finished(items, device)
     slots = len(items[0].x)
     rows = _rounded(max(x.shape[-2] for item in items for x in item.x), pad_to)
@@ -82,6 +89,7 @@ def collate(items: Sequence[Item], device: torch.device, *, pad_to: int = PAD_TO
         targets=_stacked([item.targets for item in items], (rows, cols), device),
         ids=tuple(item.id for item in items),
         patients=tuple(item.patient for item in items),
+        origin=Origin(pixels, breast, tuple(item.keys or (None,) * slots for item in items), features),
     )
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ml.methods.spec import Aim, Batch, Reads, TrainView
 from ml.pixels.augment import Variation, placed
+from ml.pixels.features import FeatureCache
 from ml.pixels.prepare import Prepared
 from ml.pixels.rois import Roi, cut, roi_matrix
 from ml.runs.manifest import ManifestRow, Mark
@@ -27,6 +28,13 @@ from ml.training.targets.shown import Shown
 class Images(Protocol):
     """Where prepared images come from, and how they are varied."""
 
+    @property
+    def features(self) -> FeatureCache | None:
+        """Where what frozen networks say of them may be kept."""
+
+    def known_as(self, row: ManifestRow, seed: int | None) -> str | None:
+        """What the prepared image of a row is known by in every run; None where the seed varies it."""
+
     def prepared(self, row: ManifestRow) -> Prepared:
         """The prepared image of a row."""
 
@@ -36,8 +44,8 @@ class Images(Protocol):
     def varied(self, picture: Prepared, row: ManifestRow, seed: int) -> Prepared:
         """The image augmented as `seed` says, its affine moved along."""
 
-    def variation(self, picture: Prepared, row: ManifestRow, seed: int) -> Variation:
-        """What `varied` would do."""
+    def variation(self, picture: Prepared, row: ManifestRow, seed: int) -> Variation | None:
+        """What `varied` would do; None where that is nothing."""
 
     def toned(self, picture: Prepared, seed: int) -> Prepared:
         """The image with its grey values varied and its geometry as it is."""
@@ -129,7 +137,14 @@ class SampleLoader:
         return Item(
             sample.id, tuple(x), sample.present, affines, targets, breast,
             tuple(float(picture.mm_per_px) for picture in pictures), sample.row.patient_id, undone,
+            self._keys(sample, seed),
         )  # fmt: skip
+
+    def _keys(self, sample: Sample, seed: int | None) -> tuple[str | None, ...]:
+        """What each slot's picture is known by in every run, if it is a whole image as it was prepared."""
+        if sample.roi is not None or (seed is not None and self.reads.view is not None):
+            return (None,) * len(sample.rows)
+        return tuple(self.images.known_as(row, seed) for row in sample.rows)
 
     def _cut(self, view: TrainView, seed: int) -> Cut:
         """What a method takes of the first slot, as the seed says."""
@@ -151,6 +166,8 @@ class SampleLoader:
         if not self.defers:
             return self.images.varied(picture, row, own), None
         variation = self.images.variation(picture, row, own)
+        if variation is None:
+            return picture, None
         return placed(picture, variation), variation
 
     def _region(self, roi: Roi, row: ManifestRow, own: int | None) -> Prepared:
@@ -162,7 +179,7 @@ class SampleLoader:
 
     def collate(self, items: Sequence[Item], device: torch.device) -> Batch:
         """A batch of loaded samples."""
-        return collate(items, device, pad_to=self.pad_to)
+        return collate(items, device, pad_to=self.pad_to, features=self.images.features)
 
 
 class TrainLoader:

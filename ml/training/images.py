@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from ml.pixels.augment import AugmentConfig, Variation, augment, drawn, toned, turn_of
-from ml.pixels.cache import PixelCache
+from ml.pixels.cache import PixelCache, cache_key
 from ml.pixels.decode import decode
 from ml.pixels.errors import PixelError
+from ml.pixels.features import FeatureCache
 from ml.pixels.header import PixelInfo
 from ml.pixels.mark_masks import MaskUnreadable, stored
 from ml.pixels.prepare import PixelsConfig, Prepared, prepare
@@ -45,11 +46,14 @@ TOLD: Mapping[str, str] = {
 
 
 class StoredImages:
-    """Images under `root`, prepared by `config`, cached under `cache`; those used last are kept in memory too."""
+    """Images under `root`, prepared by `config`, cached under `cache`; those used last are kept in memory too.
+
+    features: where what frozen networks say of them is kept.
+    """
 
     def __init__(self, root: Path, cache: Path, config: PixelsConfig, variation: AugmentConfig, warn: Warn) -> None:
         self.root, self.config, self.variation_config, self.warn = root, config, variation, warn
-        self._disk = PixelCache(cache)
+        self._disk, self.features = PixelCache(cache), FeatureCache(cache / "features")
         self.memory, self.regions = Memory(), Memory(REGION_BYTES)
 
     @classmethod
@@ -87,13 +91,21 @@ class StoredImages:
             self.regions.put(key, found)
         return found
 
-    def varied(self, image: Any, row: ManifestRow, seed: int) -> Prepared:
+    def known_as(self, row: ManifestRow, seed: int | None) -> str | None:
+        """What the prepared image of a row is known by in every run; None where the seed varies it."""
+        if seed is not None and not self.variation_config.none:
+            return None
+        return cache_key(self._source(row), self.config.as_ops())
+
+    def varied(self, image: Prepared, row: ManifestRow, seed: int) -> Prepared:
         """An augmented copy, a pure function of the seed."""
+        if self.variation_config.none:
+            return image
         return augment(image, self.variation_config, seed=seed, view=row.view)
 
-    def variation(self, image: Any, row: ManifestRow, seed: int) -> Variation:
-        """What `varied` would do to the image, for whoever does it elsewhere."""
-        return drawn(image, self.variation_config, seed=seed, view=row.view)
+    def variation(self, image: Prepared, row: ManifestRow, seed: int) -> Variation | None:
+        """What `varied` would do to the image, for whoever does it elsewhere; None where that is nothing."""
+        return None if self.variation_config.none else drawn(image, self.variation_config, seed=seed, view=row.view)
 
     def toned(self, image: Any, seed: int) -> Prepared:
         """The image with its grey values varied, its geometry as it is."""

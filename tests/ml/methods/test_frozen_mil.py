@@ -1,5 +1,6 @@
 """What makes `frozen_mil` itself: an encoder that stays, and a bag of tiles. Figures: methods.md 3.19."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -7,12 +8,18 @@ import torch
 from safetensors.torch import load_file
 
 from ml.blocks.backbones import backbone
-from ml.methods.frozen_mil import Descriptions, Encoder, Heads, MilHead, bag, cut
+from ml.methods import frozen_mil
+from ml.methods.frozen_mil import Descriptions, Encoder, Heads, MilHead, bag, version_of
 from ml.methods.spec import Inference
+from ml.pixels.features import FeatureCache
+from ml.pixels.tiles import places
 from ml.runs.errors import RunRefused
-from ml.runs.request import Init
+from ml.runs.exits import Exit
+from ml.runs.request import EvaluationOptions, Init, Request
 from ml.training.lent import Lent
+from ml.training.run import run
 from ml.training.starting import Start, require_trunk
+from tests.ml.methods import world as small
 
 
 @pytest.mark.parametrize(
@@ -73,31 +80,114 @@ def test_the_order_of_tiles_does_not_matter_and_air_is_nothing(made):
 def test_tiles_lie_where_there_is_breast_and_views_that_are_not_there_are_left_out(made):
     setup, encoder, _ = made
     batch = setup.batch(n=2, split="test")
+    # Weights of its own: nobody has kept what this encoder says.
+    torch.nn.init.normal_(encoder.trunk.conv1.weight)
+    shown, embed = [], encoder.embed
+    encoder.embed = lambda own: shown.append(len(own)) or embed(own)
     tiles, views, there = bag(encoder, batch, setup.config, Descriptions())
-    count = len(cut(batch.x[0, 0], 32))
+    corners = list(places(batch.x.shape[-2:], 32, 16))
+    count = len(corners)
     assert (tiles.shape, views.tolist()) == ((2, 4 * count, 128), [v for v in range(4) for _ in range(count)])
-    shares = cut(batch.breast[0, 0].float(), 32).mean((1, 2, 3))
+    shares = torch.stack([batch.breast[0, 0, 0, y : y + 32, x : x + 32].float().mean() for y, x in corners])
     assert there[0, :count].tolist() == (shares >= 0.02).tolist()
-    assert 0 < int(there.sum()) < there.numel()
+    # What shows no breast is not looked at either.
+    assert 0 < int(there.sum()) == sum(shown) < there.numel()
+    assert (tiles[~there] == 0).all() and (tiles[there].abs().sum(1) > 0).all()
     mask = batch.view_mask.clone()
     mask[0, 2] = False
     there = bag(encoder, replace(batch, view_mask=mask), setup.config, Descriptions())[2]
     assert not there[0, 2 * count : 3 * count].any()
 
 
-def test_an_image_is_looked_at_once_and_anew_by_another_encoder(made):
+@pytest.fixture
+def kept_at(tmp_path):
+    """A batch whose descriptions are kept in a folder of the test's own."""
+
+    def make(batch):
+        return replace(batch, origin=replace(batch.origin, features=FeatureCache(tmp_path / "features")))
+
+    return make
+
+
+def test_an_image_is_looked_at_once_in_all_runs_and_anew_by_another_encoder(made, kept_at):
     setup, encoder, _ = made
-    batch, kept = setup.batch(n=1, split="test"), Descriptions()
+    batch, kept = kept_at(setup.batch(n=1, split="test")), Descriptions()
     first = bag(encoder, batch, setup.config, kept)[0]
     assert kept.looked == 4
     again = bag(encoder, batch, setup.config, kept)[0]
-    assert kept.looked == 4
-    assert torch.equal(first, again)
-    assert torch.equal(first, bag(encoder, batch, setup.config, Descriptions())[0])
-    encoder.trunk.bn1.running_mean += 0.5  # statistics are part of an encoder too
+    another_run = Descriptions()
+    from_disk = bag(encoder, batch, setup.config, another_run)[0]
+    assert (kept.looked, another_run.looked) == (4, 0)
+    assert torch.equal(first, again) and torch.equal(first, from_disk)
+    encoder.head.bias.data += 1  # what an encoder learned of its images has no part in what it says of tiles
+    assert torch.equal(first, bag(encoder, batch, setup.config, kept)[0]) and kept.looked == 4
+    encoder.trunk.bn1.running_mean += 0.5  # statistics have
     other = bag(encoder, batch, setup.config, kept)[0]
     assert kept.looked == 8
     assert (other - first).abs().max() > 1e-4
+
+
+def test_what_is_known_of_an_image_is_not_said_of_other_pixels(made, kept_at):
+    setup, encoder, _ = made
+    batch, kept = kept_at(setup.batch(n=1, split="test")), Descriptions()
+    first = bag(encoder, batch, setup.config, kept)[0]
+    darker = bag(encoder, replace(batch, x=batch.x / 2), setup.config, kept)[0]
+    assert (darker - first).abs().max() > 1e-4
+    half = batch.breast.clone()
+    half[..., 40:, :] = False
+    narrow = bag(encoder, replace(batch, breast=half), setup.config, kept)[2]
+    assert 0 < int(narrow.sum()) < int(bag(encoder, batch, setup.config, kept)[2].sum())
+    larger = replace(setup.config, tile_px=48)
+    assert bag(encoder, batch, larger, kept)[0].shape[1] < first.shape[1]
+    encoder_batch = setup.batch(n=1, seed=3, reads=setup.stage("encoder").reads)
+    assert encoder_batch.known_as(0, 0) is None  # it is varied in every step
+    assert batch.known_as(0, 0) != batch.known_as(0, 1)
+
+
+def test_an_encoder_is_hashed_again_only_where_it_was_changed(made):
+    _, encoder, _ = made
+    first = version_of(encoder.trunk)
+    read, encoder.trunk.state_dict = encoder.trunk.state_dict, None
+    assert version_of(encoder.trunk) == first  # it could not have been read
+    encoder.trunk.state_dict = read
+    with torch.no_grad():
+        encoder.trunk.conv1.weight[0] += 1
+    assert version_of(encoder.trunk) != first
+
+
+def test_memory_holds_no_more_than_it_may(made):
+    setup, encoder, _ = made
+    batch, kept = setup.batch(n=2, split="test"), Descriptions(limit_bytes=60_000)
+    bag(encoder, batch, setup.config, kept)
+    assert 1 <= len(kept._kept) < 8
+    assert kept._bytes == sum(own.nbytes for arrays in kept._kept.values() for own in arrays.values()) <= 60_000
+
+
+def test_a_later_round_with_the_same_encoder_looks_at_no_image_again(trained, world, tmp_path, monkeypatch):
+    """A continued run takes its encoder over: its weights and answers are those of a run that had to look."""
+    rows, folder = world
+    cache = tmp_path / "cache"
+
+    def train(name, cache, **more):
+        monkeypatch.setattr(frozen_mil, "DESCRIBED", Descriptions())
+        request = Request(
+            run_id="round", method="frozen_mil", task="exam_classification", compute=small.TWO_STEPS,
+            evaluation=EvaluationOptions(bootstrap=20), pixels={"cache_dir": str(cache)}, **more,
+        )  # fmt: skip
+        path = small.run_folder(tmp_path / name, rows, folder, request)
+        if more:
+            shutil.copytree(before / "model", path / "init" / "model")
+        assert run(path, command="train") is Exit.FINISHED, (path / "events.jsonl").read_text()[-2000:]
+        return path, frozen_mil.DESCRIBED.looked
+
+    before = trained("frozen_mil", "exam_classification")
+    init = Init(kind="model_dir", path="init/model")
+    first, looked = train("first", cache, init=init)
+    assert looked == 48  # each image once, whatever the steps and looks at validation
+    second, looked = train("second", cache, init=init)
+    assert looked == 0
+    for name in ("model/weights.safetensors", "predictions.jsonl"):
+        assert (second / name).read_bytes() == (first / name).read_bytes()
 
 
 def test_heads_learn_as_if_each_were_alone(made):

@@ -12,10 +12,14 @@ from ml.methods.screening_ensemble import (
     detector_config,
     exam_scores,
     lesion_logits,
+    moved,
     plan,
+    recalled,
     views_logits,
 )
 from ml.methods.spec import Inference
+from ml.training.data import Recalled
+from ml.training.lessons import Artefacts
 from ml.training.model_folder import load_model
 
 TASK = "exam_classification"
@@ -88,6 +92,51 @@ def test_boxes_of_a_view_that_is_not_there_do_not_count(model, a_setup):
         alone = lesion_logits(model.config, model.modules, x[:, :1], torch.tensor([[True]]))
     assert (both > one).all()
     torch.testing.assert_close(one, alone, atol=1e-4, rtol=1e-4)
+
+
+@pytest.fixture
+def a_recalling_batch(trained, a_setup):
+    """make(seed) -> training breasts as the lesion classifier's steps see them; without a seed as they are."""
+    setup = a_setup("screening_ensemble")
+    kept = Artefacts(trained("screening_ensemble", TASK) / "artefacts").read("proposals:boxes")
+    samples, loader = setup.view(setup.stage("lesion_classifier").reads)
+    rows = {samples[int(place)].id: row for row, place in enumerate(kept.pop("index"))}
+    loader = replace(loader, recalled=Recalled(kept, rows))
+    return lambda seed=None: loader.collate([loader.item(sample, seed) for sample in samples[:3]], torch.device("cpu"))
+
+
+def test_the_classifier_learns_from_boxes_that_were_proposed_once(model, a_setup, a_recalling_batch):
+    batch, stage = a_recalling_batch(), a_setup("screening_ensemble").stage("lesion_classifier")
+    alone = {"lesion_classifier": model.modules["lesion_classifier"]}  # no detector to ask
+    with torch.no_grad():
+        kept = stage.forward(alone, batch)["members"]
+        asked = lesion_logits(model.config, model.modules, batch.x, batch.view_mask)
+        # Where one of the samples was not asked about in training, the detector is.
+        known = batch.targets["proposed"].clone()
+        known[0] = False
+        new = replace(batch, targets={**batch.targets, "proposed": known})
+        assert recalled(new) is None
+        torch.testing.assert_close(stage.forward(model.modules, new)["members"], asked)
+    torch.testing.assert_close(kept, asked, atol=1e-4, rtol=1e-4)
+
+
+def test_kept_boxes_move_with_the_image(a_recalling_batch):
+    plain = a_recalling_batch()
+    still, count = recalled(plain), 0
+    for seed in range(1, 5):
+        varied = a_recalling_batch(seed)
+        for n, (before, after) in enumerate(zip(still, recalled(varied), strict=True)):
+            forth = varied.affine.flatten(0, 1)[n] @ torch.linalg.inv(plain.affine.flatten(0, 1)[n])
+            points = torch.cat([(before[:, :2] + before[:, 2:]) / 2, torch.ones(len(before), 1)], 1).double()
+            centre = (points @ forth.T)[:, :2]
+            inside = ((centre >= 0) & (centre < torch.tensor(varied.x.shape[:-3:-1]))).all(1)
+            torch.testing.assert_close((after[:, :2] + after[:, 2:]).double() / 2, centre[inside], atol=1e-2, rtol=0)
+            sides = (before[:, 2:] - before[:, :2])[inside] * float(forth[:2, :2].det()) ** 0.5
+            torch.testing.assert_close(after[:, 2:] - after[:, :2], sides, atol=1e-2, rtol=0)
+            count += int((centre - points[:, :2]).abs().max() > 1)
+    assert count > 3  # most images were turned or scaled
+    turn = torch.tensor([[0.0, -2, 10], [2, 0, 0], [0, 0, 1]], dtype=torch.float64)
+    assert moved(torch.tensor([[1.0, 2, 3, 6]]), turn).tolist() == [[0.0, 0.0, 4.0, 8.0]]
 
 
 def test_marks_are_the_boxes_of_the_lesion_model_on_the_views_that_are_there(model, a_setup):

@@ -89,6 +89,11 @@ class Turned:
 
     config = AugmentConfig.of({**TURNS, "gamma": 0.2})
 
+    features = None
+
+    def known_as(self, row, seed):
+        return None
+
     def prepared(self, row):
         picture = a_picture(False)
         return replace(picture, x=picture.x * (0.5 + 0.04 * int(row.image_id.strip("i"))))
