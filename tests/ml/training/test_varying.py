@@ -233,3 +233,21 @@ def test_threads_load_samples_in_their_order(settle, a_row, images):
     alone, together = (list(loaded(samples, loader, workers)) for workers in (0, 2))
     assert [sample.id for sample, _ in together] == [sample.id for sample, _ in alone] == [item.id for _, item in alone]
     assert all(torch.equal(a.x[0], b.x[0]) for (_, a), (_, b) in zip(alone, together, strict=True))
+
+
+@pytest.mark.parametrize("name", ["dcse_resnet50", "multiscale_patch"])
+def test_a_batch_of_items_that_are_done_and_undone_keeps_their_order(settle, a_row, name):
+    rows = [a_row(n, density="ABCD"[n], box=(20, 16, 44, 40)) for n in range(4)]
+    _, settled, aim, reads, stages = settle(name, rows)
+    reads = next((own.reads for own in stages if own.reads and own.reads.view), reads)
+    samples, _ = build_samples(rows, reads, aim, Turned())
+    late = SampleLoader(Turned(), reads, aim, settled, defers=True)
+    items = [late.item(sample, None if n % 2 else 7) for n, sample in enumerate(samples)]
+    assert [item.undone is None for item in items] == [False, True, False, True]
+    batch = collate(items, torch.device("cpu"), pad_to=1)
+    for n, item in enumerate(items):
+        alone = collate([item], torch.device("cpu"), pad_to=1)
+        rows_px, cols_px = alone.x.shape[-2:]
+        torch.testing.assert_close(batch.x[n, ..., :rows_px, :cols_px], alone.x[0], atol=1e-6, rtol=0)
+        assert int(batch.valid[n].sum()) == rows_px * cols_px
+        assert int(batch.breast[n].sum()) == int(alone.breast.sum())
