@@ -29,9 +29,10 @@ waited (bf16, 16 steps): `multiview_density` 96 % (2.7 exams/s), `gmic` 86 % (12
 (33/s), `unet_classifier` 76 % in its second stage (32/s), `retinanet_mass` 29 % (21/s). Cards differ, so this is the
 order of size, not a ratio.
 
-What may be why some still wait (not measured): `multiscale_patch` cuts its patches out of whole images, which must be
-copied to the GPU for them; the networks of `histogram_density` and `dbn_forest` are so small that copying an image may
-take longer than learning from it.
+What may have been why some waited (not measured): for its patches, `multiscale_patch` had whole images copied to the
+GPU and varied there; `histogram_density` and `dbn_forest` learn from a batch in less time than the host took to ask for
+it, image by image. Since these figures only what a step sees of an image is copied and varied, and images of several
+sizes are varied together, for which the host asks a GPU about a third as often.
 
 Measured before they changed, and not again since: `detr_lesion` (it then had batch norm and one channel),
 `densenet201_transfer` (its source), the Inception trunks of `se_attention`, `se_asymmetry` and `unet_classifier` (their

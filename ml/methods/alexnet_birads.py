@@ -17,7 +17,7 @@ learns at a rate of its own; the embedding is fc7 along its first 256 principal 
 `variant="one_tower"` is the AlexNet of torchvision, for an operator's weights file. `base` and `tiny` are ours.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
@@ -42,9 +42,11 @@ from ml.methods.spec import (
     Modules,
     Optimiser,
     Outputs,
+    Part,
     Prediction,
     Reads,
     Serves,
+    Sight,
     Stage,
     Task,
 )
@@ -163,11 +165,11 @@ def seen(config: Config, modules: Modules, batch: Batch) -> Tensor:
     return x.expand(-1, config.in_channels, -1, -1)
 
 
-def drawn_part(x: Tensor, targets: Any, config: Config, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-    """A part of x (1, H, W), `input_px` wide and high, anywhere."""
-    most = [side - config.input_px + 1 for side in x.shape[-2:]]
+def drawn_part(seen: Sight, targets: Mapping[str, Tensor], config: Config, generator: torch.Generator) -> Part:
+    """A part of the image, `input_px` wide and high, anywhere."""
+    most = [side - config.input_px + 1 for side in seen.shape]
     top, left = (int(torch.randint(n, (), generator=generator)) for n in most)
-    return x[:, top : top + config.input_px, left : left + config.input_px], dict(targets)
+    return Part((top, left, config.input_px, config.input_px), targets)
 
 
 def reads(config: Config, aim: Aim) -> Reads:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ml.methods.spec import Batch, Loss, Outputs, TrainView
+from ml.methods.spec import Batch, Loss, Outputs, Part, Sight, TrainView, Window
 
 Scale = Literal["fine", "coarse"]
 LESIONS = ("mass", "calcification")
@@ -48,9 +48,7 @@ def at_scale(x: Tensor, shrink: float) -> Tensor:
 def patch_view(scale: Scale) -> TrainView:
     """Around a lesion of the scale's finding where the image has one, else somewhere in the breast."""
 
-    def view(
-        x: Tensor, targets: Mapping[str, Tensor], config: Any, generator: torch.Generator
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def view(seen: Sight, targets: Mapping[str, Tensor], config: Any, generator: torch.Generator) -> Part:
         shrink = factor(config, scale)
         side = round(config.patch_px * shrink)
         own = targets["types"] == LESIONS.index(TAUGHT[scale])
@@ -60,11 +58,14 @@ def patch_view(scale: Scale) -> TrainView:
             centre = _beside(boxes[chosen], side, generator)
             kept = own.nonzero()[chosen]
         else:
-            centre, kept = _in_breast(x[0], generator), own.nonzero()[:0, 0]
-        patch = at_scale(_cut(x, centre, side)[None], shrink)[0]
+            centre, kept = _in_breast(seen, generator), own.nonzero()[:0, 0]
         quarter = int(torch.randint(4, (), generator=generator))
         listed = {name: targets[name][kept] for name in ("boxes", "labels", "types", "malignant")}
-        return torch.rot90(patch, quarter, (1, 2)), {**targets, **listed}
+
+        def made(cut: Tensor) -> Tensor:
+            return torch.rot90(at_scale(cut[None], shrink)[0], quarter, (1, 2))
+
+        return Part(_window(seen.shape, centre, side), {**targets, **listed}, made)
 
     return view
 
@@ -78,23 +79,21 @@ def _beside(box: Tensor, side: int, generator: torch.Generator) -> Tensor:
     return middle + (2 * torch.rand(2, generator=generator) - 1) * moved
 
 
-def _in_breast(x: Tensor, generator: torch.Generator) -> Tensor:
-    """A place (x, y) of the breast; x (H, W), air is 0."""
-    rows, cols = x.shape
+def _in_breast(seen: Sight, generator: torch.Generator) -> Tensor:
+    """A place (x, y) of the breast; air is black."""
+    rows, cols = seen.shape
     for _ in range(TRIES):
         row = int(torch.randint(rows, (), generator=generator))
         col = int(torch.randint(cols, (), generator=generator))
-        if x[row, col] > 0:
+        if seen.shows(row, col):
             break
     return torch.tensor([col + 0.5, row + 0.5])
 
 
-def _cut(x: Tensor, centre: Tensor, side: int) -> Tensor:
-    """(1, side, side) around a place, air where the image ends."""
+def _window(shape: tuple[int, int], centre: Tensor, side: int) -> Window:
+    """A square around a place of an image, air where the image ends."""
     left, top = (round(float(place) - side / 2) for place in centre)
-    whole = functional.pad(x, (side, side, side, side))
-    top, left = min(max(top + side, 0), whole.shape[1] - side), min(max(left + side, 0), whole.shape[2] - side)
-    return whole[:, top : top + side, left : left + side]
+    return min(max(top, -side), shape[0]), min(max(left, -side), shape[1]), side, side
 
 
 def allowed(batch: Batch, scale: Scale) -> Tensor:

@@ -39,9 +39,11 @@ from ml.methods.spec import (
     MethodSpec,
     Modules,
     Optimiser,
+    Part,
     Prediction,
     Reads,
     Serves,
+    Sight,
     Stage,
 )
 from ml.runs.needs import Need
@@ -189,16 +191,14 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
     )
 
 
-def train_view(
-    x: Tensor, targets: Mapping[str, Tensor], config: Config, generator: torch.Generator
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """The whole image or, with sections, half of the time one of them; x (1, H, W).
+def train_view(seen: Sight, targets: Mapping[str, Tensor], config: Config, generator: torch.Generator) -> Part:
+    """The whole image or, with sections, half of the time one of them.
 
     A box of which less than half lies in the section becomes an area that teaches nothing.
     """
     if not config.sections:
-        return x, dict(targets)
-    windows = section_windows(*x.shape[-2:])
+        return Part((0, 0, *seen.shape), targets)
+    windows = section_windows(*seen.shape)
     chosen = windows[0]
     if torch.rand((), generator=generator) < 0.5:
         chosen = windows[1 + int(torch.randint(len(windows) - 1, (), generator=generator))]
@@ -213,14 +213,15 @@ def train_view(
 
     share = covered(targets["boxes"], frame)[:, 0] if len(targets["boxes"]) else torch.zeros(0)
     whole, cut = share >= 0.5, (share > 0) & (share < 0.5)
-    seen = covered(targets["ignore"], frame)[:, 0] > 0 if len(targets["ignore"]) else torch.zeros(0, dtype=torch.bool)
-    ignore = torch.cat([targets["ignore"][seen], targets["boxes"][cut]])
-    return resize(x[:, top:bottom, left:right], scale), {
+    shown = covered(targets["ignore"], frame)[:, 0] > 0 if len(targets["ignore"]) else torch.zeros(0, dtype=torch.bool)
+    ignore = torch.cat([targets["ignore"][shown], targets["boxes"][cut]])
+    moved_targets = {
         **targets,
         "boxes": moved(targets["boxes"][whole]),
         "labels": targets["labels"][whole],
         "ignore": moved(ignore),
     }
+    return Part((top, left, bottom - top, right - left), moved_targets, lambda x: resize(x, scale))
 
 
 @dataclass

@@ -45,9 +45,11 @@ from ml.methods.spec import (
     Modules,
     Optimiser,
     Outputs,
+    Part,
     Prediction,
     Reads,
     Serves,
+    Sight,
     Stage,
     TrainView,
     Where,
@@ -314,11 +316,9 @@ def one_class(outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
     return retinanet_mass.detection_loss(outputs, replace(batch, targets={**batch.targets, "labels": labels}))
 
 
-def section_view(
-    x: Tensor, targets: Mapping[str, Tensor], config: Config, generator: torch.Generator
-) -> tuple[Tensor, dict[str, Tensor]]:
+def section_view(seen: Sight, targets: Mapping[str, Tensor], config: Config, generator: torch.Generator) -> Part:
     """What the detector learns from: the image or, half of the time, a section of it."""
-    return retinanet_mass.train_view(x, targets, detector_config(config), generator)
+    return retinanet_mass.train_view(seen, targets, detector_config(config), generator)
 
 
 def _reads(config: Config, inputs: Inputs, target: str, view: TrainView | None = None) -> Reads:

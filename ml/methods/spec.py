@@ -141,7 +141,35 @@ Outputs = Mapping[str, Any]
 Modules = Mapping[str, "nn.Module"]
 Loss = Callable[[Outputs, Batch], "Mapping[str, Tensor]"]
 Forward = Callable[[Modules, Batch], Outputs]
-TrainView = Callable[["Tensor", "Mapping[str, Tensor]", Any, "torch.Generator"], "tuple[Tensor, dict[str, Tensor]]"]
+Window = tuple[int, int, int, int]
+"""(first row, first column, rows, columns), in pixels."""
+
+
+class Sight(Protocol):
+    """A varied image, of which nothing need have been varied yet."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W)."""
+
+    def shows(self, row: int, col: int) -> bool:
+        """Whether a pixel is anything but black."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a training step sees of an image: a window, 0 where it reaches beyond; `made` turns it (1, h, w) into that.
+
+    targets are in the pixels of what was made.
+    """
+
+    window: Window
+    targets: "Mapping[str, Tensor]"
+    made: "Callable[[Tensor], Tensor] | None" = None
+
+
+TrainView = Callable[[Sight, "Mapping[str, Tensor]", Any, "torch.Generator"], Part]
+"""Chooses before anything is varied, so that what is not seen is neither copied nor varied."""
 
 
 class Mover(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from ml.pixels.resample import resample, resample_mask
 SMALL_TURN_DEGREES = 45.0
 """Up to here an image is a whole one, whose chest wall stays at the edge."""
 UPRIGHT_VIEWS = frozenset({"MLO", "ML", "LM"})
+STILL = 1e-12 + 1e-5 * np.eye(3)
+"""How far a matrix may be from one that moves nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +55,11 @@ class AugmentConfig:
         """Whether no draw changes anything."""
         return not any(getattr(self, item.name) for item in fields(self) if item.name != "move_probability")
 
+    @property
+    def moves(self) -> bool:
+        """Whether any draw moves pixels."""
+        return any((self.flip_x, self.flip_y, self.rotation_degrees, self.scale, self.translate_mm))
+
 
 @dataclass(frozen=True)
 class Tones:
@@ -73,10 +81,15 @@ class Variation:
     matrix: affine.Matrix
     tones: Tones
 
-    @property
+    @cached_property
     def still(self) -> bool:
         """Whether nothing moves."""
-        return bool(np.allclose(self.matrix, np.eye(3), atol=1e-12))
+        return bool((np.abs(self.matrix - np.eye(3)) <= STILL).all())
+
+    @cached_property
+    def back(self) -> affine.Matrix:
+        """Where the pixels of the varied image come from."""
+        return affine.invert(self.matrix)
 
 
 def drawn(image: Prepared, config: AugmentConfig, *, seed: int, view: str | None = None) -> Variation:
@@ -117,6 +130,8 @@ def _movement(image: Prepared, config: AugmentConfig, view: str | None, rng: np.
     height, width = image.x.shape
     turn, zoom, right, down = rng.uniform(-1, 1, 4)
     keep_still, mirror, overturn = rng.uniform(0, 1, 3)
+    if not config.moves:
+        return affine.identity()
     steps: list[affine.Matrix] = []
     if keep_still < config.move_probability:
         k = 1.0 + config.scale * zoom

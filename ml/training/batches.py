@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,29 +10,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ml.methods.spec import Batch, Origin
-from ml.pixels.augment import Variation
+from ml.methods.spec import Batch, Origin, Part
 from ml.pixels.features import FeatureCache
 from ml.training.targets import MAPS, RAGGED
-from ml.training.varying import vary
+from ml.training.varying import Late, vary
 
 PAD_TO = 32
-
-
-Cut = Callable[[Tensor, Mapping[str, Tensor]], tuple[Tensor, Mapping[str, Tensor]]]
 
 
 @dataclass(frozen=True)
 class Undone:
     """What the pixels of an item have yet to go through, where its batch is put together.
 
-    variations: of each slot, by `ml.training.varying`; air: of each slot, whether what is outside the breast stays.
-    cut(x (1, H, W), targets): a part of the first slot, with the targets in its pixels.
+    late: of each slot, how it is varied. part: of the first slot, what is seen of it, where that is not all.
     """
 
-    variations: tuple[Variation, ...]
-    air: tuple[bool, ...]
-    cut: Cut | None = None
+    late: tuple[Late, ...]
+    part: Part | None = None
 
 
 @dataclass(frozen=True)
@@ -42,7 +35,8 @@ class Item:
 
     Per slot: x (1, H, W), breast (1, H, W) bool, present (False where the slot is empty), affine (3, 3) source pixels
     to the pixels of x, mm_per_px, key (what its pixels are known by in every run, or None). targets by name. Where
-    something is `undone`, affines, scales and targets are those of the pixels once they are varied.
+    something is `undone`, x and breast are the sources of what is `late`; affines, scales and targets are those of the
+    pixels once they are varied.
     """
 
     id: str
@@ -64,25 +58,16 @@ def collate(
 
     features: where a method may keep what it computes of the images.
     """
-    items = _finished(items, device)
+    items = _parts_taken(items, device)
     slots = len(items[0].x)
-    rows = _rounded(max(x.shape[-2] for item in items for x in item.x), pad_to)
-    cols = _rounded(max(x.shape[-1] for item in items for x in item.x), pad_to)
-    pixels = torch.zeros(len(items), slots, 1, rows, cols, device=device)
-    valid = torch.zeros(len(items), slots, 1, rows, cols, dtype=torch.bool, device=device)
-    breast = torch.zeros_like(valid)
-    for n, item in enumerate(items):
-        for v, x in enumerate(item.x):
-            place = (n, v, slice(None), slice(x.shape[-2]), slice(x.shape[-1]))
-            pixels[place] = x
-            valid[place] = True
-            if item.breast:
-                breast[place] = item.breast[v]
+    sizes = [[(x.shape[-2], x.shape[-1]) for x in item.x] for item in items]
+    rows, cols = (_rounded(max(size[k] for own in sizes for size in own), pad_to) for k in (0, 1))
+    pixels, breast = _framed(items, (rows, cols), device)
     scales = [item.mm_per_px or (1.0,) * slots for item in items]
     return Batch(
         x=pixels,
         view_mask=torch.tensor([item.present for item in items], device=device),
-        valid=valid,
+        valid=_valid(sizes, (rows, cols), device),
         breast=breast,
         affine=torch.from_numpy(np.array([item.affines for item in items], dtype=np.float64)),
         mm_per_px=torch.tensor(scales, device=device),
@@ -93,33 +78,76 @@ def collate(
     )
 
 
-def _finished(items: Sequence[Item], device: torch.device) -> list[Item]:
-    """The items, on the device where something of them was undone; images of one size are varied together."""
-    alike: dict[tuple[int, ...], list[tuple[int, int]]] = defaultdict(list)
+def _parts_taken(items: Sequence[Item], device: torch.device) -> list[Item]:
+    """The items; those of which a part is seen have it, varied, on the device."""
+    cut = [n for n, item in enumerate(items) if item.undone is not None and item.undone.part is not None]
+    if not cut:
+        return list(items)
+    late = [own for n in cut if (undone := items[n].undone) for own in undone.late]
+    frame = max(own.window[2] for own in late), max(own.window[3] for own in late)
+    varied = iter(zip(late, *_varied([items[n] for n in cut], frame, device), strict=True))
+    done = {n: _taken(items[n], [next(varied) for _ in items[n].x]) for n in cut}
+    return [done.get(n, item) for n, item in enumerate(items)]
+
+
+def _taken(item: Item, varied: Sequence[tuple[Late, Tensor, Tensor]]) -> Item:
+    """The item with its varied slots, of the first what is made of its part."""
+    x = [own[None, : late.window[2], : late.window[3]] for late, own, _ in varied]
+    breast = [own[None, : late.window[2], : late.window[3]] for late, _, own in varied]
+    assert item.undone is not None and item.undone.part is not None
+    if item.undone.part.made is not None:
+        x[0] = item.undone.part.made(x[0])
+    breast[0] = x[0] > 0
+    return replace(item, x=tuple(x), breast=tuple(breast), undone=None)
+
+
+def _varied(items: Sequence[Item], frame: tuple[int, int], device: torch.device) -> tuple[Tensor, Tensor]:
+    """x and breast of all slots of undone items, (N * V, *frame)."""
+    return vary(
+        [x[0] for item in items for x in item.x],
+        [breast[0] for item in items for breast in item.breast],
+        [own for item in items if item.undone is not None for own in item.undone.late],
+        frame,
+        device,
+    )
+
+
+def _framed(items: Sequence[Item], frame: tuple[int, int], device: torch.device) -> tuple[Tensor, Tensor]:
+    """x and breast (B, V, 1, *frame) on the device, in the order of the items; what is undone is done."""
+    late = [n for n, item in enumerate(items) if item.undone is not None]
+    ready = [n for n, item in enumerate(items) if item.undone is None]
+    shape = (-1, len(items[0].x), 1, *frame)
+    found = []
+    if late:
+        found.append([own.reshape(shape) for own in _varied([items[n] for n in late], frame, device)])
+    if ready:
+        found.append([own.to(device) for own in _laid([items[n] for n in ready], frame)])
+    if len(found) == 1:
+        return found[0][0], found[0][1]
+    order = torch.tensor([*late, *ready], device=device).argsort()
+    pixels, breast = (torch.cat([own[k] for own in found])[order] for k in (0, 1))
+    return pixels, breast
+
+
+def _laid(items: Sequence[Item], frame: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """x and breast (B, V, 1, *frame) of items that are done, where they lie: brought to a device together."""
+    device = items[0].x[0].device
+    pixels = torch.zeros(len(items), len(items[0].x), 1, *frame, device=device)
+    breast = torch.zeros(pixels.shape, dtype=torch.bool, device=device)
     for n, item in enumerate(items):
-        if item.undone is not None:
-            for v, x in enumerate(item.x):
-                alike[tuple(x.shape)].append((n, v))
-    done: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
-    for places in alike.values():
-        own = [(items[n], items[n].undone, v) for n, v in places]
-        varied = vary(
-            torch.cat([item.x[v].to(device, non_blocking=True) for item, _, v in own]),
-            torch.cat([item.breast[v].to(device, non_blocking=True) for item, _, v in own]),
-            [undone.variations[v] for _, undone, v in own if undone],
-            [undone.air[v] for _, undone, v in own if undone],
-        )
-        done |= dict(zip(places, zip(*varied, strict=True), strict=True))
-    return [item if item.undone is None else _cut(item, item.undone, done, n) for n, item in enumerate(items)]
+        for v, x in enumerate(item.x):
+            place = (n, v, slice(None), slice(x.shape[-2]), slice(x.shape[-1]))
+            pixels[place] = x
+            if item.breast:
+                breast[place] = item.breast[v]
+    return pixels, breast
 
 
-def _cut(item: Item, undone: Undone, done: Mapping[tuple[int, int], tuple[Tensor, Tensor]], n: int) -> Item:
-    x, breast = ([done[n, v][k][None] for v in range(len(item.x))] for k in (0, 1))
-    targets = item.targets
-    if undone.cut is not None:
-        x[0], targets = undone.cut(x[0], targets)
-        breast[0] = x[0] > 0
-    return replace(item, x=tuple(x), breast=tuple(breast), targets=targets, undone=None)
+def _valid(sizes: Sequence[Sequence[tuple[int, int]]], frame: tuple[int, int], device: torch.device) -> Tensor:
+    """(B, V, 1, *frame): where an image of its size lies in the frame."""
+    ends = torch.tensor(sizes, device=device)[..., None, None, None]  # (B, V, 2, 1, 1, 1)
+    down, right = (torch.arange(n, device=device) for n in frame)
+    return (down[:, None] < ends[:, :, 0]) & (right < ends[:, :, 1])
 
 
 def _rounded(n: int, to: int) -> int:

@@ -6,13 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from ml.acquisition.aggregate import exam_parts
-from ml.evaluation.calibration import fit_temperature
 from ml.evaluation.report import Evaluation, evaluate
 from ml.methods.aims import aim_of
-from ml.methods.spec import Aim, Inference, Reads, Stage
+from ml.methods.spec import Aim, Reads, Stage
 from ml.runs import atomic, versions
 from ml.runs.errors import invalid
 from ml.runs.manifest import ManifestRow
@@ -20,15 +17,14 @@ from ml.runs.records import to_dict
 from ml.runs.request import resolve_inside
 from ml.runs.result import write_result
 from ml.training import pretraining
-from ml.training.answers import Said
+from ml.training.asking import describe, explain, predicted, temperature_of
 from ml.training.card import card_of, card_text
 from ml.training.checkpoints import Identity
 from ml.training.context import Run
 from ml.training.data import of_splits
 from ml.training.environment import code_version, environment
-from ml.training.explaining import Drawing, draw, exams_named, in_order, least_sure
+from ml.training.explaining import exams_named, least_sure
 from ml.training.fit import Fitted, Job, View, blind, finished, fit
-from ml.training.heat import Speech
 from ml.training.images import StoredImages
 from ml.training.model_folder import (
     Model,
@@ -40,9 +36,8 @@ from ml.training.model_folder import (
     settled_config,
     trained_on,
 )
-from ml.training.predicting import Predictor
 from ml.training.samples import region_options
-from ml.training.scoring import Speaker, write_embeddings, write_samples, write_scores
+from ml.training.scoring import write_embeddings, write_samples, write_scores
 from ml.training.starting import Start, beginning_of, find_start
 from ml.training.views import all_views, images_for, readable, stored_pixels, view_of
 
@@ -65,18 +60,18 @@ def train(run: Run) -> None:
         return
     model = _assembled(run, config, aim, stages, fitted, start)
     view = views[id(reads)]
-    temperature = _temperature(run, model, view)
+    temperature = temperature_of(run, model, view)
     model = replace(model, spec=replace(model.spec, temperature=temperature))
-    said = _predict(run, model, View(of_splits(view.samples, *REPORTED), view.loader))
+    said = predicted(run, model, View(of_splits(view.samples, *REPORTED), view.loader))
     atomic.write_lines(run.folder.predictions, said.rows)
     if request.output.all_embeddings:
-        _describe(run, model, View(of_splits(view.samples, "train"), view.loader), said)
+        describe(run, model, View(of_splits(view.samples, "train"), view.loader), said)
     if request.output.embeddings:
         write_embeddings(run.folder.embeddings, said)
     images = view.loader.images
     pixels = images.for_row if isinstance(images, StoredImages) else None
     found = _evaluation(run, said.rows, aim, reads, pixels)
-    _explain(run, model, View(of_splits(view.samples, *REPORTED), view.loader), said, exams_named(found.worst))
+    explain(run, model, View(of_splits(view.samples, *REPORTED), view.loader), said, exams_named(found.worst))
     spec = replace(model.spec, thresholds=found.thresholds or _thresholds(found, aim.task))
     weights = {name: own.weights for name, own in fitted.items()}
     card = card_of(spec, method, run.rows, found, run.meta, judged=aim.task)
@@ -90,7 +85,7 @@ def _views(run: Run, config: Any, aim: Aim, stages: Sequence[Stage], reads: Read
     ranks = run.machine.ranks
     if not ranks.first:
         ranks.meet()
-    views = all_views(run, config, aim, stages, reads, lambda total: _teller(run, "prepare", total))
+    views = all_views(run, config, aim, stages, reads, lambda total: run.teller("prepare", total))
     if ranks.first:
         ranks.meet()
     return views
@@ -189,12 +184,12 @@ def _warn_of_preparation(run: Run, donor: ModelSpec, reads: Reads) -> None:
 def score(run: Run) -> None:
     """Pool rows with uncertainty: scores, passes, embeddings and predictions."""
     model, view = _given_model(run, run.rows, "pool")
-    said = _predict(run, model, view, uncertain=True)
+    said = predicted(run, model, view, uncertain=True)
     count = write_scores(run.folder.scores, said)
     atomic.write_lines(run.folder.predictions, said.rows)
     write_samples(run.folder.samples, said, model.spec.labels)
     write_embeddings(run.folder.embeddings, said)
-    _explain(run, model, view, said, least_sure(exam_parts(said.passes)))
+    explain(run, model, view, said, least_sure(exam_parts(said.passes)))
     _environment(run, {"model_sha256": model.spec.weights_sha256})
     _finish(run, {"scores": count, "images": len(said.embeddings)}, [run.folder.scores])
 
@@ -202,11 +197,11 @@ def score(run: Run) -> None:
 def predict(run: Run) -> None:
     """Predictions for every row, by the model of `init`."""
     model, view = _given_model(run, run.rows, *sorted({row.split for row in run.rows}))
-    said = _predict(run, model, view)
+    said = predicted(run, model, view)
     atomic.write_lines(run.folder.predictions, said.rows)
     if run.request.output.embeddings:
         write_embeddings(run.folder.embeddings, said)
-    _explain(run, model, view, said, ())
+    explain(run, model, view, said, ())
     _environment(run, {"model_sha256": model.spec.weights_sha256})
     _finish(run, {"rows": len(said.rows)}, [])
 
@@ -231,22 +226,6 @@ COMMANDS: dict[str, Callable[[Run], None]] = {
 }
 
 
-def _teller(run: Run, stage: str, total: int) -> Callable[[int], None]:
-    """A function that turns "n are done" into progress events."""
-    began = time.monotonic()
-
-    def told(done: int) -> None:
-        seconds = time.monotonic() - began
-        run.watch.heartbeat.step = done
-        run.watch.events.progress(
-            stage=stage, step=done, planned_steps=total, epoch=0, seconds=round(seconds, 1), lr=None, loss=None,
-            images_per_s=round(done / max(seconds, 1e-6), 1), eta_s=round((total - done) * seconds / done),
-            gpu_mem_mb=run.machine.memory_mb,
-        )  # fmt: skip
-
-    return told
-
-
 def _given_model(run: Run, rows: Sequence[ManifestRow], *splits: str) -> tuple[Model, View]:
     """The model of `init`, and the samples of some splits as it reads them."""
     if run.request.init.path is None:
@@ -259,7 +238,7 @@ def _given_model(run: Run, rows: Sequence[ManifestRow], *splits: str) -> tuple[M
     images = images_for(run, reads, model.spec.pixels)
     # An exam that cannot be read stays unscored; it must not keep the others from being ranked.
     wanted = [row for row in rows if row.split in splits]
-    wanted = readable(run, images, wanted, _teller(run, "prepare", len(wanted)), most=1.0)
+    wanted = readable(run, images, wanted, run.teller("prepare", len(wanted)), most=1.0)
     windows = run.request.command != "train"
     return model, view_of(run, reads, model.aim, model.config, images, windows=windows, rows=wanted)
 
@@ -292,63 +271,6 @@ def _assembled(
         code_version=code_version(),
     )
     return Model(spec, run.method, config, aim, modules)
-
-
-def _predictor(run: Run, model: Model) -> Predictor:
-    spec = model.spec
-    return Predictor(
-        model.method, model.config, model.aim, model.modules, run.machine, spec.prior_shift, spec.temperature,
-        halved=run.watch.halved,
-    )  # fmt: skip
-
-
-def _temperature(run: Run, model: Model, view: View) -> float:
-    """Of a classifier, fitted on validation; 1 for others, and where validation is too small to know."""
-    if model.method.self_calibrated or model.aim.task in ("lesion_detection", "segmentation"):
-        return 1.0
-    logits, truth = [], []
-    inference = Inference(aim=model.aim)
-    val = of_splits(view.samples, "val")
-    for sample, _, said in _predictor(run, model).over(val, view.loader, inference, run.watch.stop):
-        label = view.loader.group(sample)
-        if label is not None and said.probabilities is not None:
-            logits.append(np.log(said.probabilities.numpy().astype(np.float64).clip(1e-12)))
-            truth.append(label)
-    return fit_temperature(truth, np.array(logits)) if logits else 1.0
-
-
-def _predict(run: Run, model: Model, view: View, *, uncertain: bool = False) -> Said:
-    """Predictions with progress events; the `stage` they name is the command."""
-    speaker = Speaker(_predictor(run, model), run.request.run_id, run.folder.path, run.request.seed)
-    stage = "score" if uncertain else "predict"
-    run.watch.heartbeat.stage = stage
-    told = _teller(run, stage, len(view.samples))
-    return speaker.over(view.samples, view.loader, uncertain=uncertain, stop=run.watch.stop, told=told)
-
-
-def _describe(run: Run, model: Model, view: View, said: Said) -> None:
-    """Add the embeddings of the training samples, plain as those of the others."""
-    inference = Inference(aim=model.aim)
-    for sample, _, told in _predictor(run, model).over(view.samples, view.loader, inference, run.watch.stop):
-        if told.embedding is not None:
-            said.embeddings[sample.id] = told.embedding.numpy().astype(np.float32)
-
-
-def _explain(run: Run, model: Model, view: View, said: Said, first: Sequence[str]) -> None:
-    """Heat maps of as many exams as the request asks for, these first."""
-    limit = run.request.output.explanations
-    if not limit:
-        return
-    run.watch.heartbeat.stage = "explain"
-    speech = Speech(model.method, model.modules, model.config, model.aim)
-    how = Drawing(speech, view.loader, run.machine, run.folder.explanations, run.watch.stop)
-    drawn = draw(in_order(view.samples, said.rows, first, limit), how)
-    for count, code, why in (
-        (drawn.late, "explanations_late", "without a heat map: drawing them took too long"),
-        (drawn.dear, "explanations_dear", "without a heat map: so many squares would have to be covered"),
-    ):
-        if count:
-            run.warn(code, f"{count} of the samples {why}")
 
 
 def _evaluation(run: Run, rows: Sequence[dict[str, Any]], aim: Aim, reads: Reads, pixels: Any) -> Evaluation:

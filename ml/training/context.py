@@ -1,6 +1,7 @@
 """Run: what every command works on, once the folder is locked and its data are checked."""
 
-from collections.abc import Set
+import time
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 
 from ml.methods.spec import MethodSpec
@@ -31,3 +32,18 @@ class Run:
     def warn(self, code: str, text: str, example: str | None = None) -> None:
         """A `warning` event."""
         self.watch.events.warning(code, text, example)
+
+    def teller(self, stage: str, total: int) -> Callable[[int], None]:
+        """A function that turns "n are done" into progress events."""
+        began = time.monotonic()
+
+        def told(done: int) -> None:
+            seconds = time.monotonic() - began
+            self.watch.heartbeat.step = done
+            self.watch.events.progress(
+                stage=stage, step=done, planned_steps=total, epoch=0, seconds=round(seconds, 1), lr=None, loss=None,
+                images_per_s=round(done / max(seconds, 1e-6), 1), eta_s=round((total - done) * seconds / done),
+                gpu_mem_mb=self.machine.memory_mb,
+            )  # fmt: skip
+
+        return told

@@ -3,26 +3,28 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ml.methods.spec import Aim, Batch, Reads, TrainView
+from ml.methods.spec import Aim, Batch, Part, Reads, Sight
 from ml.pixels.augment import Variation, placed
 from ml.pixels.features import FeatureCache
 from ml.pixels.prepare import Prepared
 from ml.pixels.rois import Roi, cut, roi_matrix
 from ml.runs.manifest import ManifestRow, Mark
 from ml.training.batch_ahead import BatchAhead, Span
-from ml.training.batches import PAD_TO, Cut, Item, Undone, collate
+from ml.training.batches import PAD_TO, Item, Undone, collate
 from ml.training.device import Machine
 from ml.training.each_ahead import each_ahead
+from ml.training.parts import Foreseen, Varied, taken
 from ml.training.sampling import SampleOrder, key_seed
 from ml.training.targets import group_of, targets_for
 from ml.training.targets.shown import Shown
+from ml.training.varying import Late
 
 
 class Images(Protocol):
@@ -117,25 +119,28 @@ class SampleLoader:
         """x (1, H, W) per slot, with targets in its pixels."""
         shown = [self._picture(sample, slot, seed) for slot in range(len(sample.rows))]
         pictures = [picture for picture, _ in shown]
-        x = [torch.from_numpy(np.ascontiguousarray(picture.x, dtype=np.float32))[None] for picture in pictures]
         affines = tuple(np.asarray(picture.affine, dtype=np.float64) for picture in pictures)
-        sizes = [(own.shape[-2], own.shape[-1]) for own in x]
+        sizes = [(picture.x.shape[0], picture.x.shape[1]) for picture in pictures]
         seen = Shown(sample.rows, self.aim, self.images.mask_of, sample.roi, affines, sizes)
         targets: Mapping[str, Tensor] = targets_for(self.reads.targets, seen)
         if self.recalled is not None:
             targets = {**targets, **self.recalled.of(sample)}
+        undone, part = self._undone([(picture, own) for picture, own in shown if own is not None], targets, seed)
+        if undone is not None:
+            pictures = [
+                replace(picture, x=own.cut(picture.x), mask=own.cut(picture.mask))
+                for picture, own in zip(pictures, undone.late, strict=True)
+            ]
+        x = [torch.from_numpy(np.ascontiguousarray(picture.x, dtype=np.float32))[None] for picture in pictures]
         breast = tuple(torch.from_numpy(np.ascontiguousarray(picture.mask))[None] for picture in pictures)
-        cut = None if seed is None or self.reads.view is None else self._cut(self.reads.view, seed)
-        left = tuple(variation for _, variation in shown if variation is not None)
-        undone = Undone(left, tuple(picture.air for picture in pictures), cut) if left else None
-        if cut is not None and undone is None:
-            x[0], targets = cut(x[0], targets)
+        if undone is None and (part := self._part(Varied(x[0]), targets, seed)) is not None:
+            x[0] = taken(part, x[0])
             breast = (x[0] > 0, *breast[1:])
         if undone is not None and torch.cuda.is_available():
             # Pinned by the threads that load, so that the copy to the GPU waits for nobody.
             x, breast = [own.pin_memory() for own in x], tuple(own.pin_memory() for own in breast)
         return Item(
-            sample.id, tuple(x), sample.present, affines, targets, breast,
+            sample.id, tuple(x), sample.present, affines, targets if part is None else part.targets, breast,
             tuple(float(picture.mm_per_px) for picture in pictures), sample.row.patient_id, undone,
             self._keys(sample, seed),
         )  # fmt: skip
@@ -146,13 +151,22 @@ class SampleLoader:
             return (None,) * len(sample.rows)
         return tuple(self.images.known_as(row, seed) for row in sample.rows)
 
-    def _cut(self, view: TrainView, seed: int) -> Cut:
-        """What a method takes of the first slot, as the seed says."""
+    def _undone(
+        self, varied: Sequence[tuple[Prepared, Variation]], targets: Mapping[str, Tensor], seed: int | None
+    ) -> tuple[Undone | None, Part | None]:
+        """What is left to do of slots whose variation is deferred; the part of the first that will be seen."""
+        if not varied:
+            return None, None
+        part = self._part(Foreseen(*varied[0]), targets, seed)
+        windows = [None if part is None else part.window, *[None] * (len(varied) - 1)]
+        late = tuple(Late.of(*own, window) for own, window in zip(varied, windows, strict=True))
+        return Undone(late, part), part
 
-        def cut(x: Tensor, targets: Mapping[str, Tensor]) -> tuple[Tensor, Mapping[str, Tensor]]:
-            return view(x, targets, self.config, torch.Generator().manual_seed(key_seed(seed, "view")))
-
-        return cut
+    def _part(self, seen: Sight, targets: Mapping[str, Tensor], seed: int | None) -> Part | None:
+        """What a method takes of the first slot, as the seed says; None = all of it."""
+        if seed is None or self.reads.view is None:
+            return None
+        return self.reads.view(seen, targets, self.config, torch.Generator().manual_seed(key_seed(seed, "view")))
 
     def _picture(self, sample: Sample, slot: int, seed: int | None) -> tuple[Prepared, Variation | None]:
         """A slot's picture, and the variation that is left to do."""

@@ -10,7 +10,6 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ml.blocks.norm import is_batch_norm
 from ml.methods.spec import Batch, Modules, Outputs, Stage
 from ml.runs.cancel import Stopped, StopRequest
 from ml.runs.errors import RunRefused
@@ -21,8 +20,8 @@ from ml.training import checkpoints
 from ml.training.batch_ahead import Span
 from ml.training.checkpoints import Identity
 from ml.training.device import Machine, is_out_of_memory, no_memory
+from ml.training.freezing import set_trainable
 from ml.training.norms import join_norms, statistics_kept
-from ml.training.optimisers import trainable
 from ml.training.pace import Pace
 from ml.training.recomputing import recompute_blocks
 from ml.training.sampling import key_seed
@@ -42,19 +41,6 @@ def forward_of(stage: Stage, modules: Modules, batch: Batch) -> Outputs:
         return stage.forward(modules, batch)
     found: Outputs = modules[stage.name](batch.x, batch.valid)
     return found
-
-
-def frozen_modules(network: torch.nn.Module, stage: Stage) -> list[torch.nn.Module]:
-    """Modules that hold weights or running statistics and are not among what the stage moves."""
-    if not stage.trainable:
-        return []
-    prefixes = tuple(prefix.rstrip(".") for prefix in stage.trainable)
-    return [module for name, module in network.named_modules() if name and not _under(name, prefixes)]
-
-
-def _under(name: str, prefixes: tuple[str, ...]) -> bool:
-    """The module is one of these, inside one, or around one."""
-    return any(name.startswith(p) or p.startswith(f"{name}.") for p in prefixes)
 
 
 class Loader(Protocol):
@@ -307,19 +293,9 @@ class Loop:
         return False
 
     def set_trainable(self) -> None:
-        """Heads alone for the first steps of a continued model; norms in eval where batches are small."""
-        state, still = self.state, frozen_modules(self.state.network, self.stage)
-        state.network.train()
-        for module in still:
-            module.eval()
-        frozen = state.step < self.plan.freeze_steps
-        if frozen or (self.plan.freeze_steps and state.step == self.plan.freeze_steps):
-            for name, parameter in trainable(state.network, self.stage):
-                parameter.requires_grad_(not frozen or name.startswith(self.stage.head_prefixes))
-        if self.plan.freeze_norm or frozen:
-            for module in state.network.modules():
-                if is_batch_norm(module):
-                    module.eval()
+        """What of the network learns in this step."""
+        plan = self.plan
+        set_trainable(self.state.network, self.stage, self.state.step, plan.freeze_steps, freeze_norm=plan.freeze_norm)
 
     # -- what others see ----------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from ml.methods.spec import Inference
 from ml.runs.manifest import Finding, ManifestRow
 from ml.training.model_folder import load_model
 from ml.training.optimisers import make_optimisers
+from ml.training.parts import Varied, taken
 from ml.training.starting import load_copied
 from ml.training.targets.density import density_shares
 
@@ -135,7 +136,8 @@ def test_training_sees_a_drawn_part_and_prediction_the_middle(a_setup):
     setup = a_setup("alexnet_birads")
     x = torch.rand(1, 76, 76)
     parts = {
-        float(drawn_part(x, {}, setup.config, torch.Generator().manual_seed(seed))[0][0, 0, 0]) for seed in range(20)
+        float(taken(drawn_part(Varied(x), {}, setup.config, torch.Generator().manual_seed(seed)), x)[0, 0, 0])
+        for seed in range(20)
     }
     assert len(parts) > 10
     assert setup.batch(n=1).x.shape[-2:] == (76, 76)

@@ -10,7 +10,7 @@ from ml.blocks.denoising_autoencoder import DenoisingAutoencoder
 from ml.methods.msdae_density import MsdaeNet, drawn_points, every, normed, patches_at, pyramid
 from ml.simulation.streams import stream
 from ml.simulation.texture import power_law
-from ml.training.loop import frozen_modules
+from ml.training.freezing import frozen_modules
 from ml.training.optimisers import trainable
 
 

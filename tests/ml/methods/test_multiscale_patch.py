@@ -9,6 +9,7 @@ from torch.nn import functional
 from ml.methods.multiscale_patch import CELLS, SCALES, PatchNet, ScanNet, cell_px, over_cells, peaks, windows_of
 from ml.methods.multiscale_views import CLASSES, LESIONS, allowed, patch_view
 from ml.methods.spec import Inference
+from ml.training.parts import Varied, taken
 from ml.training.schedule import factor
 from ml.training.starting import load_copied
 from ml.training.targets.boxes import LESION_TYPES
@@ -112,13 +113,14 @@ def test_a_patch_shows_half_of_a_lesion_of_its_scale_or_none_at_all(scale, kind,
     seen = set()
     for seed in range(12):
         generator = torch.Generator().manual_seed(seed)
-        patch, kept = view(x, targets, setup.config, generator)
+        part = view(Varied(x), targets, setup.config, generator)
+        patch, kept = taken(part, x), part.targets
         assert patch.shape == (1, 64, 64)
         assert patch.sum() >= 0.49 * area
         assert kept["malignant"].tolist() == [1]
         seen.add(int(patch.argmax()))
-        _, none = view(x, {**targets, "types": torch.tensor([1 - own])}, setup.config, generator)
-        assert len(none["types"]) == 0
+        none = view(Varied(x), {**targets, "types": torch.tensor([1 - own])}, setup.config, generator)
+        assert len(none.targets["types"]) == 0
     assert len(seen) > 3  # never at the same place of the patch
 
 

@@ -10,8 +10,9 @@ from ml.pixels.augment import AugmentConfig, augment, drawn, placed
 from ml.pixels.prepare import Prepared
 from ml.training.batches import collate
 from ml.training.data import SampleLoader, TrainLoader, loaded
+from ml.training.parts import Foreseen, Varied, windowed
 from ml.training.samples import build_samples
-from ml.training.varying import vary
+from ml.training.varying import Late, vary
 from tests.ml.training.test_loop import CPU
 
 TURNS = {"rotation_degrees": 15.0, "scale": 0.1, "translate_mm": 5.0, "move_probability": 1.0}
@@ -34,8 +35,15 @@ def a_picture(air: bool) -> Prepared:
     return Prepared(picture.astype(np.float32), mask, np.diag([0.5, 0.5, 1.0]), (), 0.8, air)
 
 
-def stacked(*images):
-    return (torch.from_numpy(np.stack([getattr(own, name) for own in images])) for name in ("x", "mask"))
+def varied_late(images, variations, frame=None, windows=None):
+    """x and mask (N, *frame), as a batch of the images has them; the frame is that of the first."""
+    windows = windows or [None] * len(images)
+    late = [Late.of(*own) for own in zip(images, variations, windows, strict=True)]
+    cut = (
+        [torch.from_numpy(own.cut(getattr(image, name))) for own, image in zip(late, images, strict=True)]
+        for name in ("x", "mask")
+    )
+    return vary(*cut, late, frame or images[0].x.shape, torch.device("cpu"))
 
 
 @pytest.mark.parametrize("at_once", [1, 3, 100])
@@ -46,10 +54,9 @@ def test_images_that_are_varied_together_are_varied_as_each_alone(monkeypatch, a
     def drawn_ones():
         return [drawn(image, config, seed=n) for n, image in enumerate(images)]
 
-    air = [image.air for image in images]
-    alone = [vary(*stacked(i), [v], [a]) for i, v, a in zip(images, drawn_ones(), air, strict=True)]
+    alone = [varied_late([i], [v]) for i, v in zip(images, drawn_ones(), strict=True)]
     monkeypatch.setattr("ml.training.varying.PIXELS_AT_ONCE", at_once * images[0].x.size)
-    x, mask = vary(*stacked(*images), drawn_ones(), air)
+    x, mask = varied_late(images, drawn_ones())
     assert torch.equal(mask, torch.cat([own for _, own in alone]))
     torch.testing.assert_close(x, torch.cat([own for own, _ in alone]), atol=1e-6, rtol=0)
 
@@ -61,7 +68,7 @@ def test_both_ways_give_the_same_picture(options, air, seed):
     image, config = a_picture(air), AugmentConfig.of(options)
     host = augment(image, config, seed=seed, view="CC")
     variation = drawn(image, config, seed=seed, view="CC")
-    x, mask = (own[0] for own in vary(*stacked(image), [variation], [air]))
+    x, mask = (own[0] for own in varied_late([image], [variation]))
     there = placed(image, variation)
     np.testing.assert_array_equal(there.affine, host.affine)
     assert there.mm_per_px == host.mm_per_px
@@ -78,10 +85,72 @@ def test_noise_is_of_the_size_that_was_drawn_and_the_same_again():
 
     def noisy():
         variation = drawn(image, config, seed=seed)
-        return vary(*stacked(image), [variation], [True])[0][0].numpy()
+        return varied_late([image], [variation])[0][0].numpy()
 
     assert np.array_equal(noisy(), noisy())
     assert (noisy() - image.x).std() == pytest.approx(noise, rel=0.05)
+
+
+WINDOWS = [(20, 10, 40, 50), (-15, 60, 64, 64), (100, 0, 70, 33), (0, -8, 150, 126)]
+"""In a picture of 150 x 110, and reaching beyond it on every side."""
+
+
+@pytest.mark.parametrize("air", [False, True])
+@pytest.mark.parametrize("options", [*OPTIONS, {**OPTIONS[-1], "noise": 0.05}])
+def test_windows_of_varied_images_are_varied_as_the_whole_ones(options, air):
+    config = AugmentConfig.of(options)
+    image = a_picture(air)
+    images = [image] * len(WINDOWS)
+
+    def drawn_ones():
+        return [drawn(image, config, seed=n) for n in range(len(images))]
+
+    whole = varied_late(images, drawn_ones())
+    x, mask = varied_late(images, drawn_ones(), (150, 126), WINDOWS)
+    for n, window in enumerate(WINDOWS):
+        shown = slice(window[2]), slice(window[3])
+        there, inside = (windowed(own[n][None], window)[0] for own in whole)
+        same = mask[n][shown] == inside
+        assert same.float().mean() > 0.999
+        torch.testing.assert_close(x[n][shown][same], there[same], atol=2e-4, rtol=0)
+        x[n][shown], mask[n][shown] = 0, False
+    assert not x.any() and not mask.any()  # nothing lies beyond a window
+
+
+def test_images_of_several_sizes_are_varied_together_as_each_alone():
+    config = AugmentConfig.of(OPTIONS[-1])
+    images = [a_picture(False), a_picture(True)]
+    images[1] = replace(images[1], x=images[1].x[:90, :70].copy(), mask=images[1].mask[:90, :70].copy())
+    variations = [drawn(image, config, seed=3) for image in images]
+    x, mask = varied_late(images, variations, (160, 128))
+    for n, (image, variation) in enumerate(zip(images, variations, strict=True)):
+        alone, inside = (own[0] for own in varied_late([image], [variation]))
+        rows, cols = image.x.shape
+        assert (mask[n, :rows, :cols] == inside).float().mean() > 0.999
+        torch.testing.assert_close(x[n, :rows, :cols], alone, atol=2e-4, rtol=0)
+        assert not x[n, rows:].any() and not x[n, :, cols:].any() and not mask[n, rows:].any()
+
+
+def test_of_an_image_only_what_a_window_is_made_of_is_brought_to_the_device():
+    config = AugmentConfig.of(TURNS)
+    image = a_picture(False)
+    for seed in range(5):
+        late = Late.of(image, drawn(image, config, seed=seed), (60, 30, 16, 16))
+        assert late.cut(image.x).size < 30 * 30 < image.x.size
+
+
+@pytest.mark.parametrize("air", [False, True])
+@pytest.mark.parametrize("options", OPTIONS)
+def test_what_a_pixel_will_show_is_known_before_an_image_is_varied(options, air):
+    config = AugmentConfig.of(options)
+    image = a_picture(air)
+    for seed in range(3):
+        foreseen = Foreseen(image, drawn(image, config, seed=seed))
+        seen = Varied(torch.from_numpy(augment(image, config, seed=seed).x)[None])
+        assert foreseen.shape == seen.shape
+        places = np.random.default_rng(seed).integers(0, image.x.shape, (200, 2))
+        differing = sum(foreseen.shows(*place) != seen.shows(*place) for place in places)
+        assert differing <= 2  # a mask's edge may fall to either side of a pixel's middle
 
 
 class Turned:
@@ -169,3 +238,21 @@ def test_threads_load_samples_in_their_order(settle, a_row, images):
     alone, together = (list(loaded(samples, loader, workers)) for workers in (0, 2))
     assert [sample.id for sample, _ in together] == [sample.id for sample, _ in alone] == [item.id for _, item in alone]
     assert all(torch.equal(a.x[0], b.x[0]) for (_, a), (_, b) in zip(alone, together, strict=True))
+
+
+@pytest.mark.parametrize("name", ["dcse_resnet50", "multiscale_patch"])
+def test_a_batch_of_items_that_are_done_and_undone_keeps_their_order(settle, a_row, name):
+    rows = [a_row(n, density="ABCD"[n], box=(20, 16, 44, 40)) for n in range(4)]
+    _, settled, aim, reads, stages = settle(name, rows)
+    reads = next((own.reads for own in stages if own.reads and own.reads.view), reads)
+    samples, _ = build_samples(rows, reads, aim, Turned())
+    late = SampleLoader(Turned(), reads, aim, settled, defers=True)
+    items = [late.item(sample, None if n % 2 else 7) for n, sample in enumerate(samples)]
+    assert [item.undone is None for item in items] == [False, True, False, True]
+    batch = collate(items, torch.device("cpu"), pad_to=1)
+    for n, item in enumerate(items):
+        alone = collate([item], torch.device("cpu"), pad_to=1)
+        rows_px, cols_px = alone.x.shape[-2:]
+        torch.testing.assert_close(batch.x[n, ..., :rows_px, :cols_px], alone.x[0], atol=1e-6, rtol=0)
+        assert int(batch.valid[n].sum()) == rows_px * cols_px
+        assert int(batch.breast[n].sum()) == int(alone.breast.sum())
