@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor, nn
 
 from ml.blocks.backbone import Backbone, between, required
-from ml.blocks.convnext_block import ChannelNorm, ConvNeXtBlock
+from ml.blocks.convnext_block import LAYER_SCALE, ChannelNorm, ConvNeXtBlock
 
 STEM_PATCH = 4
 
@@ -26,6 +26,7 @@ class ConvNeXt(Backbone):
         dims: Sequence[int],
         *,
         drop: float = 0.1,
+        layer_scale: float = LAYER_SCALE,
         in_channels: int = 1,
         classes: int | None = None,
     ) -> None:
@@ -39,7 +40,7 @@ class ConvNeXt(Backbone):
             if stage:
                 layers.append(nn.Sequential(ChannelNorm(dims[stage - 1]), nn.Conv2d(dims[stage - 1], width, 2, 2)))
             rates = [drop * (before + n) / max(1, total - 1) for n in range(depth)]
-            layers.append(nn.Sequential(*(ConvNeXtBlock(width, drop=rate) for rate in rates)))
+            layers.append(nn.Sequential(*(ConvNeXtBlock(width, drop=rate, layer_scale=layer_scale) for rate in rates)))
             before += depth
         # A stride belongs to the stage that it opens; the final norm to the last one.
         self.stage_prefixes = between(1, range(1, 2 * len(dims), 2))

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ml.blocks.convnext import ConvNeXt
+from ml.blocks.convnext_block import LAYER_SCALE
 from ml.blocks.dropout import HeldDropout
 from ml.blocks.gated_attention import GatedAttention
 from ml.methods.answering import binary, classified, over_passes
@@ -43,7 +44,7 @@ from ml.runs.needs import Need
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """`layer_decay`: factor of the rate for every stage below the head."""
+    """`layer_decay`: factor of the rate for every stage below the head. `layer_scale`: where a block's share begins."""
 
     rows_px: int = 1536
     cols_px: int = 768
@@ -51,6 +52,7 @@ class Config:
     depths: tuple[int, ...] = (3, 3, 9, 3)
     dims: tuple[int, ...] = (96, 192, 384, 768)
     stochastic_depth: float = 0.1
+    layer_scale: float = LAYER_SCALE
     hidden: int = 128
     dropout: float = 0.2
     batch: int = 16
@@ -86,7 +88,7 @@ class ConvNeXtBreast(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.trunk = ConvNeXt(config.depths, config.dims, drop=config.stochastic_depth)
+        self.trunk = ConvNeXt(config.depths, config.dims, drop=config.stochastic_depth, layer_scale=config.layer_scale)
         features = self.trunk.feature_width
         self.attention = GatedAttention(features, config.hidden)
         self.dropout = HeldDropout(features, config.dropout)

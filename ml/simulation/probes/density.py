@@ -10,6 +10,10 @@ from ml.simulation.streams import stream
 from ml.simulation.texture import power_law
 
 DENSE_SHARES = (0.08, 0.3, 0.55, 0.85)
+CLUMPS = 4
+"""Grey values around which those of a view of `clumped_greys` gather."""
+_GATHERED = 0.3
+"""Width of a clump, as a share of the distance between two."""
 
 
 def graded_density(n: int, seed: int, size: int = 64) -> Probe:
@@ -36,6 +40,46 @@ def density_one_view(n: int, seed: int, size: int = 64) -> Probe:
         exams.append(np.stack([image for image, _ in views]))
         masks.append(np.stack([mask for _, mask in views]))
     return np.stack(exams), labels, np.stack(masks)
+
+
+def clumped_greys(n: int, seed: int, size: int = 64) -> Probe:
+    """Exams of four views: x (n, 4, size, size), y 1 where the grey values of one view gather in a few clumps.
+
+    All other views hold every grey value as often; clumps have their mean, spread and extremes, so that nothing but
+    the histogram's shape tells. Each view has a contrast of its own, which a window undoes. Which view gathers is drawn
+    for each exam. masks, as x, are 1 in the breast of that view.
+    """
+    labels = balanced(n, seed, 2)
+    shown = stream(seed, "shown").integers(4, size=n)
+    exams, masks = [], []
+    for index, label in enumerate(labels):
+        views, marked = [], []
+        for view in range(4):
+            generator = stream(seed, "clumped", f"{index} {view}")
+            breast = half_ellipse(generator, size)
+            image = levelled(power_law(generator, (size, size), 1.0, beta=3.0, coarsest_mm=size / 4), breast)
+            gathers = bool(label) and view == shown[index]
+            shaped = _clumped(image, breast) if gathers else image
+            views.append(np.where(breast, shaped * np.float32(generator.uniform(0.8, 1.0)), 0).astype(np.float32))
+            marked.append((breast & gathers).astype(np.uint8))
+        exams.append(np.stack(views))
+        masks.append(np.stack(marked))
+    return np.stack(exams), labels, np.stack(masks)
+
+
+def _clumped(image: Images, breast: Bools) -> Images:
+    """Grey values drawn towards the middle of their quarter; the lowest and the highest twentieth stay."""
+    low, high = (float(level) for level in np.percentile(image[breast], (5, 95)))
+    width = (high - low) / CLUMPS
+    middle = low + (np.floor((image - low) / width) + 0.5) * width
+    gathered = middle + _GATHERED * (image - middle)
+    inside = breast & (image > low) & (image < high)
+    values, told = image[inside], gathered[inside]
+    # As wide as before: gathering alone would narrow the whole.
+    told = values.mean() + (told - told.mean()) * values.std() / told.std()
+    found = image.copy()
+    found[inside] = told
+    return found
 
 
 def rough_view(seed: int, name: str, size: int, share: float) -> tuple[Images, Masks]:

@@ -60,13 +60,26 @@ def mass_one_of_two_views(n: int, seed: int, size: int = 64, *, radius: float = 
 
     Which view it is is drawn for each breast, so that neither suffices. radius: of the mass, a share of the side.
     """
+    return _one_of(2, "two views", n, seed, size, radius)
+
+
+def mass_one_of_four_views(n: int, seed: int, size: int = 64, *, radius: float = 0.09) -> Probe:
+    """A mass that one of four views shows: x (n, 4, size, size), y 1 where there is one, masks as x.
+
+    Which view it is is drawn for each exam. radius: of the mass, a share of the side.
+    """
+    return _one_of(4, "four views", n, seed, size, radius)
+
+
+def _one_of(count: int, name: str, n: int, seed: int, size: int, radius: float) -> Probe:
+    """Sets of `count` views of which one shows the mass, where there is one."""
     labels = balanced(n, seed, 2)
-    shown = stream(seed, "shown").integers(2, size=n)
+    shown = stream(seed, "shown").integers(count, size=n)
     exams, masks = [], []
     for index, label in enumerate(labels):
         views = [
-            _small(stream(seed, "two views", str(index), str(view)), size, bool(label) and view == shown[index], radius)
-            for view in range(2)
+            _small(stream(seed, name, str(index), str(view)), size, bool(label) and view == shown[index], radius)
+            for view in range(count)
         ]
         exams.append(np.stack([image for image, _ in views]))
         masks.append(np.stack([mask for _, mask in views]))

@@ -221,10 +221,48 @@ def test_a_small_lesion_is_small_and_two_are_two() -> None:
     assert all(ndimage.label(mask)[1] == 2 for mask in masks[y == 1])
 
 
+def test_the_cues_that_are_asked_for_are_the_only_ones() -> None:
+    _, y, masks = probes.three_cues(40, 3, 48, cues=(LESION, ASYMMETRY), mass=0.16, rough=(0.05, 0.8))
+    assert set(masks.max((1, 2, 3))[y == 1]) == {LESION, ASYMMETRY}
+
+
 def test_a_mass_of_one_view_is_in_either() -> None:
     _, y, masks = probes.mass_one_of_two_views(60, 3, 48)
     views = masks.any((2, 3))
     assert (views.sum(1) == y).all() and (views[y == 1].mean(0) > 0.25).all()
+
+
+def test_a_mass_of_an_exam_is_in_any_of_its_views() -> None:
+    _, y, masks = probes.mass_one_of_four_views(60, 3, 48)
+    views = masks.any((2, 3))
+    assert (views.sum(1) == y).all() and views.any(0).all()
+
+
+def test_greys_gather_in_the_view_that_is_marked_and_nowhere_else() -> None:
+    x, y, masks = probes.clumped_greys(40, 3, 48)
+    marked = masks.any((2, 3))
+    assert (marked.sum(1) == y).all() and marked.any(0).all()
+
+    def lumpiness(view: np.ndarray) -> float:
+        """Spread of the counts of forty bins between the lowest and the highest twentieth."""
+        inside = view[view > 0]
+        counts, _ = np.histogram(inside, 40, tuple(np.percentile(inside, (6, 94))))
+        return float(counts.std() / counts.mean())
+
+    found = np.array([[lumpiness(view) for view in exam] for exam in x])
+    assert found[marked].min() > 2 * found[~marked].max()
+
+
+def test_ends_are_alike_where_the_label_says_so_and_neither_tells_alone() -> None:
+    x, y, masks = probes.like_ends(40, 3, 96)
+    ways = []
+    for image, mask in zip(x, masks, strict=True):
+        ends = [np.where(mask[rows] > 0, image[rows], np.nan) for rows in (slice(0, 48), slice(48, 96))]
+        steps = [[np.nanmean(np.abs(np.diff(end, axis=axis))) for axis in (0, 1)] for end in ends]
+        ways.append([down > across for down, across in steps])
+    upper, lower = np.array(ways).T
+    assert ((upper == lower) == (y == 1)).all()
+    assert 0.2 < upper[y == 1].mean() < 0.8 and 0.2 < upper[y == 0].mean() < 0.8
 
 
 def test_a_patch_has_its_mass_near_the_middle() -> None:
