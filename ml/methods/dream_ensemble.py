@@ -8,8 +8,10 @@ breasts and for exams, and another set of weights where a radiologist's recall (
 
 Adapted: the members are three methods of this registry in the place of the challenge's eight: `gmic` (an image and its
 crops; a breast is its worst view), `convnext_breast` (both views, one attention) and the breast model of
-`screening_ensemble` (both views, pre-activation ResNet-50). Like the challenge's set they need no marks; the entries
-that were detectors have no counterpart. All members read one preparation, an exam is its worse breast.
+`screening_ensemble` (both views, pre-activation ResNet-50). All members read one preparation, an exam is its worse
+breast. Nearer to the public entries would be methods that learn from marked lesions (`retinanet_mass` for detectors,
+`multiscale_patch` for networks that began with patches): they cannot learn where only outcomes are known, and this
+method asks for no more. The end-to-end network and the cascade on regions of the entries are no methods here.
 
 The regression (L2, C = 1) learns from what copies of the members, each trained without a fifth of the patients, say of
 that fifth. A recall counts only where `reader` asks for it and no model had been looked at before. Uncertainty is how
@@ -336,9 +338,10 @@ SPEC = MethodSpec(
             fidelity="adapted",
             claim_note="The row's title and its reference are two different works: this is the reference, `dbn_forest` "
             "the title, and neither alone may claim the row. The paper combines entries of a challenge; here the "
-            "combination is as there and the members are ours. It reports that no entry beat the radiologists and "
-            "that entries and radiologist together had a better specificity (92.0 % at their sensitivity, figure of "
-            "the paper, from memory); it has no output about lesions.",
+            "combination is as there and the three members are ours: methods that learn from outcomes alone, while "
+            "several entries learned from marked lesions, which sites that know outcomes need not have. It reports "
+            "that no entry beat the radiologists and that entries and radiologist together had a better specificity "
+            "(92.0 % at their sensitivity, figure of the paper, from memory); it has no output about lesions.",
         ),
     ),
     findings=(),

@@ -209,17 +209,19 @@ def gan_step(config: Config, stage: str) -> TrainStep:
             logits = gan.discriminator(x).float()
             return functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, float(as_real)))
 
-        # As where a generator is asked without learning: at rest, so that its statistics stay too.
-        gan.generator.eval()
-        with torch.no_grad():
-            made = gan.generator(noise(len(real)))
-        gan.generator.train()
-        on_real = judged(real, as_real=True)
-        movers["discriminator."].move(on_real)
-        on_made = judged(made, as_real=False)
-        movers["discriminator."].move(on_made)
-        fooled = judged(gan.generator(noise(2 * len(real))), as_real=True)
-        movers["generator."].move(fooled)
+        def made(z: Tensor) -> Tensor:
+            # As where a generator is asked without learning: at rest, so that its statistics stay too.
+            gan.generator.eval()
+            with torch.no_grad():
+                found: Tensor = gan.generator(z)
+            gan.generator.train()
+            return found
+
+        count, (few, many) = len(real), (noise(len(real)), noise(2 * len(real)))
+        discriminator, other = movers["discriminator."], movers["generator."]
+        on_real = discriminator.move(count, lambda part: judged(real[part], as_real=True))
+        on_made = discriminator.move(count, lambda part: judged(made(few[part]), as_real=False))
+        fooled = other.move(2 * count, lambda part: judged(gan.generator(many[part]), as_real=True))
         return {"discriminator": (on_real + on_made) / 2, "generator": fooled}
 
     return step

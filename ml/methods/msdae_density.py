@@ -11,17 +11,20 @@ cut at 3 and put into [0.1, 0.9]; two autoencoders of 200 units a scale, the sec
 softmax {outside or pectoral, fat, dense} of their codes every four pixels, each code centred and divided by its spread
 (it differs by a tenth from point to point, about a mean near one half that the softmax would have to unlearn). Each
 training step draws new patches, 25 from each of four images, so as many are seen as in 20 epochs of 50,000, but few of
-them twice. The paper teaches tissue by outlines; here exams' classes teach it (the "weak" head): the mean p(dense) of
-the breast is the place on a scale with three learned thresholds (ordinal logistic, whose slope is learned by its
-logarithm: it must grow manyfold). What the map shows is then only weakly constrained. Monte-Carlo passes are the
-autoencoder's own noise at p = 0.1, held for a pass and scaled as dropout is. Views of an exam are averaged, as by every
-density method.
+them twice. The mean p(dense) of the breast is the place on a scale with three thresholds (ordinal logistic, whose slope
+is learned by its logarithm: it must grow manyfold).
+
+Tissue is taught by outlines, as in the paper, where there are some (the "pixel" head: cross-entropy of the points of
+the breast, in which each tissue weighs the same); the scale is then fitted to classes of validation images. Else exams'
+classes teach both at once (the "weak" head), and what the map shows is only weakly constrained. Monte-Carlo passes are
+the autoencoder's own noise at p = 0.1, held for a pass and scaled as dropout is. Views of an exam are averaged, as by
+every density method.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +32,9 @@ from torch.nn import functional
 
 from ml.blocks.denoising_autoencoder import DenoisingAutoencoder
 from ml.blocks.dropout import HeldDropout
+from ml.blocks.losses import soft_cross_entropy
+from ml.blocks.patch_pyramid import every, patches_at, pyramid
+from ml.methods import aims
 from ml.methods.answering import classified, over_passes
 from ml.methods.densities import NEEDS, density_loss
 from ml.methods.spec import (
@@ -37,6 +43,8 @@ from ml.methods.spec import (
     Copied,
     Inference,
     Inputs,
+    Lesson,
+    Loss,
     MethodSpec,
     Modules,
     Optimiser,
@@ -46,20 +54,30 @@ from ml.methods.spec import (
     Serves,
     Stage,
 )
+from ml.runs.manifest import ManifestRow
 
 TISSUES = ("outside", "fat", "dense")
 FAT, DENSE = 1, 2
 DENSITY_CLASSES = 4
 HISTOGRAM_BINS = 16
-CLIP_SD, SPREAD = 3.0, 0.01
 CLASS_SCALE, CLASS_STEP = 10.0, 0.2
 """Where the ordinal head begins: its slope, and the distance of its thresholds (from the first on)."""
+OWN_OF = tuple(TISSUES.index(name) if name in TISSUES else 0 for name in aims.TISSUES)
+"""The tissue of each class of a label map: the muscle counts as outside."""
+MIN_OUTLINED = 4
+"""Training images with outlined dense tissue from which on it is learned from them."""
+MIN_GRADED, GRADING_STEPS, GRADING_PENALTY = 20, 200, 0.01
+"""Images with a class that the scale needs, the most steps of its fit, and what keeps unseen classes in place."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """`hidden`: units of a scale's autoencoders, one after another; `stride`: pixels between the points looked at."""
+    """`hidden`: units of a scale's autoencoders, one after another; `stride`: pixels between the points looked at.
 
+    `head`: tissue is learned from outlines ("pixel") or from exams' classes ("weak"); "auto" is settled by the data.
+    """
+
+    head: Literal["auto", "pixel", "weak"] = "auto"
     target_spacing_mm: float = 0.2
     patch_px: int = 15
     scales: tuple[int, ...] = (1, 2, 4, 8)
@@ -93,62 +111,6 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "base": {"scales": (1, 2, 4), "hidden": (120, 120)},
     "large": {},
 }
-
-
-def pyramid(x: Tensor, scales: Sequence[int]) -> list[Tensor]:
-    """Images (N, 1, H, W) smoothed and sampled at every `scale`-th pixel, one map a scale."""
-    found, level, scale = [], x, 1
-    for wanted in scales:
-        while scale < wanted:
-            level, scale = _halved(level), scale * 2
-        found.append(level)
-    return found
-
-
-def _halved(x: Tensor) -> Tensor:
-    """Binomial smoothing (1, 4, 6, 4, 1) along both axes, every second pixel."""
-    taps = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]).to(x) / 16
-    padded = functional.pad(x, (2, 2, 2, 2), mode="replicate")
-    return functional.conv2d(padded, (taps[:, None] * taps)[None, None], stride=2)
-
-
-def normed(patches: Tensor) -> Tensor:
-    """Patches (N, I, ...) to [0.1, 0.9]: each centred and divided by its own spread, cut at 3."""
-    centred = patches - patches.mean(1, keepdim=True)
-    z = centred / (patches.std(1, keepdim=True, correction=0) + SPREAD)
-    return 0.5 + 0.4 * z.clamp(-CLIP_SD, CLIP_SD) / CLIP_SD
-
-
-def patches_at(level: Tensor, scale: int, points: Tensor, side: int) -> Tensor:
-    """(N, K, side^2) normed patches of a level (N, 1, h, w) about points (N, K, 2), (row, column) at full scale."""
-    reach = side // 2
-    padded = functional.pad(level[:, 0], (reach, reach, reach, reach))
-    rows, cols = padded.shape[-2:]
-    around = torch.arange(side, device=level.device)
-    place = points // scale
-    down = (place[:, :, 0, None] + around).clamp(max=rows - 1)
-    right = (place[:, :, 1, None] + around).clamp(max=cols - 1)
-    flat = (down[..., :, None] * cols + right[..., None, :]).flatten(1)
-    return normed(padded.flatten(1).gather(1, flat).unflatten(1, (points.shape[1], side * side)).transpose(1, 2)).mT
-
-
-def every(level: Tensor, scale: int, side: int, stride: int, size: tuple[int, int]) -> Tensor:
-    """(N, side^2, rows * cols) normed patches of a level about every `stride`-th pixel of the full scale.
-
-    `size` (rows, cols) is the number of points. A scale beyond the stride has one patch for several points.
-    """
-    step = max(1, stride // scale)
-    reach = side // 2
-    rows, cols = ((n - 1) * step + 1 if scale <= stride else (n - 1) * stride // scale + 1 for n in size)
-    grown = functional.pad(
-        level, (reach, max(0, cols + reach - level.shape[-1]), reach, max(0, rows + reach - level.shape[-2]))
-    )
-    taken = normed(functional.unfold(grown[..., : rows + 2 * reach, : cols + 2 * reach], side, stride=step))
-    if scale <= stride:
-        return taken
-    own = taken.unflatten(2, (rows, cols))
-    at = [torch.arange(n, device=level.device) * stride // scale for n in size]
-    return own[:, :, at[0]][:, :, :, at[1]].flatten(2)
 
 
 class Layer(nn.Module):
@@ -216,10 +178,13 @@ class MsdaeNet(nn.Module):
         return torch.cat([below[:, :1], between, above[:, -1:]], 1)
 
     def forward(self, x: Tensor, breast: Tensor) -> dict[str, Tensor]:
-        """x and breast (N, 1, H, W). `tissue` (N, 3, rows, cols), `percent` (N,) 0 to 100, `logits` (N, 4)."""
+        """x and breast (N, 1, H, W). `tissue` (N, 3, rows, cols) and `told`, its logits; `percent` (N,) 0 to 100,
+        `share` (N,), `logits` (N, 4).
+        """
         size = self.points(x)
         codes = self.codes(x)
-        p = self.tissue(self.norm(codes)).float().softmax(1)
+        told = self.tissue(self.norm(codes)).float()
+        p = told.softmax(1)
         inside = breast[:, 0, :: self.config.stride, :: self.config.stride].flatten(1).to(p)
         count = inside.sum(1).clamp(min=1)
 
@@ -231,7 +196,9 @@ class MsdaeNet(nn.Module):
         return {
             "logits": self.classes(shares[:, DENSE]),
             "percent": 100 * shares[:, DENSE] / (shares[:, FAT] + shares[:, DENSE]).clamp(min=1e-6),
+            "share": shares[:, DENSE],
             "tissue": p.unflatten(2, size),
+            "told": told.unflatten(2, size),
             "embedding": torch.cat([mean(codes.float()), mean(bins.mT.to(p))], 1),
         }
 
@@ -293,9 +260,94 @@ def autoencoders(config: Config, seen: Reads) -> tuple[Stage, ...]:
     return tuple(stage(n) for n in range(len(config.hidden)))
 
 
+def tissue_loss(config: Config) -> Loss:
+    """Cross-entropy of the points of the breast, in which each tissue that is there weighs the same."""
+    own_of = torch.tensor(OWN_OF)
+
+    def loss(outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
+        step = config.stride
+        truth = own_of.to(batch.x.device)[batch.targets["tissue"][:, ::step, ::step]]
+        inside = batch.breast[:, 0, 0, ::step, ::step]
+        counts = torch.stack([(inside & (truth == k)).sum() for k in range(len(TISSUES))])
+        weights = inside / counts[truth].clamp(min=1)
+        told = functional.cross_entropy(outputs["told"], truth, reduction="none")
+        return {"tissue": (told * weights).sum() / (counts > 0).sum().clamp(min=1)}
+
+    return loss
+
+
+def learn_scale(lesson: Lesson) -> None:
+    """The network that learned tissue, and thresholds on its share of dense tissue from classes of validation images.
+
+    Where these are too few or of one class, training images are added.
+    """
+    own: Any = lesson.modules["main"]
+    own.load_state_dict(lesson.modules["tissue"].state_dict())
+    shares, truth = graded(lesson, own, "val")
+    if len(shares) < MIN_GRADED or len(truth.argmax(1).unique()) < 2:
+        shares, truth = graded(lesson, own, "train", "val")
+    fit_scale(own, shares, truth)
+
+
+def graded(lesson: Lesson, network: MsdaeNet, *splits: str) -> tuple[Tensor, Tensor]:
+    """(N,) shares of dense tissue of images with a class, and what readers said of them (N, 4)."""
+    device = network.first.device
+    shares, truth = [torch.zeros(0, device=device)], [torch.zeros(0, DENSITY_CLASSES, device=device)]
+    for batch in lesson.batches(*splits):
+        shares.append(network(batch.x[:, 0], batch.breast[:, 0])["share"])
+        truth.append(batch.targets["density"])
+    return torch.cat(shares), torch.cat(truth)
+
+
+def fit_scale(network: MsdaeNet, shares: Tensor, truth: Tensor) -> None:
+    """Slope and thresholds by the likelihood of classes (N, 4), and a small penalty on how far they moved."""
+    moving = [network.slope, network.first, network.steps]
+    began = [parameter.detach().clone() for parameter in moving]
+    optimiser = torch.optim.LBFGS(moving, max_iter=GRADING_STEPS, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        moved = torch.stack([(now - then).square().sum() for now, then in zip(moving, began, strict=True)]).sum()
+        loss = soft_cross_entropy(network.classes(shares), truth).mean() + GRADING_PENALTY / len(shares) * moved
+        loss.backward()
+        return loss
+
+    with torch.enable_grad():
+        optimiser.step(closure)
+    optimiser.zero_grad()
+
+
+def plan(config: Config, rows: Sequence[ManifestRow]) -> Config:
+    """Tissue is learned from outlines where enough training images have them."""
+    if config.head != "auto":
+        return config
+    return replace(config, head="pixel" if sum(map(outlined, rows)) >= MIN_OUTLINED else "weak")
+
+
+def outlined(row: ManifestRow) -> bool:
+    """Whether a label map of the image names dense tissue."""
+    marks = (mark for finding in row.findings for mark in finding.marks)
+    return any(mark.kind == "label_map" and "dense" in mark.geometry["classes"] for mark in marks)
+
+
 def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
-    """Autoencoders, layer by layer, then density with all of them."""
+    """Autoencoders, layer by layer, then density with all of them; from outlines, tissue comes between."""
     seen = Reads(inputs=Inputs(unit="image"), pixels=reads(config, aim).pixels, augment={"flip_y": 0.5})
+    before = autoencoders(config, seen)
+    if config.head != "pixel":
+        scale = ("slope", "first", "steps")
+        main = supervised(config, "main", density_loss(0.0), ("norm.", "tissue.", *scale), ("tissue.", *scale))
+        return (*before, replace(main, sampler="class_balanced"))
+    tissue = supervised(config, "tissue", tissue_loss(config), ("norm.", "tissue."), ("tissue.",))
+    return (
+        *before,
+        replace(tissue, reads=replace(seen, targets=("tissue",)), validate="loss"),
+        Stage(name="main", kind="sklearn", build=lambda: MsdaeNet(config), learn=learn_scale),
+    )
+
+
+def supervised(config: Config, name: str, loss: Loss, moving: tuple[str, ...], head: tuple[str, ...]) -> Stage:
+    """All autoencoders with what follows them."""
     layers = range(len(config.hidden))
     # What decodes has no part in telling tissue: it stays as it was learned.
     encoders = tuple(
@@ -306,27 +358,30 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
     )
 
     def forward(modules: Modules, batch: Batch) -> Outputs:
-        said: Outputs = modules["main"](batch.x[:, 0], batch.breast[:, 0])
+        said: Outputs = modules[name](batch.x[:, 0], batch.breast[:, 0])
         return said
 
-    return (
-        *autoencoders(config, seen),
-        Stage(
-            name="main",
-            build=lambda: MsdaeNet(config),
-            loss=density_loss(0.0),
-            forward=forward,
-            optimiser=Optimiser(kind="adam", lr=config.lr),
-            trainable=(*encoders, "norm.", "tissue.", "slope", "first", "steps"),
-            lr_factors={"layers.": config.encoder_rate},
-            starts_from=tuple(Copied(stage=f"dae{n + 1}", to=f"layers.{n}.") for n in layers),
-            steps=config.steps,
-            epochs=config.epochs,
-            batch=config.batch,
-            sampler="class_balanced",
-            head_prefixes=("tissue.", "slope", "first", "steps"),
-        ),
+    return Stage(
+        name=name,
+        build=lambda: MsdaeNet(config),
+        loss=loss,
+        forward=forward,
+        optimiser=Optimiser(kind="adam", lr=config.lr),
+        trainable=(*encoders, *moving),
+        lr_factors={"layers.": config.encoder_rate},
+        starts_from=tuple(Copied(stage=f"dae{n + 1}", to=f"layers.{n}.") for n in layers),
+        steps=config.steps,
+        epochs=config.epochs,
+        batch=config.batch,
+        head_prefixes=head,
     )
+
+
+def heat(modules: Modules, batch: Batch, config: Config) -> Tensor:
+    """(B, 1, rows, cols) p(dense) of each point of the breast: the score is their mean."""
+    p = modules["main"](batch.x[:, 0], batch.breast[:, 0])["tissue"][:, DENSE]
+    found: Tensor = p[:, None] * batch.breast[:, :, 0, :: config.stride, :: config.stride]
+    return found
 
 
 def predict(modules: Modules, batch: Batch, config: Config, inference: Inference) -> list[Prediction]:
@@ -347,7 +402,8 @@ SPEC = MethodSpec(
             fidelity="reconstruction",
             claim_note="The paper scores dense tissue pixel by pixel and gives a continuous score on 85 mammograms of "
             "a trial, compared with Cumulus and BI-RADS; it is neither a classifier of four classes nor a CNN, and its "
-            "last step is supervised. The idea is the paper's; all figures, and learning from classes, are ours.",
+            "last step is supervised. The idea is the paper's; all figures are ours, and so is learning from classes, "
+            "which is done where fewer than four training images have outlined dense tissue.",
         ),
     ),
     findings=(),
@@ -361,4 +417,6 @@ SPEC = MethodSpec(
     reads=reads,
     stages=stages,
     predict=predict,
+    plan=plan,
+    heat=heat,
 )

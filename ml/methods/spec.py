@@ -175,8 +175,11 @@ TrainView = Callable[[Sight, "Mapping[str, Tensor]", Any, "torch.Generator"], Pa
 class Mover(Protocol):
     """An optimiser with its share of the weights, as a `train_step` uses it."""
 
-    def move(self, loss: "Tensor") -> None:
-        """Clear the gradients of its weights, go back from the loss, clip, and step at this step's rate."""
+    def move(self, samples: int, loss_of: "Callable[[slice], Tensor]") -> "Tensor":
+        """Clear the gradients of its weights, go back from the loss, clip, and step at this step's rate.
+
+        loss_of(part) is the mean loss of a part of the samples, all of them where memory suffices. The mean loss.
+        """
 
 
 TrainStep = Callable[[Modules, Mapping[str, Mover], Batch, "torch.Generator"], "Mapping[str, Tensor]"]

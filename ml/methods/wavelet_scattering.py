@@ -8,9 +8,10 @@ classified by an ensemble. No wavelet is learned.
 
 Reconstructed: J = 3 scales and 8 orientations (`large` J = 4), log(1 + S / mean), mean and deviation over space; a CNN
 of four layers with its own softmax (the paper's trunk is pretrained, ours starts from scratch); both standardised, 64
-principal components, 30 linear discriminants on random halves of them. The CNN's features of its own training regions
-are better than those of new ones, which the components then trust too much. Density is adapted: features are averaged
-over 16 windows of a view, and the views of an exam over their probabilities. `tiny` and `base` are ours.
+principal components, 30 linear discriminants on random halves of them. Of its own training regions a CNN knows the
+answer, and the components would trust it too much: what they are fitted on comes from copies of the CNN, each trained
+without a part of the patients and asked about that part. Density is adapted: features are averaged over 16 windows of a
+view, and the views of an exam over their probabilities. `tiny` and `base` are ours.
 """
 
 from collections.abc import Iterator, Mapping
@@ -37,6 +38,7 @@ from ml.methods.spec import (
     MethodSpec,
     Modules,
     Optimiser,
+    OutOfFold,
     Outputs,
     Prediction,
     Reads,
@@ -51,7 +53,10 @@ GRID = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """`roi_px`: side of a region, and of a window; `view_px`: long side of a view that windows are cut from."""
+    """`roi_px`: side of a region, and of a window; `view_px`: long side of a view that windows are cut from.
+
+    `folds`: how often the CNN is trained once more, without these patients.
+    """
 
     roi_px: int = 128
     view_px: int = 512
@@ -62,6 +67,7 @@ class Config:
     components: int = 64
     members: int = 30
     member_share: float = 0.5
+    folds: int = 3
     batch: int = 16
     steps: int | None = None
     epochs: float = 60
@@ -70,7 +76,7 @@ class Config:
 
 
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "tiny": {"roi_px": 64, "view_px": 160, "widths": (8, 16, 32), "steps": 200, "lr": 1e-3},
+    "tiny": {"roi_px": 64, "view_px": 160, "widths": (8, 16, 32), "folds": 2, "steps": 200, "lr": 1e-3},
     "base": {},
     "large": {"roi_px": 256, "view_px": 1024, "scales": 4},
 }
@@ -199,19 +205,26 @@ def learn_scattering(lesson: Lesson) -> None:
 
 
 def learn_fusion(lesson: Lesson) -> None:
-    """Standard, components and members, in this order. Raises RunRefused where all samples are of one class."""
-    cnn: Any = lesson.modules["cnn"]
+    """Standard, components and members, in this order, on the CNN's features of patients that it did not see.
+
+    Raises RunRefused where all samples are of one class.
+    """
     own: Any = lesson.modules["fuse"]
-    rows, labels = [], []
-    for x, batch in taught(lesson):
-        rows.append(cnn.features(x))
-        labels.append(truth_of(batch, lesson.aim).argmax(1))
-    learned = torch.cat(rows)
-    fixed = lesson.artefact("scatter:features")["values"].to(learned.device)  # of the same samples in the same order
-    own.standard.fit(learned.cpu().numpy())
-    joined = own.joined(learned, fixed)
+    kept = lesson.artefact("cnn:out_of_fold")
+    places: list[int] = []
+    labels = []
+    for batch in lesson.batches("train"):
+        places += lesson.places(batch.ids)
+        labels.append(truth_of(batch, lesson.aim).argmax(1).cpu())
+    fixed = lesson.artefact("scatter:features")["values"]  # of the same samples in the same order
+    row = {int(place): n for n, place in enumerate(kept["index"])}
+    told = [n for n, place in enumerate(places) if place in row]
+    learned, fixed = kept["values"][[row[places[n]] for n in told]], fixed[told]
+    device = own.standard.mean.device
+    own.standard.fit(learned.numpy())
+    joined = own.joined(learned.to(device), fixed.to(device))
     own.pca.fit(joined.cpu().numpy())
-    own.members.fit(own.pca(joined).cpu().numpy(), torch.cat(labels).cpu().numpy(), seed=lesson.seed)
+    own.members.fit(own.pca(joined).cpu().numpy(), torch.cat(labels)[told].numpy(), seed=lesson.seed)
 
 
 def class_loss(aim: Aim) -> Any:
@@ -251,6 +264,11 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
         found: Outputs = modules["cnn"](looked_at(batch, config))
         return found
 
+    def say(modules: Modules, batch: Batch) -> Tensor:
+        cnn: Any = modules["cnn"]
+        features: Tensor = cnn.features(looked_at(batch, config))
+        return features
+
     return (
         Stage(
             name="cnn",
@@ -264,6 +282,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             sampler="class_balanced",
             validate="loss",
             head_prefixes=("head.",),
+            out_of_fold=OutOfFold(folds=config.folds, say=say),
         ),
         Stage(name="scatter", kind="extract", build=lambda: ScatteringFeatures(config), learn=learn_scattering),
         Stage(
@@ -271,7 +290,7 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
             kind="sklearn",
             build=lambda: Fusion(config, classes),
             learn=learn_fusion,
-            consumes=("scatter:features",),
+            consumes=("cnn:out_of_fold", "scatter:features"),
         ),
     )
 

@@ -238,7 +238,7 @@ class Loop:
         return sum(self.stage.loss(outputs, batch).values(), torch.zeros((), device=self.machine.device))
 
     def _own_step(self, seed: int) -> Tensor:
-        """A step that the stage makes itself, with several optimisers; it is never cut into micro-batches."""
+        """A step that the stage makes itself, with several optimisers, which cut it where memory asks for it."""
         stage, state = self.stage, self.state
         assert stage.train_step is not None
         with self.pace.waiting():
@@ -257,12 +257,20 @@ class Loop:
     def _halve(self) -> None:
         self.state.clear()
         self.machine.free_memory()
-        if self.stage.train_step is not None:
-            raise no_memory("out of memory in a stage whose batch cannot be cut")
         if self.micro == 1:
-            return self._recompute()
-        self.micro = self.state.micro = self.micro // 2
-        self.watch.halved(self.micro, math.ceil(self.stage.batch / self.micro))
+            self._recompute()
+        else:
+            self.micro = self.state.micro = self.micro // 2
+            self.watch.halved(self.micro, math.ceil(self.stage.batch / self.micro))
+        if self.stage.train_step is not None:
+            self._go_back()  # one optimiser may have moved its weights before memory ended for another
+
+    def _go_back(self) -> None:
+        """To the last checkpoint, with the rate and the micro-batch of now."""
+        found = checkpoints.load_newest(self.plan.folder, self.plan.identity)
+        if found is not None:
+            self.state.restore(*found, keep_rate=True)
+        self.losses.clear()
 
     def _recompute(self) -> None:
         """The last way out: blocks that keep their input alone. Raises RunRefused (exit 4) where there is none."""
@@ -285,10 +293,7 @@ class Loop:
             raise RunRefused(Exit.DIVERGED, "diverged", "the loss is not a number, also at a lower learning rate")
         state.rate_scale /= 2
         step = state.step
-        found = checkpoints.load_newest(self.plan.folder, self.plan.identity)
-        if found is not None:
-            state.restore(*found, keep_rate=True)
-        self.losses.clear()
+        self._go_back()
         self.watch.events.warning("diverged", f"the loss at step {step} is not a number; back to {state.step}")
         return False
 

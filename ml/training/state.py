@@ -1,5 +1,7 @@
 """What moves while a stage trains: weights, their average, the optimiser, and where it stands."""
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -135,12 +137,19 @@ class Moves:
     def __init__(self, state: TrainState, name: str) -> None:
         self.state, self.name = state, name
 
-    def move(self, loss: Tensor) -> None:
-        """Clear its gradients, go back from the loss, clip, step. Half floats are scaled as everywhere."""
+    def move(self, samples: int, loss_of: Callable[[slice], Tensor]) -> Tensor:
+        """Clear its gradients, gather those of each part, clip, step; the mean loss.
+
+        Half floats are scaled as everywhere. One part, unless memory has forced fewer at once.
+        """
         optimiser, scaler = self.state.optimisers[self.name], self.state.scaler
         set_rate(optimiser, self.state.rate(self.name))
         optimiser.zero_grad(set_to_none=True)
-        scaler.scale(loss).backward()
+        losses = []
+        for part in self._parts(samples):
+            loss = loss_of(part) * ((part.stop - part.start) / samples)
+            scaler.scale(loss).backward()
+            losses.append(loss.detach())
         scaler.unscale_(optimiser)
         own = [parameter for group in optimiser.param_groups for parameter in group["params"]]
         nn.utils.clip_grad_norm_(own, record_of(self.state.stage, self.name).clip_norm)
@@ -148,3 +157,10 @@ class Moves:
         scaler.update()
         # The loss also reached weights of the others, which must not find old gradients.
         self.state.clear()
+        return torch.stack(losses).sum()
+
+    def _parts(self, samples: int) -> list[slice]:
+        """In as many as the stage's batch is cut into, whether there are as many samples or more."""
+        batch = self.state.stage.batch
+        size = math.ceil(samples / math.ceil(batch / (self.state.micro or batch)))
+        return [slice(first, min(first + size, samples)) for first in range(0, samples, size)]

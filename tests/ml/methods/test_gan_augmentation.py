@@ -63,11 +63,12 @@ def test_each_network_moves_in_its_own_turn_and_the_other_stands_still(a_setup):
         def __init__(self, name):
             self.name = name
 
-        def move(self, loss):
+        def move(self, samples, loss_of):
             before = {name: value.clone() for name, value in network.named_parameters()}
-            state.movers[self.name].move(loss)
+            loss = state.movers[self.name].move(samples, loss_of)
             after = dict(network.named_parameters())
             moves.append((self.name, {n.split(".")[0] for n in before if not torch.equal(before[n], after[n])}))
+            return loss
 
     movers = {name: Watched(name) for name in state.movers}
     batch = setup.batch(n=4, reads=stage.reads)
@@ -79,17 +80,39 @@ def test_each_network_moves_in_its_own_turn_and_the_other_stands_still(a_setup):
     ]
 
 
-def test_the_discriminator_sees_as_many_real_regions_as_made_ones_and_the_generator_twice_as_many(a_setup):
+@pytest.mark.parametrize(("micro", "sizes"), [(None, [3, 3, 6]), (2, [2, 1, 2, 1, 3, 3]), (1, [1] * 6 + [2] * 3)])
+def test_the_discriminator_sees_as_many_real_regions_as_made_ones_and_the_generator_twice_as_many(
+    micro, sizes, a_setup
+):
+    """Also where memory holds a part of them at once."""
     setup = a_setup("gan_augmentation")
-    stage = setup.stage("gan_normal")
-    network, judged = stage.build(), []
+    stage = replace(setup.stage("gan_normal"), batch=3)
+    network, judged = stage.build().train(), []
+    state = TrainState(network, make_optimisers(network, stage), stage, 5)
+    state.micro = micro
     network.discriminator.register_forward_pre_hook(lambda module, args: judged.append(args[0].detach()))
     batch = setup.batch(n=3, reads=stage.reads)
-    movers = dict.fromkeys(("discriminator.", "generator."), type("Still", (), {"move": lambda self, loss: None})())
-    stage.train_step({stage.name: network}, movers, batch, torch.Generator().manual_seed(0))
-    assert [len(x) for x in judged] == [3, 3, 6]
-    torch.testing.assert_close(judged[0], 2 * batch.x[:, 0] - 1)
+    stage.train_step({stage.name: network}, state.movers, batch, torch.Generator().manual_seed(0))
+    assert [len(x) for x in judged] == sizes
+    torch.testing.assert_close(torch.cat(judged)[:3], 2 * batch.x[:, 0] - 1)
     assert all(x.min() >= -1 and x.max() <= 1 for x in judged)
+
+
+def test_parts_of_a_batch_move_the_discriminator_as_the_whole_does(a_setup):
+    setup = a_setup("gan_augmentation", discriminator_dropout=0.0)
+    stage = replace(setup.stage("gan_normal"), batch=3, optimisers={"discriminator.": Optimiser(kind="sgd", lr=0.1)})
+    batch, ends = setup.batch(n=3, reads=stage.reads), []
+    for micro in (None, 1):
+        torch.manual_seed(0)
+        network = stage.build().train()
+        state = TrainState(network, make_optimisers(network, stage), stage, 5)
+        state.micro = micro
+        loss = state.movers["discriminator."].move(
+            3, lambda part, own=network: own.discriminator(2 * batch.x[part, 0] - 1).square().mean()
+        )
+        ends.append({"loss": loss, **network.discriminator.state_dict()})
+    for name, whole in ends[0].items():
+        torch.testing.assert_close(ends[1][name], whole, atol=1e-6, rtol=1e-5)
 
 
 def test_a_gan_imitates_one_class_of_the_training_regions(a_setup):

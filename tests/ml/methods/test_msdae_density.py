@@ -7,11 +7,16 @@ import pytest
 import torch
 
 from ml.blocks.denoising_autoencoder import DenoisingAutoencoder
-from ml.methods.msdae_density import MsdaeNet, drawn_points, every, normed, patches_at, pyramid
+from ml.blocks.patch_pyramid import every, normed, patches_at, pyramid
+from ml.methods.msdae_density import MsdaeNet, drawn_points, fit_scale, tissue_loss
+from ml.runs.manifest import Finding, Mark
 from ml.simulation.streams import stream
 from ml.simulation.texture import power_law
 from ml.training.freezing import frozen_modules
+from ml.training.heat import Speech, heat_of
+from ml.training.model_folder import load_model
 from ml.training.optimisers import trainable
+from tests.ml.methods.world import settled, tried
 
 
 @pytest.mark.parametrize(
@@ -184,3 +189,79 @@ def test_the_codes_of_a_stage_are_those_that_density_starts_from(a_setup):
     for n in range(2):
         for own, taught in zip(network.layers[n].scales, modules[f"dae{n + 1}"].scales, strict=True):
             assert torch.equal(own.weight, taught.weight)
+
+
+@pytest.fixture
+def outlined(world):
+    """(rows, folder): the right CC views of training and validation have outlined tissue."""
+    rows, folder = world
+    geometry = {"path": "tissue.png", "classes": {"background": 0, "fat": 64, "dense": 128}}
+    mark = Mark(mark_id="t", kind="label_map", geometry=geometry)
+    tissue = Finding(finding_id="t", type="other", subtype="tissue", marks=(mark,))
+    own = [row.split != "test" and (row.laterality, row.view) == ("R", "CC") for row in rows]
+    return [replace(row, findings=(tissue,)) if there else row for row, there in zip(rows, own, strict=True)], folder
+
+
+def test_tissue_is_learned_from_outlines_where_there_are_enough(outlined, world):
+    rows, folder = outlined
+    names = [stage.name for stage in settled(rows, folder, "msdae_density").stages]
+    assert names == ["dae1", "tissue", "main"]
+    one = [row if row.patient_id == "p0" else known for row, known in zip(rows, world[0], strict=True)]
+    assert [stage.name for stage in settled(one, folder, "msdae_density").stages] == ["dae1", "main"]
+    asked = settled(rows, folder, "msdae_density", head="weak")
+    assert [stage.name for stage in asked.stages] == ["dae1", "main"]
+
+
+def test_only_outlined_images_teach_tissue_and_all_of_them_do(outlined):
+    setup = settled(*outlined, "msdae_density")
+    samples, loader = setup.view(setup.stage("tissue").reads)
+    assert {sample.id for sample in samples if loader.group(sample) is not None} == {f"p{p}-R-CC" for p in range(6)}
+
+
+def test_each_tissue_weighs_the_same_and_the_muscle_is_outside(outlined):
+    setup = settled(*outlined, "msdae_density")
+    batch = setup.batch(n=1, reads=setup.stage("tissue").reads)
+    truth, breast = torch.zeros(1, 32, 32, dtype=torch.long), torch.ones(1, 1, 1, 32, 32, dtype=torch.bool)
+    truth[0, :4, :4], truth[0, 4:8, :4], truth[0, 8:, :] = 2, 3, 1  # dense, muscle, fat
+    breast[..., 28:, :] = False
+    batch = replace(batch, x=breast.float(), breast=breast, targets={"tissue": truth})
+    loss = tissue_loss(setup.config)
+    told = torch.zeros(1, 3, 8, 8)
+    told[0, 1] = 2.0  # fat everywhere
+    log_p = told[0, :, 0, 0].log_softmax(0)
+    torch.testing.assert_close(loss({"told": told}, batch)["tissue"], -log_p.mean())
+    known = torch.tensor([0, 1, 2, 0])[truth[:, ::4, ::4]]
+    right = 20.0 * torch.nn.functional.one_hot(known, 3).movedim(3, 1)
+    assert loss({"told": right}, batch)["tissue"] < 1e-6
+    right[:, :, 7] = -right[:, :, 7]  # not of the breast
+    assert loss({"told": right}, batch)["tissue"] < 1e-6
+
+
+def test_the_scale_is_fitted_to_classes_and_to_them_alone(a_network):
+    generator = torch.Generator().manual_seed(0)
+    shares = torch.rand(200, generator=generator)
+    limits = torch.tensor([0.1, 0.3, 0.8])
+    truth = torch.nn.functional.one_hot(torch.bucketize(shares, limits), 4).float()
+    kept = {name: value.clone() for name, value in a_network.state_dict().items()}
+    fit_scale(a_network, shares, truth)
+    torch.testing.assert_close(a_network.thresholds(), limits, atol=0.02, rtol=0)
+    moved = {name for name, value in a_network.state_dict().items() if not torch.equal(value, kept[name])}
+    assert moved == {"slope", "first", "steps"}
+    fit_scale(a_network, shares[:40], truth[:40] * torch.tensor([1.0, 1, 1, 0]))  # nobody is in the last class
+    assert torch.isfinite(a_network.thresholds()).all()
+
+
+def test_a_model_that_learned_from_outlines_answers_by_its_map_and_shows_it(outlined, tmp_path):
+    run = tried(tmp_path / "run", *outlined, "msdae_density", "density")
+    model = load_model(run / "model")
+    assert model.config.head == "pixel"
+    tissue, main = (model.modules[name].state_dict() for name in ("tissue", "main"))
+    assert {name for name in main if not torch.equal(main[name], tissue[name])} == {"slope", "first", "steps"}
+    batch = settled(*outlined, "msdae_density").batch(n=2, split="test")
+    heat = model.method.heat(model.modules, batch, model.config)
+    said = model.modules["main"](batch.x[:, 0], batch.breast[:, 0])
+    inside = batch.breast[:, 0, 0, ::4, ::4]
+    assert heat.shape == (2, 1, *inside.shape[1:])
+    torch.testing.assert_close(heat[:, 0].sum((1, 2)) / inside.sum((1, 2)), said["share"])
+    one = settled(*outlined, "msdae_density").batch(n=1, split="test")
+    assert heat_of(Speech(model.method, model.modules, model.config, model.aim), one).kind == "own"

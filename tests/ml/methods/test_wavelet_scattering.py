@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from ml.blocks.scattering import Scattering2D
 from ml.methods.spec import Inference
 from ml.methods.wavelet_scattering import Config, Fusion, ScatteringFeatures, looked_at, windows
+from ml.training.lessons import fold_of
+from ml.training.model_folder import load_model
 
 
 @pytest.mark.parametrize(
@@ -110,6 +113,27 @@ def test_the_fusion_uses_both_kinds_of_features():
     without_cnn = (own(cnn * 0, fixed)[0].mean(0).argmax(1) == y).double().mean()
     without_wavelets = (own(cnn, fixed * 0)[0].mean(0).argmax(1) == y).double().mean()
     assert both > 0.9 and both > max(without_cnn, without_wavelets) + 0.1
+
+
+def test_the_fusion_is_fitted_on_what_copies_say_of_patients_that_they_did_not_see(trained, a_setup):
+    run = trained("wavelet_scattering", "lesion_classification")
+    kept = load_file(run / "artefacts" / "cnn" / "out_of_fold.safetensors")
+    model, setup = load_model(run / "model"), a_setup("wavelet_scattering")
+    samples, loader = setup.view()
+    taught = [n for n, sample in enumerate(samples) if loader.group(sample) is not None]
+    assert set(taught) <= set(kept["index"].tolist())
+    told = kept["values"][[kept["index"].tolist().index(n) for n in taught]].double()
+    torch.testing.assert_close(model.modules["fuse"].standard.mean, told.mean(0))
+    copies = {}
+    for k in range(setup.config.folds):
+        copies[k] = setup.stage("cnn").build().eval()
+        copies[k].load_state_dict(load_file(run / "artefacts" / f"cnn-fold{k}" / "weights.safetensors"))
+    assert not torch.equal(copies[0].head.weight, copies[1].head.weight)
+    for n, own in zip(taught, told, strict=True):
+        copy = copies[fold_of(0, samples[n].row.patient_id, setup.config.folds)]
+        with torch.no_grad():
+            said = copy.features(loader.collate([loader.item(samples[n])], torch.device("cpu")).x)[0]
+        torch.testing.assert_close(said.double(), own, atol=1e-4, rtol=1e-3)
 
 
 def test_passes_are_the_members_and_their_mean_is_the_answer(a_setup):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
-from ml.methods.spec import Reads
+from ml.methods.spec import Optimiser, Reads
 from ml.runs.cancel import Stopped, StopRequest
 from ml.runs.errors import RunRefused
 from ml.runs.events import EventWriter, read_events
@@ -331,6 +331,43 @@ def test_out_of_memory_with_one_image_and_blocks_computed_twice_ends_the_run(a_l
     loop = with_small_memory(a_loop(), 0)
     with pytest.raises(RunRefused) as error:
         loop.run()
+    assert error.value.exit == Exit.OUT_OF_MEMORY
+
+
+def steps_of_its_own(holds, sizes):
+    """A change to a stage: two moves a step, on a machine that holds so many samples at once for the second alone."""
+
+    def step(modules, movers, batch, generator):
+        weights = list(modules["main"].parameters())
+
+        def loss_of(part, most):
+            if part.stop - part.start > most:
+                end_of_memory()
+            sizes.append(part.stop - part.start)
+            return sum(own.square().sum() for own in weights) * (1 + batch.x[part].mean())
+
+        first = movers[""].move(len(batch.ids), lambda part: loss_of(part, len(batch.ids)))
+        second = movers[""].move(len(batch.ids), lambda part: loss_of(part, holds))
+        return {"first": first, "second": second}
+
+    return {"train_step": step, "optimisers": {"": Optimiser(kind="sgd", lr=1e-3)}, "validate": "none"}
+
+
+def test_a_stage_that_steps_by_itself_takes_back_what_had_moved_when_memory_ended_and_goes_on_in_parts(a_loop):
+    sizes = []
+    loop = a_loop(steps_of_its_own(4, sizes), steps=2)
+    loop.run()
+    assert sizes == [8, *[4] * 8] and (loop.state.step, loop.micro) == (2, 4)
+    assert resources_of(loop) == [("oom_halved", 4, 2)]
+    plain = a_loop(steps_of_its_own(8, []), steps=2, folder="plain")
+    plain.state.micro = 4
+    plain.run()
+    assert same(loop.state.network.state_dict(), plain.state.network.state_dict())
+
+
+def test_a_stage_that_steps_by_itself_ends_where_memory_holds_no_sample(a_loop):
+    with pytest.raises(RunRefused) as error:
+        a_loop(steps_of_its_own(0, []), steps=2).run()
     assert error.value.exit == Exit.OUT_OF_MEMORY
 
 
