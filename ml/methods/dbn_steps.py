@@ -246,9 +246,11 @@ def learn_kept(config: Config, level: int, lesson: Lesson) -> None:
     Of what it learned a CNN is sure: a threshold from there lets nothing through that is new.
     """
     kept, said = lesson.artefact("candidates:found"), lesson.artefact(f"cascade_{level}:out_of_fold")
-    row = {int(i): n for n, i in enumerate(kept["index"])}
-    true = torch.stack([kept["candidate_true"][row[int(i)]] for i in said["index"]]) > 0
-    found = spoken(said["values"])[..., FEATURES][true]
+    # The CNNs spoke of images that teach nothing, too; no candidates are kept of those.
+    said_of = {int(i): n for n, i in enumerate(said["index"])}
+    both = [(n, said_of[int(i)]) for n, i in enumerate(kept["index"]) if int(i) in said_of]
+    rows, spoke = torch.tensor(both, dtype=torch.long).reshape(-1, 2).unbind(1)
+    found = spoken(said["values"][spoke])[..., FEATURES][kept["candidate_true"][rows] > 0]
     Learned(lesson.modules).least(level)[0] = torch.quantile(found, 1 - config.kept) if len(found) else 0.0
 
 
