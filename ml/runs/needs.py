@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, get_args
 
 from ml.runs.manifest import ManifestRow
 from ml.runs.request import USUAL_KINDS
+from ml.runs.truths import outcome_of, presence_of
 
 Label = Literal[
     "density", "box", "outline", "pathology", "outcome", "asymmetry", "image_class", "breast_class", "exam_class"
@@ -40,9 +42,15 @@ _UNITS: Mapping[Label, Callable[[ManifestRow], Hashable]] = {
 
 
 def label_counts(
-    rows: Iterable[ManifestRow], findings: Sequence[str], kinds: Sequence[str] = USUAL_KINDS
+    rows: Iterable[ManifestRow],
+    findings: Sequence[str],
+    kinds: Sequence[str] = USUAL_KINDS,
+    target: str | None = None,
 ) -> dict[str, Counter[str]]:
-    """Per kind of label, how many training units (exams for density, else marks or images) carry each value."""
+    """Per kind of label, how many training units (exams for density, else marks or images) carry each value.
+
+    target: what a class is, `outcome` or `presence` of a finding; none named: the outcome, where both are there.
+    """
     counts: dict[str, Counter[str]] = {label: Counter() for label in get_args(Label)}
     exams: dict[str, str] = {}
     taught = [row for row in rows if row.split == "train" and row.image_kind in kinds]
@@ -60,34 +68,22 @@ def label_counts(
             counts["pathology"][finding.pathology] += finding.pathology != "unknown"
             counts["asymmetry"]["1"] += finding.type == "asymmetry"
     counts["density"] = Counter(exams.values())
-    known = _outcome if len(counts["outcome"]) > 1 else _presence
+    by_outcome = target == "outcome" if target else len(counts["outcome"]) > 1
     for label, unit in _UNITS.items():
-        counts[label] = _classes(taught, unit, lambda row: known(row, findings))
+        counts[label] = _classes(taught, unit, outcome_of if by_outcome else partial(presence_of, findings=findings))
     return {label: +counter for label, counter in counts.items()}
 
 
-def _outcome(row: ManifestRow, findings: Sequence[str]) -> int | None:
-    """What is known of the breast's cancer."""
-    return row.outcome.cancer if row.outcome else None
-
-
-def _presence(row: ManifestRow, findings: Sequence[str]) -> int | None:
-    """1 with a finding of these types, 0 where the image is complete and has none of any type, else None."""
-    types = [finding.type for finding in row.findings if finding.difficulty != "ignore"]
-    if any(not findings or kind in findings for kind in types):
-        return 1
-    return 0 if not types and row.complete else None
-
-
 def _classes(
-    rows: Iterable[ManifestRow], unit: Callable[[ManifestRow], Hashable], known: Callable[[ManifestRow], int | None]
+    rows: Iterable[ManifestRow],
+    unit: Callable[[ManifestRow], Hashable],
+    truth: Callable[[Sequence[ManifestRow]], int | None],
 ) -> Counter[str]:
-    """Units by class: 1 where one of its images has it, 0 where all have 0; others are of no class."""
-    said: dict[Hashable, set[int | None]] = {}
+    """Units by class; those of which nothing is known are of none."""
+    units: dict[Hashable, list[ManifestRow]] = {}
     for row in rows:
-        said.setdefault(unit(row), set()).add(known(row))
-    found = ("1" if 1 in values else "0" for values in said.values() if 1 in values or values == {0})
-    return Counter(found)
+        units.setdefault(unit(row), []).append(row)
+    return Counter(str(known) for own in units.values() if (known := truth(own)) is not None)
 
 
 _WORDS = {
