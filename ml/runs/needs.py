@@ -8,10 +8,11 @@ from typing import Any, Literal, get_args
 
 from ml.runs.manifest import ManifestRow
 from ml.runs.request import USUAL_KINDS
-from ml.runs.truths import outcome_of, presence_of
+from ml.runs.truths import asymmetry_of, outcome_of, presence_of
 
 Label = Literal[
-    "density", "box", "outline", "pathology", "outcome", "asymmetry", "image_class", "breast_class", "exam_class"
+    "density", "box", "outline", "pathology", "outcome", "asymmetry", "image_class", "breast_class", "exam_class",
+    "pair_class",
 ]  # fmt: skip
 
 BOXED = {"box", "circle", "ellipse", "polygon"}
@@ -71,7 +72,13 @@ def label_counts(
     by_outcome = target == "outcome" if target else len(counts["outcome"]) > 1
     for label, unit in _UNITS.items():
         counts[label] = _classes(taught, unit, outcome_of if by_outcome else partial(presence_of, findings=findings))
+    counts["pair_class"] = _classes(taught, lambda row: (row.exam_id, row.view), _asymmetry_of_pair)
     return {label: +counter for label, counter in counts.items()}
+
+
+def _asymmetry_of_pair(rows: Sequence[ManifestRow]) -> int | None:
+    """Of both breasts in one view; one alone cannot be compared with anything."""
+    return asymmetry_of(rows) if len(rows) > 1 and {"R", "L"} <= {row.laterality for row in rows} else None
 
 
 def _classes(
@@ -96,6 +103,13 @@ _WORDS = {
     "image_class": "images with or without a finding",
     "breast_class": "breasts with or without a finding",
     "exam_class": "exams with or without a finding",
+    "pair_class": "pairs of breasts with or without an asymmetry",
+}
+#: Labels of two classes: the units, and what they have or lack.
+_HAVE_OR_LACK = {
+    label: (words.partition(" with or without ")[0], words.partition(" with or without ")[2])
+    for label, words in _WORDS.items()
+    if " with or without " in words
 }
 
 
@@ -117,9 +131,17 @@ def missing(
         classes = sum(count >= need.min_per_class for count in have.values())
         if total < need.min_train:
             sentences.append(f"Needs at least {need.min_train} {words} for training; there are {total}.")
-        elif classes < need.min_classes and need.label in _UNITS:
-            lacking = "without" if have.get("1") else "with"
-            sentences.append(f"Needs {words.partition(' ')[0]} {lacking} a finding for training too; there are none.")
+        elif classes < need.min_classes and need.label in _HAVE_OR_LACK:
+            sentences.append(_of_one_class(need, have))
         elif classes < need.min_classes:
             sentences.append(f"Needs {words} of at least {need.min_classes} classes for training; there are {classes}.")
     return sentences
+
+
+def _of_one_class(need: Need, have: Mapping[str, int]) -> str:
+    """What is said where the units with what is asked, or those without it, are too few."""
+    units, what = _HAVE_OR_LACK[need.label]
+    value, lacking = ("0", "without") if have.get("1", 0) >= need.min_per_class else ("1", "with")
+    if not (count := have.get(value, 0)):
+        return f"Needs {units} {lacking} {what} for training too; there are none."
+    return f"Needs at least {need.min_per_class} {units} {lacking} {what} for training; there are {count}."

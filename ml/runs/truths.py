@@ -20,9 +20,9 @@ def presence_of(rows: Sequence[ManifestRow], findings: Sequence[str] = ()) -> in
     An image with findings of other types alone is neither: it must not be taught as normal.
     """
     types = [finding.type for row in rows for finding in row.findings if finding.difficulty != "ignore"]
-    if any(not findings or kind in findings for kind in types):
-        return 1
-    return 0 if not types and all(row.complete for row in rows) else None
+    if types:
+        return 1 if not findings or not set(types).isdisjoint(findings) else None
+    return 0 if all(row.complete for row in rows) else None
 
 
 def asymmetry_of(rows: Sequence[ManifestRow]) -> int | None:
