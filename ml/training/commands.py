@@ -275,6 +275,7 @@ def _assembled(
         task=aim.task,
         config=plain_config(config),
         pixels=stored_pixels(run, reads),
+        roi=to_dict(region_options(reads, aim)) if reads.roi else {},
         labels=aim.labels,
         target=aim.target,
         findings=() if aim.task == "density" else aim.findings,

@@ -68,6 +68,7 @@ class Ancestor:
 class ModelSpec:
     """spec.json. config is the method's, settled for this data; prior_shift is added to a classifier's logits.
 
+    roi: how squares are cut, as options of `ml.pixels.rois`; empty where the method reads whole images.
     earlier: the models that this one goes back to, the last first: what they learned from, this one learned from.
     """
 
@@ -77,6 +78,7 @@ class ModelSpec:
     task: str
     config: dict[str, Any]
     pixels: dict[str, Any]
+    roi: dict[str, Any] = field(default_factory=dict)
     labels: tuple[str, ...]
     target: str = ""
     findings: tuple[str, ...] = ()
