@@ -160,7 +160,9 @@ def save_model(
         document = {**to_dict(spec), "weights_sha256": atomic.sha256_of(fresh / "weights.safetensors")}
         final.append(from_dict(ModelSpec, document))
         (fresh / "spec.json").write_text(json.dumps(document, indent=1, allow_nan=False))
-        (fresh / "card.json").write_text(json.dumps(card, indent=1, allow_nan=False))
+        (fresh / "card.json").write_text(
+            json.dumps({**card, "weights_sha256": document["weights_sha256"]}, indent=1, allow_nan=False)
+        )
         (fresh / "card.md").write_text(text)
 
     atomic.replace_folder(path, fill)
