@@ -84,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
         "--weights", type=Path, metavar="FILE",
         help=".safetensors, .pth or .pt of a network of the same family, ImageNet's for example; copied into RUN_DIR",
     )  # fmt: skip
-    start.add_argument("--layout", choices=LAYOUTS, default="auto", help="whose names the weights file has")
+    _of_weights(start)
     start.add_argument("--cache", type=Path, help="folder of prepared pixels, shared by runs")
     start.add_argument("--explanations", type=_at_least(0), default=0, metavar="N", help="draw heat maps of N exams")
     start.add_argument("--device", default="auto")
@@ -110,6 +110,19 @@ def parser() -> argparse.ArgumentParser:
     phantoms.add_argument("--spacing", type=float, default=0.4, metavar="MM", help="side of a pixel")
     phantoms.add_argument("--pool", type=_share, default=0.0, help="share of training patients left unlabelled")
     return root
+
+
+def _of_weights(start: argparse.ArgumentParser) -> None:
+    """What can be said of the file of --weights."""
+    start.add_argument("--layout", choices=LAYOUTS, default="auto", help="whose names the weights file has")
+    start.add_argument(
+        "--mean", type=float, nargs="+", metavar="X",
+        help="by which the file's network norms its input, one a channel; default: that of its family",
+    )  # fmt: skip
+    start.add_argument("--std", type=float, nargs="+", metavar="X", help="the standard deviation that goes with --mean")
+    start.add_argument("--allow-partial", action="store_true", help="up to a tenth of the trunk may be missing")
+    start.add_argument("--licence", help="of the weights file, for the model card")
+    start.add_argument("--origin", help="where the weights file is from, for the model card")
 
 
 def _merging(command: argparse.ArgumentParser) -> None:

@@ -26,7 +26,6 @@ from ml.runs.request import (
     Compute,
     Data,
     Init,
-    Layout,
     OutputOptions,
     Request,
     Target,
@@ -34,6 +33,8 @@ from ml.runs.request import (
     write_request,
 )
 
+#: Options of `init` that are said of a weights file, named as the fields of the request.
+OF_WEIGHTS = ("layout", "mean", "std", "allow_partial", "licence", "origin")
 SUFFIXES = (".safetensors", ".pth", ".pt")
 
 
@@ -171,13 +172,22 @@ def _task(method: Mapping[str, Any], wanted: str | None) -> str:
 
 def _init(arguments: argparse.Namespace, run_dir: Path) -> Init:
     if arguments.weights is not None:
-        return _lent(arguments.weights, arguments.layout, run_dir)
-    if arguments.layout != "auto":
-        raise invalid("arguments_invalid", "--layout is of --weights alone")
+        return replace(
+            _lent(arguments.weights, run_dir),
+            layout=arguments.layout,
+            mean=None if arguments.mean is None else tuple(arguments.mean),
+            std=None if arguments.std is None else tuple(arguments.std),
+            allow_partial=arguments.allow_partial,
+            licence=arguments.licence,
+            origin=arguments.origin,
+        )
+    if about := [name for name in OF_WEIGHTS if getattr(arguments, name) not in (None, "auto", False)]:
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in about)
+        raise invalid("arguments_invalid", f"{named}: only with --weights")
     return Init() if arguments.model is None else _brought(arguments.model, run_dir)
 
 
-def _lent(weights: Path, layout: Layout, run_dir: Path) -> Init:
+def _lent(weights: Path, run_dir: Path) -> Init:
     """Copy a weights file into the run folder; what it holds is checked when the run begins. Exit 2."""
     if weights.suffix not in SUFFIXES:
         raise invalid("weights_kind", f"{weights} is no weights file: one ends in {', '.join(SUFFIXES)}")
@@ -186,7 +196,7 @@ def _lent(weights: Path, layout: Layout, run_dir: Path) -> Init:
     target = run_dir / "init" / f"weights{weights.suffix}"
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(weights, target)
-    return Init(kind="weights_file", path=f"init/{target.name}", sha256=atomic.sha256_of(target), layout=layout)
+    return Init(kind="weights_file", path=f"init/{target.name}", sha256=atomic.sha256_of(target))
 
 
 def _copy_manifest(folder: Path, run_dir: Path) -> None:

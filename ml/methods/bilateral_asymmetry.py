@@ -296,7 +296,7 @@ SPEC = MethodSpec(
     ),
     findings=("asymmetry",),
     inputs=PAIR,
-    needs=(Need(label="asymmetry", min_train=2),),
+    needs=(Need(label="pair_class", min_train=4, min_classes=2, min_per_class=2),),
     sizes=("tiny", "large"),
     reference="MammoLoop: both breasts compared cell by cell.",
     config=Config,

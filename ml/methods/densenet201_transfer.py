@@ -250,7 +250,7 @@ SPEC = MethodSpec(
     ),
     findings=(),
     inputs=Inputs(unit="roi"),
-    needs=(Need(label="box", min_train=2),),
+    needs=(Need(label="box", min_train=2), Need(label="asymmetry", min_train=2, tasks=("asymmetry",))),
     sizes=("tiny", "base", "large"),
     reference="X. Yu et al., Utilization of DenseNet201 for diagnosis of breast abnormality, Machine Vision and "
     "Applications 30, 2019.",

@@ -17,6 +17,7 @@ from ml.blocks.backbone import Backbone
 from ml.methods.answering import binary
 from ml.methods.spec import Batch, Lesson, Modules, Optimiser, Outputs, Reads, Stage
 from ml.runs.manifest import ManifestRow
+from ml.runs.truths import presence_of
 from ml.simulation.probes import small_lesion_large_image
 
 Source = Literal["auto", "presence", "phantoms", "none"]
@@ -31,8 +32,7 @@ def settled(source: Source, rows: Sequence[ManifestRow]) -> Source:
     """`auto` from the training rows: their own findings, or phantoms beside them where they are few or of one class."""
     if source != "auto":
         return source
-    shown = [(any(found.difficulty != "ignore" for found in row.findings), row.complete) for row in rows]
-    known = [ill for ill, complete in shown if ill or complete]
+    known = [shown for row in rows if (shown := presence_of([row])) is not None]
     return "presence" if len(known) >= ENOUGH and len(set(known)) == 2 else "phantoms"
 
 

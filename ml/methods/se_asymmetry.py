@@ -180,7 +180,7 @@ SPEC = MethodSpec(
     ),
     findings=("asymmetry",),
     inputs=PAIR,
-    needs=(Need(label="asymmetry", min_train=2),),
+    needs=(Need(label="pair_class", min_train=4, min_classes=2, min_per_class=2),),
     sizes=("tiny", "large"),
     reference="J. Deng et al., Classification of breast density categories based on SE-Attention neural networks, "
     "Computer Methods and Programs in Biomedicine 193, 2020 (adapted).",

@@ -63,6 +63,11 @@ class EventWriter:
         if self._warned[code] <= MAX_SAME_WARNING:
             self.write("warning", code=code, text=text, count=self._warned[code], example=example)
 
+    @property
+    def warned(self) -> dict[str, int]:
+        """How often each code was warned of so far, also where it was no longer written."""
+        return dict(sorted(self._warned.items()))
+
     def close(self) -> None:
         """Write the counts that `warning` held back, and close."""
         for code, count in self._warned.items():

@@ -3,13 +3,16 @@
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, get_args
 
 from ml.runs.manifest import ManifestRow
 from ml.runs.request import USUAL_KINDS
+from ml.runs.truths import asymmetry_of, outcome_of, presence_of
 
 Label = Literal[
-    "density", "box", "outline", "pathology", "outcome", "asymmetry", "image_class", "breast_class", "exam_class"
+    "density", "box", "outline", "pathology", "outcome", "asymmetry", "image_class", "breast_class", "exam_class",
+    "pair_class",
 ]  # fmt: skip
 
 BOXED = {"box", "circle", "ellipse", "polygon"}
@@ -40,9 +43,15 @@ _UNITS: Mapping[Label, Callable[[ManifestRow], Hashable]] = {
 
 
 def label_counts(
-    rows: Iterable[ManifestRow], findings: Sequence[str], kinds: Sequence[str] = USUAL_KINDS
+    rows: Iterable[ManifestRow],
+    findings: Sequence[str],
+    kinds: Sequence[str] = USUAL_KINDS,
+    target: str | None = None,
 ) -> dict[str, Counter[str]]:
-    """Per kind of label, how many training units (exams for density, else marks or images) carry each value."""
+    """Per kind of label, how many training units (exams for density, else marks or images) carry each value.
+
+    target: what a class is, `outcome` or `presence` of a finding; none named: the outcome, where both are there.
+    """
     counts: dict[str, Counter[str]] = {label: Counter() for label in get_args(Label)}
     exams: dict[str, str] = {}
     taught = [row for row in rows if row.split == "train" and row.image_kind in kinds]
@@ -60,34 +69,28 @@ def label_counts(
             counts["pathology"][finding.pathology] += finding.pathology != "unknown"
             counts["asymmetry"]["1"] += finding.type == "asymmetry"
     counts["density"] = Counter(exams.values())
-    known = _outcome if len(counts["outcome"]) > 1 else _presence
+    by_outcome = target == "outcome" if target else len(counts["outcome"]) > 1
     for label, unit in _UNITS.items():
-        counts[label] = _classes(taught, unit, lambda row: known(row, findings))
+        counts[label] = _classes(taught, unit, outcome_of if by_outcome else partial(presence_of, findings=findings))
+    counts["pair_class"] = _classes(taught, lambda row: (row.exam_id, row.view), _asymmetry_of_pair)
     return {label: +counter for label, counter in counts.items()}
 
 
-def _outcome(row: ManifestRow, findings: Sequence[str]) -> int | None:
-    """What is known of the breast's cancer."""
-    return row.outcome.cancer if row.outcome else None
-
-
-def _presence(row: ManifestRow, findings: Sequence[str]) -> int | None:
-    """1 with a finding of these types, 0 where the image is complete and has none of any type, else None."""
-    types = [finding.type for finding in row.findings if finding.difficulty != "ignore"]
-    if any(not findings or kind in findings for kind in types):
-        return 1
-    return 0 if not types and row.complete else None
+def _asymmetry_of_pair(rows: Sequence[ManifestRow]) -> int | None:
+    """Of both breasts in one view; one alone cannot be compared with anything."""
+    return asymmetry_of(rows) if len(rows) > 1 and {"R", "L"} <= {row.laterality for row in rows} else None
 
 
 def _classes(
-    rows: Iterable[ManifestRow], unit: Callable[[ManifestRow], Hashable], known: Callable[[ManifestRow], int | None]
+    rows: Iterable[ManifestRow],
+    unit: Callable[[ManifestRow], Hashable],
+    truth: Callable[[Sequence[ManifestRow]], int | None],
 ) -> Counter[str]:
-    """Units by class: 1 where one of its images has it, 0 where all have 0; others are of no class."""
-    said: dict[Hashable, set[int | None]] = {}
+    """Units by class; those of which nothing is known are of none."""
+    units: dict[Hashable, list[ManifestRow]] = {}
     for row in rows:
-        said.setdefault(unit(row), set()).add(known(row))
-    found = ("1" if 1 in values else "0" for values in said.values() if 1 in values or values == {0})
-    return Counter(found)
+        units.setdefault(unit(row), []).append(row)
+    return Counter(str(known) for own in units.values() if (known := truth(own)) is not None)
 
 
 _WORDS = {
@@ -100,6 +103,13 @@ _WORDS = {
     "image_class": "images with or without a finding",
     "breast_class": "breasts with or without a finding",
     "exam_class": "exams with or without a finding",
+    "pair_class": "pairs of breasts with or without an asymmetry",
+}
+#: Labels of two classes: the units, and what they have or lack.
+_HAVE_OR_LACK = {
+    label: (words.partition(" with or without ")[0], words.partition(" with or without ")[2])
+    for label, words in _WORDS.items()
+    if " with or without " in words
 }
 
 
@@ -121,9 +131,17 @@ def missing(
         classes = sum(count >= need.min_per_class for count in have.values())
         if total < need.min_train:
             sentences.append(f"Needs at least {need.min_train} {words} for training; there are {total}.")
-        elif classes < need.min_classes and need.label in _UNITS:
-            lacking = "without" if have.get("1") else "with"
-            sentences.append(f"Needs {words.partition(' ')[0]} {lacking} a finding for training too; there are none.")
+        elif classes < need.min_classes and need.label in _HAVE_OR_LACK:
+            sentences.append(_of_one_class(need, have))
         elif classes < need.min_classes:
             sentences.append(f"Needs {words} of at least {need.min_classes} classes for training; there are {classes}.")
     return sentences
+
+
+def _of_one_class(need: Need, have: Mapping[str, int]) -> str:
+    """What is said where the units with what is asked, or those without it, are too few."""
+    units, what = _HAVE_OR_LACK[need.label]
+    value, lacking = ("0", "without") if have.get("1", 0) >= need.min_per_class else ("1", "with")
+    if not (count := have.get(value, 0)):
+        return f"Needs {units} {lacking} {what} for training too; there are none."
+    return f"Needs at least {need.min_per_class} {units} {lacking} {what} for training; there are {count}."

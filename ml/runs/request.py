@@ -152,6 +152,11 @@ class Request:
         return {key: value for key, value in self.pixels.items() if key != "cache_dir"}
 
     @property
+    def asked_findings(self) -> tuple[str, ...]:
+        """The findings that the label is of: those of the target, else those of the request."""
+        return (self.target.findings if self.target else ()) or self.findings
+
+    @property
     def sha256(self) -> str:
         """Identity of what is asked; a resumed run must have the same."""
         return hashlib.sha256(atomic.canonical(to_dict(self))).hexdigest()

@@ -24,7 +24,7 @@ class Checked:
 
 def validate(
     rows: Sequence[ManifestRow], *, needs: Iterable[Need] = (), findings: Sequence[str] = (),
-    kinds: Sequence[str] = USUAL_KINDS,
+    kinds: Sequence[str] = USUAL_KINDS, target: str | None = None,
 ) -> Checked:  # fmt: skip
     """Check ids, geometry, leakage between splits and the labels that a method needs.
 
@@ -34,7 +34,7 @@ def validate(
     _require_unique(rows)
     require_no_leakage(rows)
     checked, warnings = _clipped(rows)
-    if sentences := missing(needs, label_counts(checked, findings, kinds)):
+    if sentences := missing(needs, label_counts(checked, findings, kinds, target)):
         raise refused("labels_missing", " ".join(sentences))
     if any("patient_unknown" in row.flags for row in checked):
         warnings.append(("patient_unknown", "an image of an unknown patient counts as a patient of its own", ""))

@@ -26,6 +26,7 @@ from ml.training.environment import code_version, environment
 from ml.training.explaining import exams_named, least_sure
 from ml.training.fit import Fitted, Job, View, blind, finished, fit
 from ml.training.images import StoredImages
+from ml.training.making import cost_of, making_of
 from ml.training.model_folder import (
     Model,
     ModelSpec,
@@ -74,9 +75,10 @@ def train(run: Run) -> None:
     explain(run, model, View(of_splits(view.samples, *REPORTED), view.loader), said, exams_named(found.worst))
     spec = replace(model.spec, thresholds=found.thresholds or _thresholds(found, aim.task))
     weights = {name: own.weights for name, own in fitted.items()}
-    card = card_of(spec, method, run.rows, found, run.meta, judged=aim.task)
+    reports = {name: own.report for name, own in fitted.items()}
+    card = card_of(spec, method, run.rows, found, run.meta, judged=aim.task, made=making_of(run, reports))
     save_model(run.folder.model, spec, weights, card, card_text(card))
-    _environment(run, {"stages": {name: own.report for name, own in fitted.items()}})
+    _environment(run, {"stages": reports})
     _finish(run, found.headline, [run.folder.model], split=found.headline_split)
 
 
@@ -155,7 +157,8 @@ def pretrain(run: Run) -> None:
         earlier=start.donor.lineage() if start.donor else (),
         code_version=code_version(),
     )
-    card = card_of(spec, method, seen, evaluation, run.meta, judged=found.task if found else None)
+    made = making_of(run, {stage.name: fitted.report})
+    card = card_of(spec, method, seen, evaluation, run.meta, judged=found.task if found else None, made=made)
     save_model(run.folder.model, spec, weights, card, card_text(card))
     _environment(run, {"stages": {stage.name: fitted.report}, "probe": found.target if found else None})
     _finish(run, evaluation.headline, [run.folder.model])
@@ -254,6 +257,7 @@ def _assembled(
         task=aim.task,
         config=plain_config(config),
         pixels=stored_pixels(run, reads),
+        roi=to_dict(region_options(reads, aim)) if reads.roi else {},
         labels=aim.labels,
         target=aim.target,
         findings=() if aim.task == "density" else aim.findings,
@@ -319,6 +323,9 @@ def _environment(run: Run, extra: dict[str, Any]) -> None:
             "request_sha256": request.sha256,
             "manifest_sha256": run.meta.sha256,
             "undetermined_operations": sorted(run.undetermined),
+            "flagged": run.flagged.rates(),
+            "warnings": run.watch.events.warned,
+            "cost": cost_of(run),
             "seconds": round(time.monotonic() - run.began, 1),
             **extra,
         },

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ml.methods.spec import MethodSpec
 from ml.runs.folder import RunFolder
 from ml.runs.manifest import ManifestMeta, ManifestRow
 from ml.runs.request import Request
 from ml.training.device import Machine
+from ml.training.flagged import Flagged
 from ml.training.loop import Watch
 
 
@@ -17,6 +18,7 @@ class Run:
     """A run that has its lock, its data and its machine.
 
     undetermined: the operations so far of which PyTorch said that they may come out otherwise the next time.
+    flagged: what preparation flagged so far.
     """
 
     folder: RunFolder
@@ -28,6 +30,7 @@ class Run:
     watch: Watch
     began: float
     undetermined: Set[str] = frozenset()
+    flagged: Flagged = field(default_factory=Flagged)
 
     def warn(self, code: str, text: str, example: str | None = None) -> None:
         """A `warning` event."""

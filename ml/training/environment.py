@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 from functools import cache
 from hashlib import sha256
@@ -14,8 +15,19 @@ import torch
 import ml
 from ml.runs import versions
 from ml.training.device import Machine
+from ml.training.making import peak_memory_mb
 
-PACKAGES = ("torch", "numpy", "scipy", "scikit-image", "scikit-learn", "safetensors", "pydicom", "pillow")
+PACKAGES = (
+    "torch",
+    "numpy",
+    "scipy",
+    "scikit-image",
+    "scikit-learn",
+    "safetensors",
+    "pydicom",
+    "imagecodecs",
+    "pillow",
+)
 
 
 @cache
@@ -50,21 +62,43 @@ def environment(machine: Machine, *, seed: int, deterministic: bool, extra: dict
         "code_version": code_version(),
         "python": platform.python_version(),
         "os": platform.platform(),
-        "cpu": platform.processor() or platform.machine(),
+        "cpu": cpu_name(),
         "cpus": os.cpu_count(),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
         "torch_build": torch.__version__,
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version() if machine.cuda else None,
         "gpu": gpu.name if gpu else None,
+        "driver": driver_version() if machine.cuda else None,
         "threads": torch.get_num_threads(),
+        "processes": machine.ranks.size,
         "device": str(machine.device),
         "precision": machine.precision,
         "seed": seed,
         "deterministic": deterministic,
         "peak_gpu_mb": machine.memory_mb,
+        "peak_memory_mb": peak_memory_mb(),
         **extra,
     }
+
+
+def cpu_name(told: Path = Path("/proc/cpuinfo")) -> str:
+    """The processor's model where the system tells it, else its architecture."""
+    named = re.search(r"^model name\s*:\s*(.+)$", _text(told), re.MULTILINE)
+    return named[1].strip() if named else platform.processor() or platform.machine()
+
+
+def driver_version(told: Path = Path("/proc/driver/nvidia/version")) -> str | None:
+    """The version of the NVIDIA kernel module; None where the system does not tell it."""
+    named = re.search(r"Kernel Module\b.*?\s(\d+(?:\.\d+)+)", _text(told))
+    return named[1] if named else None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
 
 
 def _version(name: str) -> str | None:

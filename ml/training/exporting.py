@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,9 +135,9 @@ def export_on(model: Model, batches: Sequence[Batch], folder: Path) -> Exported:
     any_size = not (model.spec.pixels.get("size") or reads.roi)
     program = _program(answering, _tensors_of(batches[0]), model.spec.method, any_size=any_size)
     shapes = _shapes(program)
-    tried = [tensors for tensors in map(_tensors_of, batches) if _fits(tensors, shapes)]
-    difference = max(_difference(answering, program.module(), tensors) for tensors in tried)
-    if not difference <= LIMIT:
+    tried = [fitted(_tensors_of(batch), shapes) for batch in batches]
+    difference = _largest(_difference(answering, program.module(), tensors) for tensors in tried)
+    if not difference <= LIMIT:  # also where it is no number
         raise refused("export_differs", f"the program differs from the model by {difference:.2g}, more than {LIMIT:g}")
     with torch.no_grad():
         outputs = tuple(answering(*_tensors_of(batches[0])))
@@ -201,14 +201,28 @@ def _shapes(program: Any) -> dict[str, list[int | None]]:
     return found
 
 
-def _fits(tensors: Sequence[Tensor], shapes: Mapping[str, Sequence[int | None]]) -> bool:
-    return all(
-        all(wanted in (None, size) for size, wanted in zip(tensor.shape, shapes[name], strict=True))
-        for name, tensor in zip(INPUTS, tensors, strict=True)
-    )
+def fitted(tensors: Sequence[Tensor], shapes: Mapping[str, Sequence[int | None]]) -> tuple[Tensor, ...]:
+    """The inputs cut at their far edges, or filled with zeros (not valid, no breast), where a program takes one size.
+
+    Model and program are given the same, so that every phantom compares them, whatever its own size.
+    """
+    return tuple(_sized(tensor, shapes[name]) for name, tensor in zip(INPUTS, tensors, strict=True))
+
+
+def _sized(tensor: Tensor, wanted: Sequence[int | None]) -> Tensor:
+    sizes = [own if size is None else size for own, size in zip(tensor.shape, wanted, strict=True)]
+    shared = tuple(slice(min(own, size)) for own, size in zip(tensor.shape, sizes, strict=True))
+    made = tensor.new_zeros(sizes)
+    made[shared] = tensor[shared]
+    return made
 
 
 def _difference(answering: Answering, program: Any, tensors: tuple[Tensor, ...]) -> float:
     with torch.no_grad():
         wanted, found = answering(*tensors), program(*tensors)
-    return max(float((wanted[name] - found[name]).abs().max()) for name in wanted)
+    return _largest(float((wanted[name] - found[name]).abs().max()) for name in wanted)
+
+
+def _largest(differences: Iterable[float]) -> float:
+    """NaN where one of them is, which Python's own max would pass over."""
+    return float(torch.tensor(list(differences)).max())

@@ -26,6 +26,7 @@ from ml.runs.errors import RunRefused, invalid, refused
 from ml.runs.manifest import ManifestRow, Mark
 from ml.runs.records import from_dict
 from ml.training.each_ahead import each_ahead
+from ml.training.flagged import UNREADABLE
 from ml.training.selection import Warn
 
 MEMORY_BYTES, REGION_BYTES = 512 * 2**20, 256 * 2**20
@@ -127,18 +128,21 @@ class StoredImages:
         return self.prepared(from_dict(ManifestRow, row))
 
     def readable(
-        self, rows: Sequence[ManifestRow], told: Callable[[int], None], most: float, workers: int = 0
-    ) -> list[ManifestRow]:
+        self, rows: Sequence[ManifestRow], told: Callable[[int], None], most: float, workers: int = 0,
+        note: Callable[[str, Sequence[str]], None] = lambda image_id, flags: None,
+    ) -> list[ManifestRow]:  # fmt: skip
         """Prepare all rows; those that can be read. Raises RunRefused (exit 3) where a share over `most` cannot.
 
-        What preparation flagged is told, once for each flag.
+        What preparation flagged is told, once for each flag; `note` hears of each image.
         """
         good, flagged = [], dict[str, list[str]]()
         for n, (row, found) in enumerate(each_ahead(self._seen, rows, workers), 1):
             if isinstance(found, PixelError):
-                self.warn("unreadable", f"an image cannot be read: {found.code}", row.image_id)
+                self.warn(UNREADABLE, f"an image cannot be read: {found.code}", row.image_id)
+                note(row.image_id, (UNREADABLE,))
             else:
                 good.append(row)
+                note(row.image_id, found)
                 for flag in found:
                     flagged.setdefault(flag, []).append(row.image_id)
             told(n)

@@ -68,6 +68,7 @@ class Ancestor:
 class ModelSpec:
     """spec.json. config is the method's, settled for this data; prior_shift is added to a classifier's logits.
 
+    roi: how squares are cut, as options of `ml.pixels.rois`; empty where the method reads whole images.
     earlier: the models that this one goes back to, the last first: what they learned from, this one learned from.
     """
 
@@ -77,6 +78,7 @@ class ModelSpec:
     task: str
     config: dict[str, Any]
     pixels: dict[str, Any]
+    roi: dict[str, Any] = field(default_factory=dict)
     labels: tuple[str, ...]
     target: str = ""
     findings: tuple[str, ...] = ()
@@ -158,7 +160,9 @@ def save_model(
         document = {**to_dict(spec), "weights_sha256": atomic.sha256_of(fresh / "weights.safetensors")}
         final.append(from_dict(ModelSpec, document))
         (fresh / "spec.json").write_text(json.dumps(document, indent=1, allow_nan=False))
-        (fresh / "card.json").write_text(json.dumps(card, indent=1, allow_nan=False))
+        (fresh / "card.json").write_text(
+            json.dumps({**card, "weights_sha256": document["weights_sha256"]}, indent=1, allow_nan=False)
+        )
         (fresh / "card.md").write_text(text)
 
     atomic.replace_folder(path, fill)

@@ -23,6 +23,7 @@ from ml.methods.spec import Inputs, Reads, Stage
 from ml.pretraining.record import AIM, COLLAPSED_BELOW, STAGE
 from ml.runs.manifest import DENSITY_LABELS, ManifestRow
 from ml.runs.records import to_dict
+from ml.runs.truths import presence_of
 from ml.training.checkpoints import Weights
 from ml.training.context import Run
 from ml.training.data import batches_of
@@ -108,7 +109,7 @@ def _chosen(rows: Sequence[ManifestRow], seed: int) -> tuple[str, list[ManifestR
     density = {
         row.image_id: DENSITY_LABELS.index(row.density.label) for row in learned if row.density and row.density.label
     }
-    presence = {row.image_id: int(bool(row.findings)) for row in learned if row.findings or row.complete}
+    presence = {row.image_id: shown for row in learned if (shown := presence_of([row])) is not None}
     for target, truth in (("density", density), ("presence", presence)):
         known = [
             replace(row, split=keyed_split(f"{seed}|probe", row.patient_id, {"train": 0.75, "val": 0.25}))  # type: ignore[arg-type] # one of these

@@ -120,7 +120,13 @@ def _work(folder: RunFolder, request: Request, watch: Watch, attempt: int) -> Ex
     task = request.task or method.task
     asked = method.needs if request.command == "train" else ()
     needs = [need for need in asked if not need.tasks or task in need.tasks]
-    checked = validate(found, needs=needs, findings=request.findings or method.findings, kinds=request.data.image_kinds)
+    checked = validate(
+        found,
+        needs=needs,
+        findings=request.asked_findings or method.findings,
+        kinds=request.data.image_kinds,
+        target=request.target.kind if request.target else None,
+    )
     machine = machine_for(request.compute)
     watch.events.write(
         "started",

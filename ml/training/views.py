@@ -39,7 +39,7 @@ def readable(
         run.watch.stop.check()
         told(done)
 
-    return images.readable(rows, each, most, run.machine.workers)
+    return images.readable(rows, each, most, run.machine.workers, run.flagged.note)
 
 
 def view_of(run: Run, reads: Reads, aim: Aim, config: Any, images: StoredImages, *, windows: bool = False,

@@ -36,6 +36,7 @@ def label_counts_of(counts: Mapping[str, Any], findings: Sequence[str]) -> dict[
         "outline": of_findings("outlines"),
         "pathology": {name: n for name, n in train.get("pathology", {}).items() if name != "unknown"},
         "asymmetry": {"1": train.get("findings", {}).get("asymmetry", 0)},
+        "pair_class": _pairs(train),
         # No reading and no importer here says what became of a breast: that is known years later, and elsewhere.
         "outcome": {},
         **_classes(train, findings),
@@ -55,6 +56,17 @@ def _classes(train: Mapping[str, Any], findings: Sequence[str]) -> dict[str, dic
     clean = max(normal, 0 if train.get("unmarked_findings") else unmarked)
     images = {"1": found, "0": clean}
     return {"exam_class": {"1": found, "0": normal}, "image_class": images, "breast_class": images}
+
+
+def _pairs(train: Mapping[str, Any]) -> dict[str, int]:
+    """Views of both breasts, at most so many with an asymmetry and at least so many without one.
+
+    Pairs are not counted: two images are taken for one. Each mark of an asymmetry is in a pair of its own at most; a
+    finding without a mark leaves open what all images of its breast show.
+    """
+    marked, found = (train.get(key, {}).get("asymmetry", 0) for key in ("marks", "findings"))
+    clean = train.get("images", 0) // 2 - marked - 2 * train.get("unmarked_findings", 0)
+    return {"1": max(marked, found), "0": max(train.get("normal_exams", 0), clean)}
 
 
 def may_resume(state: str, error: Mapping[str, Any] | None) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from exchange.rules import counts_of
 from learning.errors import ScoreRefused
 from learning.rules import finite_score, grouped_predictions, label_counts_of, progress_text, refusal, weights_of
+from ml.runs import catalogue
 from tests.exchange.items import a_finding, a_mark, an_image, an_item
 
 DENSITY = {"task": "density", "findings": [], "needs": [{"label": "density", "min_train": 2, "min_classes": 2}]}
@@ -52,6 +53,27 @@ def test_a_classifier_of_findings_needs_exams_with_and_without_one(label):
     assert "with a finding" in refusal(method, counts_of([an_item("a"), an_item("b"), val]))
     assert "without a finding" in refusal(method, counts_of([marked("a"), marked("b"), val]))
     assert refusal(method, counts_of([marked("a"), an_item("b"), val])) is None
+
+
+def a_pair(name, *findings, split="train"):
+    right, left = an_image(f"{name}R", laterality="R"), an_image(f"{name}L")
+    own = [a_finding(a_mark(right), type=kind, laterality="R") for kind in findings]
+    return an_item(name, split=split, images=[right, left], findings=own)
+
+
+@pytest.mark.parametrize(
+    ("findings", "said"),
+    [
+        (([], [], ["mass"], []), "with an asymmetry"),
+        ([["asymmetry"]] * 4, "without an asymmetry"),
+        ((["asymmetry"], ["asymmetry"], ["mass"], []), None),
+    ],
+)
+@pytest.mark.parametrize("name", ["bilateral_asymmetry", "se_asymmetry"])
+def test_who_compares_breasts_is_refused_where_all_are_alike(name, findings, said):
+    items = [a_pair(str(n), *own) for n, own in enumerate(findings)]
+    found = refusal(catalogue.entry(name), counts_of([*items, a_pair("v", split="val")]))
+    assert (found is None) if said is None else (said in found)
 
 
 def test_an_image_without_a_mark_is_one_without_a_finding_though_its_exam_has_one():

@@ -7,32 +7,12 @@ from torch import Tensor
 
 from ml.methods.spec import Aim
 from ml.runs.manifest import ManifestRow
+from ml.runs.truths import asymmetry_of, outcome_of, presence_of
 from ml.training.targets.boxes import LESION_TYPES
 from ml.training.targets.density import density_class
 from ml.training.targets.shown import Group, Shown
 
 UNKNOWN = -1
-
-
-def outcome_of(rows: Sequence[ManifestRow], aim: Aim) -> int | None:
-    """1 with cancer in any of these images' breasts, 0 where all known are free of it, None where nothing is known."""
-    known = [row.outcome.cancer for row in rows if row.outcome is not None and row.outcome.cancer is not None]
-    return max(known) if known else None
-
-
-def presence_of(rows: Sequence[ManifestRow], aim: Aim) -> int | None:
-    """1 with a finding of the aim's types, 0 where all images are complete and have none of any type, else None."""
-    types = [finding.type for row in rows for finding in row.findings if finding.difficulty != "ignore"]
-    if any(not aim.findings or kind in aim.findings for kind in types):
-        return 1
-    return 0 if not types and all(row.complete for row in rows) else None
-
-
-def asymmetry_of(rows: Sequence[ManifestRow], aim: Aim) -> int | None:
-    """1 with an asymmetry, 0 where all images are complete and have none, else None."""
-    if any(finding.type == "asymmetry" for row in rows for finding in row.findings):
-        return 1
-    return 0 if all(row.complete for row in rows) else None
 
 
 def density_of(rows: Sequence[ManifestRow], aim: Aim) -> int | None:
@@ -41,9 +21,9 @@ def density_of(rows: Sequence[ManifestRow], aim: Aim) -> int | None:
 
 
 TRUTHS: Mapping[str, Callable[[Sequence[ManifestRow], Aim], int | None]] = {
-    "outcome": outcome_of,
-    "presence": presence_of,
-    "asymmetry": asymmetry_of,
+    "outcome": lambda rows, aim: outcome_of(rows),
+    "presence": lambda rows, aim: presence_of(rows, aim.findings),
+    "asymmetry": lambda rows, aim: asymmetry_of(rows),
     "density": density_of,
 }
 
@@ -85,13 +65,13 @@ def build_benign(shown: Shown) -> dict[str, Tensor]:
 
 def build_presence(shown: Shown) -> dict[str, Tensor]:
     """class (): 1 with a finding of the aim's types, 0 without any, -1 unknown; whatever the run itself learns."""
-    found = presence_of(shown.rows, shown.aim)
+    found = presence_of(shown.rows, shown.aim.findings)
     return {"class": torch.tensor(UNKNOWN if found is None else found)}
 
 
 def group_presence(shown: Shown) -> Group:
     """1 with a finding, 0 without any, None where it is not known."""
-    return presence_of(shown.rows, shown.aim)
+    return presence_of(shown.rows, shown.aim.findings)
 
 
 def group_only(wanted: int) -> Callable[[Shown], Group]:

@@ -55,6 +55,20 @@ def test_init_takes_settings_a_task_and_a_weights_file(tmp_path):
     assert read_request(tmp_path / "run").task == "lesion_detection"
 
 
+def test_init_takes_what_is_known_of_a_weights_file(tmp_path):
+    file = tmp_path / "net.pth"
+    file.write_bytes(b"weights")
+    asked = ["--weights", str(file), "--mean", "0.5", "0.4", "0.3", "--std", "0.2", "0.2", "0.1", "--allow-partial",
+             "--licence", "BSD-3-Clause", "--origin", "trained here"]  # fmt: skip
+    assert main(["init", str(tmp_path / "run"), "--method", "dcse_resnet50", *asked]) == 0
+    init = read_request(tmp_path / "run").init
+    assert (init.mean, init.std, init.allow_partial) == ((0.5, 0.4, 0.3), (0.2, 0.2, 0.1), True)
+    assert (init.layout, init.licence, init.origin) == ("auto", "BSD-3-Clause", "trained here")
+    for words in (["--mean", "0.5"], ["--mean", "0.5", "0.5", "--std", "0.1", "0.1"], ["--mean", "0", "--std", "0"]):
+        assert main(["init", str(tmp_path / "no"), "--method", "aunet", "--weights", str(file), *words]) == 2
+    assert not (tmp_path / "no" / "request.json").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -64,6 +78,8 @@ def test_init_takes_settings_a_task_and_a_weights_file(tmp_path):
         (["--set", "views"], "KEY=VALUE"),
         (["--task", "segmentation"], "it serves density"),
         (["--layout", "timm"], "--weights"),
+        (["--mean", "0.5", "--std", "0.2"], "--mean, --std: only with --weights"),
+        (["--allow-partial", "--licence", "MIT"], "--allow-partial, --licence: only with --weights"),
         (["--weights", "nowhere.pth"], "there is no file nowhere.pth"),
         (["--weights", "net.onnx"], ".safetensors"),
     ],

@@ -6,11 +6,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from ml.cli.merging import read_fold
 from ml.methods.gan_augmentation import GANS, Classifier, Discriminator, Gan, Generator, made_regions
 from ml.methods.spec import Optimiser
+from ml.pixels.rois import RoiOptions
 from ml.simulation import probes
 from ml.training.data import Mixed, TrainLoader
 from ml.training.optimisers import make_optimisers
+from ml.training.samples import region_options
 from ml.training.state import TrainState
 from tests.ml.methods.world import CPU
 
@@ -199,3 +202,9 @@ def spectrum_distance(a, b):
 def variety(a):
     """Mean distance of two different pictures."""
     return float(torch.pdist(a.flatten(1)).mean())
+
+
+def test_folds_are_told_by_the_squares_that_the_run_cut(trained, a_setup):
+    run, setup = trained("gan_augmentation", "lesion_classification"), a_setup("gan_augmentation")
+    asked = read_fold(run, use_pixels=False).asked
+    assert asked.roi == RoiOptions.of(region_options(setup.reads, setup.aim)) and asked.roi.margin == 1.0

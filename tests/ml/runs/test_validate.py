@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from ml.runs import catalogue
 from ml.runs.errors import RunRefused
 from ml.runs.exits import Exit
 from ml.runs.manifest import Density, Finding, Mark, Outcome
@@ -62,6 +63,47 @@ def test_images_breasts_and_exams_are_with_or_without_a_finding(a_row, label, cl
     need = Need(label=label, min_train=2, min_classes=2)
     assert bool(missing([need], label_counts(rows, []))) == (len(classes) < 2)
     assert label_counts(rows, ["calcification"])[label]["1"] == 0
+
+
+def pairs_of(a_row, *findings):
+    """Exams of both breasts in one view; the right one has what is given."""
+    return [
+        a_row(f"{n}{side}", exam_id=f"e{n}", patient_id=f"p{n}", laterality=side, view="MLO", complete=True,
+              findings=own if side == "R" else ())
+        for n, own in enumerate(findings) for side in "RL"
+    ]  # fmt: skip
+
+
+ASYMMETRY = (Finding(finding_id="a", type="asymmetry"),)
+MASS = lesion("box", [5, 5, 20, 20])
+
+
+@pytest.mark.parametrize(
+    ("findings", "said"),
+    [
+        ((ASYMMETRY, ASYMMETRY, MASS, ()), None),
+        (((), MASS, (), ()), "Needs pairs of breasts with an asymmetry for training too; there are none."),
+        ((ASYMMETRY,) * 4, "Needs pairs of breasts without an asymmetry for training too; there are none."),
+        ((ASYMMETRY, (), (), ()), "Needs at least 2 pairs of breasts with an asymmetry for training; there are 1."),
+    ],
+)
+@pytest.mark.parametrize("name", ["bilateral_asymmetry", "se_asymmetry"])
+def test_who_compares_breasts_needs_pairs_of_both_kinds(a_row, name, findings, said):
+    needs = catalogue.entry(name)["needs"]
+    rows = pairs_of(a_row, *findings)
+    assert missing(needs, label_counts(rows, ["asymmetry"]), "asymmetry") == ([] if said is None else [said])
+
+
+def test_a_breast_without_the_other_is_no_pair(a_row):
+    rows = [row for row in pairs_of(a_row, ASYMMETRY, (), ()) if (row.exam_id, row.laterality) != ("e1", "L")]
+    assert label_counts(rows, [])["pair_class"] == {"1": 1, "0": 1}
+
+
+def test_regions_of_asymmetries_are_needed_where_they_are_what_is_learned(a_row):
+    needs = catalogue.entry("densenet201_transfer")["needs"]
+    counts = label_counts(pairs_of(a_row, MASS, MASS, (), ()), [])
+    assert missing(needs, counts, "lesion_classification") == []
+    assert missing(needs, counts, "asymmetry") == ["Needs at least 2 asymmetries for training; there are 0."]
 
 
 def test_the_classes_are_the_outcomes_where_both_are_known(a_row):

@@ -4,8 +4,9 @@ import pytest
 
 from ml.evaluation.report import TASKS, Evaluation
 from ml.methods import get
-from ml.runs.manifest import ManifestMeta
+from ml.runs.manifest import Finding, ManifestMeta, Mark
 from ml.training.card import against_baselines, card_of, card_text
+from ml.training.making import Making
 from ml.training.model_folder import ModelSpec
 
 
@@ -74,3 +75,48 @@ def test_a_card_says_whom_its_headline_is_of(split, said):
     card = card_of(spec, method, [], found, ManifestMeta(rows=0, sha256="", snapshot_id="s"), judged="density")
     assert card["headline_split"] == split
     assert said in card_text(card) and "- qwk: 0.610" in card_text(card)
+
+
+INTERVAL = {"ci": [0.5, 0.7], "n_patients": 40, "n_units": 40, "reason": None}
+
+
+def a_figure(name, split="test", **fields):
+    return a_row("exam", name, split=split, **{**INTERVAL, "value": 0.61, **fields})
+
+
+def test_a_card_tells_intervals_groups_calibration_failures_and_cost_of_patients_who_chose_nothing(a_row_of_a_patient):
+    rows = [
+        a_figure("qwk"), a_figure("qwk", split="val"), a_figure("ece", ci=None),
+        a_figure("accuracy", subgroup={"density": "C+D"}), a_figure("dense_gap", subgroup={"density": "A+B minus C+D"}),
+    ]  # fmt: skip
+    made = Making(
+        run_id="r1", stages={"main": {"steps": 20}}, flagged={"mask_failed": {"images": 3, "of": 100, "share": 0.03}},
+        cost={"device": "cuda:0", "gpu": "H100", "seconds": 90.0, "attempts": 2, "gpu_hours": 0.025,
+              "peak_gpu_mb": 900, "peak_memory_mb": 1500},
+    )  # fmt: skip
+    spec = ModelSpec(method="dcse_resnet50", size="tiny", task="density", config={}, pixels={}, labels=("A",))
+    found = Evaluation(rows, {}, [], {"qwk": 0.61}, headline_split="test")
+    card = card_of(spec, get("dcse_resnet50"), a_row_of_a_patient, found, ManifestMeta(rows=0, sha256="m"),
+                   judged="density", made=made)  # fmt: skip
+    assert [(row["name"], row["split"]) for row in card["leading"]] == [("qwk", "test")]
+    assert [row["name"] for row in card["subgroups"]] == ["accuracy"]
+    assert [row["name"] for row in card["dense_gap"]] == ["dense_gap"]
+    assert [row["name"] for row in card["calibration"]] == ["ece"]
+    assert card["training"]["age_band"] == {"50-59": 1, "unknown": 1}
+    assert card["training"]["marks_model_accepted_share"] == 0.5
+    assert (card["run_id"], card["stages"], card["cost"]["gpu_hours"]) == ("r1", {"main": {"steps": 20}}, 0.025)
+    text = card_text(card)
+    for said in (
+        "t qwk on test: 0.610 (0.500 to 0.700), 40 patients",
+        "accuracy on test, density C+D: 0.610",
+        "mask_failed, 3 of 100 images (3.0 %): no breast was found in these images",
+        "90 s on H100, 0.025 GPU hours; attempts: 2",
+    ):
+        assert said in text
+
+
+@pytest.fixture
+def a_row_of_a_patient(a_row):
+    marks = [Mark(mark_id=own, kind="point", geometry=[1, 1], provenance=own) for own in ("human", "model_accepted")]
+    lesion = Finding(finding_id="f", type="mass", marks=tuple(marks))
+    return [a_row("i1", age_band="50-59", findings=(lesion,)), a_row("i2")]

@@ -10,7 +10,7 @@ from ml.methods import NAMES, get
 from ml.methods.aims import aim_of
 from ml.runs.errors import RunRefused
 from ml.simulation.manifest import cohort
-from ml.training.exporting import batches_for, export_on
+from ml.training.exporting import batches_for, export_on, fitted
 from ml.training.model_folder import Model, ModelSpec, plain_config
 
 #: Methods whose way to an answer cannot be written down: a network that chooses where the next one looks, estimators
@@ -67,6 +67,28 @@ def test_a_program_that_says_something_else_is_not_written(phantoms, tmp_path):
     assert refused.value.code == "export_differs" and not (tmp_path / "out").exists()
 
 
+def test_a_program_that_says_no_number_of_one_of_the_phantoms_is_not_written(phantoms, tmp_path):
+    rows, folder = phantoms
+    model = fresh_model("dcse_resnet50", rows)
+    batches = batches_for(model, rows, folder)
+    batches[-1].x.fill_(float("nan"))
+    with pytest.raises(RunRefused) as refused:
+        export_on(model, batches, tmp_path / "out")
+    assert refused.value.code == "export_differs" and not (tmp_path / "out").exists()
+
+
+def test_phantoms_of_any_size_are_given_to_a_program_that_takes_one():
+    x, view = torch.rand(1, 1, 1, 6, 4) + 1, torch.ones(1, 1)
+    flags = torch.ones(1, 1, 1, 6, 4, dtype=torch.bool)
+    shapes = {name: [1, 1, 1, 5, 6] for name in ("x", "valid", "breast")} | {"view_mask": [1, 1], "mm_per_px": [1, 1]}
+    given, valid, _, *rest = fitted((x, flags, flags, view, view), shapes)
+    assert given.shape == (1, 1, 1, 5, 6) and torch.equal(given[..., :4], x[..., :5, :])
+    assert not given[..., 4:].any() and valid.dtype == torch.bool and valid.sum() == 20
+    assert all(torch.equal(own, view) for own in rest)
+    free = {**shapes, "x": [1, 1, 1, None, None]}
+    assert torch.equal(fitted((x, flags, flags, view, view), free)[0], x)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_method_is_exported_or_is_known_not_to_be(name, phantoms, tmp_path):
@@ -78,4 +100,5 @@ def test_every_method_is_exported_or_is_known_not_to_be(name, phantoms, tmp_path
             export_on(model, batches, tmp_path / "out")
         assert refused.value.code == "export_unsupported"
         return
-    assert export_on(model, batches, tmp_path / "out").max_difference <= 1e-3
+    found = export_on(model, batches, tmp_path / "out")
+    assert found.max_difference <= 1e-3 and found.phantoms == len(batches)

@@ -142,8 +142,12 @@ def test_a_run_that_was_killed_resumes_to_the_same_weights_bit_for_bit(a_folder,
     assert again[1]["resumed_from"]["stage"] == "main"
 
 
+def of_unknown_spacing(rows):
+    return [replace(row, spacing_mm=None) if row.image_id == "i3" else row for row in rows]
+
+
 def test_a_finished_run_holds_all_that_a_caller_imports_and_is_not_computed_again(a_folder):
-    run = a_folder("run")
+    run = a_folder("run", change=of_unknown_spacing)
     assert ml(run) == Exit.FINISHED
     result = read_result(run)
     assert result is not None
@@ -157,6 +161,13 @@ def test_a_finished_run_holds_all_that_a_caller_imports_and_is_not_computed_agai
     assert environment["code_version"]
     assert environment["stages"]["main"]["init"] == "scratch"
     assert environment["undetermined_operations"] == []
+    assert environment["cost"]["seconds"] > 0 and environment["cost"]["attempts"] == 1
+    assert environment["peak_memory_mb"] > 100
+    kept = json.loads((run / "model" / "card.json").read_text())
+    assert kept["weights_sha256"] == result.files["model/weights.safetensors"]
+    assert kept["known_failures"] == environment["flagged"]
+    assert kept["known_failures"]["spacing_assumed"] == {"images": 1, "of": 18, "share": 0.0556}
+    assert environment["warnings"]["spacing_assumed"] == 1 and kept["stages"]["main"]["steps"] > 0
     card = (run / "model" / "card.md").read_text()
     assert "research" in card and "On test patients, whom the model never saw." in card
     assert events_of(run)[-1]["headline_split"] == "test"

@@ -29,6 +29,7 @@ const LABELS: Readonly<Record<string, string>> = {
   image_class: "images, with and without a finding",
   breast_class: "breasts, with and without a finding",
   exam_class: "exams, with and without a finding",
+  pair_class: "pairs of breasts, with and without an asymmetry",
 };
 
 /** `2 marked findings; R-CC, L-CC`: what a snapshot must hold, and the views that it reads. */
