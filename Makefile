@@ -36,7 +36,7 @@ test-slow: setup-dev ## the slow tail: learning checks, endurance
 	@$(PY) -m pytest -m slow tests
 
 test-methods: setup-dev ## the slow tests of the methods: what they memorise, and the calibrated learning checks
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) -m slow tests/ml/methods --durations=40
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) --dist loadgroup -m slow tests/ml/methods --durations=40
 
 calibrate-methods: setup-dev ## measure the learning checks: method, stub, baseline; METHODS="name ..." for some
 	@$(PY) bench/methods/calibrate.py $(METHODS) ; $(PY) manage.py write_docs

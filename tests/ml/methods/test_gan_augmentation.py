@@ -149,6 +149,29 @@ def test_what_was_made_is_as_many_as_was_real_and_belongs_to_no_validation(train
     assert [stage.name for stage in setup.stages if stage.mixes] == ["classify"]
 
 
+def test_without_what_was_made_the_classifier_learns_other_weights(trained, a_setup):
+    """Both begin alike and see the same real regions in the same steps; one sees made ones as well."""
+    made = load_file(trained("gan_augmentation", "lesion_classification") / "artefacts/generate/made.safetensors")
+    setup = a_setup("gan_augmentation")
+    stage, (samples, loader) = setup.stage("classify"), setup.view()
+
+    def learned(*mixed):
+        torch.manual_seed(0)
+        network = stage.build().eval()  # at rest: masks of dropout would differ with the size of the batch
+        drawn = TrainLoader(samples, loader, "plain", 0, CPU, *mixed)
+        optimiser = torch.optim.SGD(network.parameters(), 0.1)
+        for step in range(2):
+            batch = drawn.batch(step, drawn.n)
+            optimiser.zero_grad()
+            stage.loss(network(batch.x), batch)["cross_entropy"].backward()
+            optimiser.step()
+        return torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+
+    real = learned()
+    torch.testing.assert_close(learned(), real)
+    assert (learned(Mixed(made["x"], made["class"])) - real).abs().max() > 1e-3
+
+
 def test_made_regions_are_the_generators_and_a_function_of_the_seed(a_setup):
     config = a_setup("gan_augmentation").config
     torch.manual_seed(0)

@@ -1,0 +1,244 @@
+"""What makes a method itself and shows only once it was taught: properties of methods-17.md, on phantoms it never saw.
+
+One training a method, of seed 0, shared by its tests. What was measured stands beside each bound, which leaves room for
+another machine; what a method does not have is a strict xfail with its figure.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from skimage.filters import threshold_otsu
+
+from bench.methods.worlds import Phantoms
+from ml.acquisition.uncertainty import mutual_information, two_class
+from ml.methods.cascade_segmentation import guide_of, posteriors, refined
+from ml.methods.multiscale_patch import windows_of
+from tests.ml.methods.slow.taught import lesion_boxes, teach
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+LESION = Phantoms(
+    family="small_lesion_large_image", layout="image", answer="outcome", count=(160, 0, 60), size=96, spacing_mm=1.6,
+    options={"radius": 0.1},
+)  # fmt: skip
+#: A cluster in every image; the other family has masses and images without anything.
+DOTS = Phantoms(
+    family="calc_cluster", layout="image", answer="outcome", count=(40, 0, 20), size=64, spacing_mm=0.8, classes=(1,)
+)
+LARGE = Phantoms(
+    family="mass_sizes", layout="image", answer="outcome", count=(60, 0, 40), size=64, spacing_mm=0.8,
+    options={"radii": (0.12,)},
+)  # fmt: skip
+OUTLINES = Phantoms(family="mass_sizes", layout="image", answer="mask", count=(100, 0, 30), size=96, spacing_mm=1.6)
+SHAPES = Phantoms(
+    family="mass_shapes", layout="region", answer="pathology", count=(120, 0, 60), size=48, spacing_mm=0.2,
+    classes=(0, 2),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def gmic(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gmic")
+    return teach(folder, "gmic", LESION, target="outcome", rows_px=96, cols_px=96)
+
+
+@pytest.fixture(scope="module")
+def frozen_mil(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("frozen_mil")
+    return teach(folder, "frozen_mil", LESION, target="outcome", rows_px=96, cols_px=96)
+
+
+@pytest.fixture(scope="module")
+def multiscale_patch(tmp_path_factory):
+    """Its patch networks: the scans are another matter, and get two steps."""
+    folder = tmp_path_factory.mktemp("multiscale_patch")
+    return teach(folder, "multiscale_patch", DOTS, LARGE, target="outcome", patch_px=32, steps=2)
+
+
+@pytest.fixture(scope="module")
+def cascade_segmentation(tmp_path_factory):
+    config = {"finest_px": 96, "crop_px": 48, "target_spacing_mm": 1.6, "coarse_steps": 150, "steps": 150}
+    return teach(tmp_path_factory.mktemp("cascade_segmentation"), "cascade_segmentation", OUTLINES, **config)
+
+
+@pytest.fixture(scope="module")
+def dualcorenet(tmp_path_factory):
+    config = {"lpl_steps": 60, "steps": 120}
+    return teach(tmp_path_factory.mktemp("dualcorenet"), "dualcorenet", SHAPES, target="pathology", **config)
+
+
+#: A cell of the saliency, around a box.
+CELL = np.array([-8, -8, 8, 8])
+
+
+def middle(boxes):
+    return (boxes[:, :2] + boxes[:, 2:]) / 2
+
+
+def holds(box, place):
+    return bool(box[0] <= place[0] <= box[2] and box[1] <= place[1] <= box[3])
+
+
+def probabilities(predictions):
+    return torch.stack([own.probabilities[1] for own in predictions])
+
+
+@pytest.mark.xdist_group("gmic")
+def test_hiding_the_crop_that_counts_most_lowers_the_answer_and_hiding_the_other_does_not(gmic):
+    batch = gmic.batch(marked=True)
+    network = gmic.model.modules["main"]
+    outputs, plain = network(batch.x, batch.valid), probabilities(gmic.said(batch))
+    order = outputs["attention"].argsort(1, descending=True)
+    size = gmic.model.config.crop_px
+
+    def hidden(rank):
+        """The answers, with the breast in the crop of that rank at its image's median."""
+        x = batch.x.clone()
+        for n, own in enumerate(x[:, 0, 0]):
+            x0, y0 = outputs["corners"][n, order[n, rank]].tolist()
+            part = own[y0 : y0 + size, x0 : x0 + size]
+            part[part > 0] = float(own[own > 0].median())
+        return probabilities(gmic.said(replace(batch, x=x)))
+
+    first, second = hidden(0), hidden(1)
+    # measured: .995 as it is, .138 without the first crop, lower in 29 of 30; .996 without the second
+    assert (first < plain).float().mean() >= 0.9
+    assert plain.mean() - first.mean() > 0.4
+    assert abs(plain.mean() - second.mean()) < 0.2
+
+
+@pytest.mark.xdist_group("gmic")
+def test_attention_and_saliency_are_highest_on_the_lesion(gmic):
+    batch = gmic.batch(marked=True)
+    boxes = lesion_boxes(batch, gmic.rows)
+    outputs = gmic.model.modules["main"](batch.x, batch.valid)
+    size = gmic.model.config.crop_px
+    held = torch.tensor(
+        [[holds([x, y, x + size, y + size], place) for x, y in corners.tolist()]
+         for corners, place in zip(outputs["corners"], middle(boxes), strict=True)]
+    )  # fmt: skip
+    # measured: a crop holds the middle of the lesion in 26 of 30, and has .99 of the attention there
+    some = held.any(1)
+    assert some.float().mean() > 0.7
+    assert (outputs["attention"] * held).sum(1)[some].mean() > 0.75
+    heat = gmic.model.method.heat(gmic.model.modules, batch, gmic.model.config)[:, 0]
+    # measured: 30 of 30, give or take a cell
+    assert np.mean([holds(box, highest(own)) for box, own in zip(boxes + CELL, heat, strict=True)]) > 0.75
+
+
+def highest(heat):
+    """(x, y) of the middle of the highest pixel of a map (H, W)."""
+    row, col = divmod(int(heat.argmax()), heat.shape[1])
+    return col + 0.5, row + 0.5
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="the loudest tile holds it in 8 of 30 images, where chance would in 4; AUC .73",
+)
+@pytest.mark.xdist_group("frozen_mil")
+def test_the_tile_that_speaks_most_for_cancer_holds_the_lesion(frozen_mil):
+    batch = frozen_mil.batch(marked=True)
+    said, places = frozen_mil.said(batch), middle(lesion_boxes(batch, frozen_mil.rows))
+    hits = []
+    for own, place in zip(said, places, strict=True):
+        scores, boxes = (torch.cat([getattr(where, part) for where in own.where]) for part in ("scores", "boxes"))
+        hits.append(len(scores) > 0 and holds(boxes[scores.argmax()], place))
+    assert np.mean(hits) > 0.6
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="the fine net tells no clusters: its highest window has .09 with and without dots after 150 steps, .11 and "
+    ".11 after 500; the coarse one has .15 and .16, then .03 and .18",
+)
+@pytest.mark.xdist_group("multiscale_patch")
+def test_a_cluster_of_dots_says_more_to_the_fine_trunk_than_to_the_coarse_one(multiscale_patch):
+    model, batch = multiscale_patch.model, multiscale_patch.batch()
+    dots = torch.tensor([name.startswith("0-") for name in batch.ids])
+    said = {
+        scale: windows_of(model.modules, batch, model.config, scale).flatten(1).amax(1) for scale in ("fine", "coarse")
+    }
+    assert (said["fine"] > said["coarse"])[dots].float().mean() > 0.75
+    assert said["fine"][dots].mean() > said["fine"][~dots].mean() + 0.2
+
+
+def dice(found, wanted):
+    """(N,) of probabilities (N, H, W) at one half."""
+    found, wanted = found >= 0.5, wanted >= 0.5
+    both = (found & wanted).sum((1, 2))
+    return 2 * both / (found.sum((1, 2)) + wanted.sum((1, 2))).clamp(min=1)
+
+
+@pytest.mark.xdist_group("cascade_segmentation")
+def test_without_what_the_coarse_level_said_the_fine_one_outlines_worse(cascade_segmentation):
+    model, batch = cascade_segmentation.model, cascade_segmentation.batch(marked=True)
+    network, x, wanted = model.modules["level_1"], batch.x[:, 0], batch.targets["mask"]
+    with torch.no_grad():
+        guides = guide_of(posteriors(model.modules, x, 0, model.config)[0][-1])
+        said = {
+            name: torch.stack([refined(network, own, guide, model.config)[0]
+                               for own, guide in zip(x, told, strict=True)])
+            for name, told in (("told", guides), ("not told", torch.zeros_like(guides)))
+        }  # fmt: skip
+    found = {name: float(dice(own, wanted).mean()) for name, own in said.items()}
+    assert (said["told"] - said["not told"]).abs().max() > 0.01
+    # measured: Dice .19 with what the coarse level said (which has .20 itself), 0 without
+    assert found["told"] > found["not told"] + 0.1
+
+
+@pytest.mark.xdist_group("dualcorenet")
+def test_its_outlines_are_better_than_a_threshold(dualcorenet):
+    batch = dualcorenet.batch()
+    x, wanted = batch.x[:, 0, 0], batch.targets["mask"]
+    own = dualcorenet.model.modules["joint"](batch.x[:, 0])["mask"][:, 0].sigmoid()
+    bright = torch.stack([(image > threshold_otsu(image.numpy())).float() for image in x])
+    # measured: Dice .95 against .53 of Otsu's threshold
+    assert dice(own, wanted).mean() > dice(bright, wanted).mean() + 0.2
+
+
+def disagreement(predictions):
+    """(N,) mean mutual information, in nats, of what an image's passes or members say."""
+    found = []
+    for own in predictions:
+        if own.mask_samples is not None:
+            found.append(mutual_information(two_class(own.mask_samples.double().numpy())).mean())
+        else:
+            found.append(mutual_information(own.samples.double().numpy()))
+    return np.array(found)
+
+
+def noise(x):
+    """Every pixel of the breast drawn anew."""
+    return torch.where(x > 0, torch.rand(x.shape, generator=torch.Generator().manual_seed(0)), x)
+
+
+def negative(x):
+    """Bright where it was dark."""
+    return torch.where(x > 0, 1 - x, x)
+
+
+def shared(name, turned, lacks=""):
+    lacking = [pytest.mark.xfail(strict=True, raises=AssertionError, reason=lacks)] if lacks else []
+    return pytest.param(name, turned, marks=[pytest.mark.xdist_group(name), *lacking], id=f"{name}-{turned.__name__}")
+
+
+@pytest.mark.parametrize(
+    ("name", "turned"),
+    [
+        shared("frozen_mil", noise),  # measured: .018 nats, .009 about what it knows
+        shared("frozen_mil", negative, lacks=".008 nats, .009 about what it knows"),
+        shared("dualcorenet", noise),  # .021 and .00008
+        shared("dualcorenet", negative),  # .023 and .00008
+        shared("cascade_segmentation", noise, lacks="3.2e-5 nats a pixel, 4.2e-5 about what it knows"),
+        shared("cascade_segmentation", negative, lacks="3.7e-5 nats a pixel, 4.2e-5 about what it knows"),
+    ],
+)
+def test_passes_and_members_disagree_more_about_what_is_out_of_range(name, turned, request):
+    taught = request.getfixturevalue(name)
+    known = disagreement(taught.said(taught.batch())).mean()
+    assert 0 < known < disagreement(taught.said(taught.batch(turned=turned))).mean()
