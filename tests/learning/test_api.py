@@ -317,3 +317,14 @@ def test_a_method_tells_what_it_cost_in_a_project_to_those_who_study_it(snapshot
         "dcse_resnet50": [{"size": "tiny", "device": "cpu", "runs": 3, "median_seconds": 100.0}]
     }  # the fourth went on after an end, the other method has not finished
     assert costs(reader) == {}
+
+
+def test_models_are_listed_by_task_and_by_state(density_version, lesion_version, snapshot, admin, api):
+    def listed(**asked):
+        asked = {"project": str(snapshot.project_id), **asked}
+        return {row["id"] for row in api(admin).get("/api/v1/models/", asked).json()["results"]}
+
+    api(admin).post(f"/api/v1/models/{density_version.pk}/promote/")
+    assert listed() == {str(density_version.pk), str(lesion_version.pk)}
+    assert listed(state="promoted") == listed(task="density") == {str(density_version.pk)}
+    assert listed(state="promoted", task="lesion_detection") == set()

@@ -4768,6 +4768,10 @@ export interface operations {
                 /** @description Number of results to return per page. */
                 readonly page_size?: number;
                 readonly project: string;
+                /** @description those that stand so */
+                readonly state?: "candidate" | "promoted" | "retired";
+                /** @description those of a task */
+                readonly task?: string;
             };
             readonly header?: never;
             readonly path?: never;
