@@ -4,14 +4,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from learning.errors import DataRefused, Diverged, RunInvalid, ScoreRefused
+from learning.errors import ScoreRefused
 from ml.acquisition.order import DEFAULT_WEIGHTS
 from ml.runs.needs import missing
 
 #: Tasks whose validation needs a label of their own.
 _DENSITY_TASK = "density"
-#: How a run ends that would end so again: the same request, the same rows, the same steps.
-_SETTLED = frozenset({RunInvalid.code, DataRefused.code, Diverged.code})
 
 _NO_OUTCOMES = (
     "Readings here carry no outcome, however many there are: train it with `python -m ml train` on a manifest that has."
@@ -55,11 +53,6 @@ def _classes(train: Mapping[str, Any], findings: Sequence[str]) -> dict[str, dic
     clean = max(normal, 0 if train.get("unmarked_findings") else unmarked)
     images = {"1": found, "0": clean}
     return {"exam_class": {"1": found, "0": normal}, "image_class": images, "breast_class": images}
-
-
-def may_resume(state: str, error: Mapping[str, Any] | None) -> bool:
-    """Whether a run that stands so may go on from its last checkpoint, and come to another end."""
-    return state in {"failed", "cancelled"} and (error or {}).get("code") not in _SETTLED
 
 
 def tasks_of(method: Mapping[str, Any]) -> list[str]:

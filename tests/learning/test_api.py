@@ -128,7 +128,10 @@ def test_a_run_that_was_refused_is_not_asked_again(run, admin, api):
     client = api(admin)
     Job.objects.filter(pk=run.job_id).update(state=JobState.FAILED, error=error_body(RunInvalid()))
     assert client.get(f"/api/v1/runs/{run.pk}/").json()["may_resume"] is False
-    assert client.post(f"/api/v1/runs/{run.pk}/resume/").json()["code"] == "learning.resume_refused"
+    assert client.post(f"/api/v1/runs/{run.pk}/resume/").json()["code"] == "jobs.retry_refused"
+    of_job = f"/api/v1/jobs/{run.job_id}/"
+    assert client.get(of_job).json()["may_retry"] is False
+    assert client.post(f"{of_job}retry/").json()["code"] == "jobs.retry_refused"
     Job.objects.filter(pk=run.job_id).update(error=error_body(TimeSpent()))
     assert client.get(f"/api/v1/runs/{run.pk}/").json()["may_resume"] is True
     assert client.post(f"/api/v1/runs/{run.pk}/resume/").json()["state"] == "queued"

@@ -1892,6 +1892,8 @@ export interface components {
             readonly cancel_requested_at: string | null;
             readonly log_tail: string;
             readonly may_steer: boolean;
+            /** @description whether doing it again could come to another end */
+            readonly may_retry: boolean;
         };
         readonly JobError: {
             readonly code: string;
