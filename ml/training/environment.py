@@ -63,8 +63,21 @@ def environment(machine: Machine, *, seed: int, deterministic: bool, extra: dict
         "seed": seed,
         "deterministic": deterministic,
         "peak_gpu_mb": machine.memory_mb,
+        "peak_ram_mb": peak_ram_mb(),
         **extra,
     }
+
+
+def peak_ram_mb(status: Path = Path("/proc/self/status")) -> int | None:
+    """Most main memory (MiB) that this process had at once, as Linux counts it; None elsewhere.
+
+    Not `getrusage`: its figure outlives exec, and so is that of whoever started this process where that one was larger.
+    """
+    try:
+        lines = status.read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM:")), None)
 
 
 def _version(name: str) -> str | None:

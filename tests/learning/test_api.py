@@ -15,6 +15,7 @@ from exchange import services as exchange
 from jobs.models import Job, JobState
 from jobs.services import error_body
 from jobs.testing import run_queued
+from learning import queries
 from learning.errors import RunInvalid, TimeSpent
 from learning.models import ModelVersion, Prediction, Run
 from learning.services import rounds, runs
@@ -302,10 +303,13 @@ def test_a_headline_without_a_value_says_why(lesion_version, density_version, ad
     assert api(admin).get(f"/api/v1/models/{density_version.pk}/").json()["headline_reason"] is None
 
 
-def test_a_method_tells_what_it_cost_in_a_project_to_those_who_study_it(snapshot, admin, reader, api):
+def test_a_method_tells_what_it_cost_in_a_project_to_those_who_study_it(snapshot, admin, reader, api, own_folders):
     began = timezone.now()
-    for number, (seconds, attempts) in enumerate([(60, 1), (100, 1), (200, 1), (5, 2)]):
+    for number, (seconds, attempts, ram) in enumerate([(60, 1, 900), (100, 1, 1100), (200, 1, None), (5, 2, 9999)]):
         made = factories.a_run(snapshot, admin, seed=number)
+        folder = queries.run_folder(made.pk)
+        folder.mkdir(parents=True)
+        (folder / "environment.json").write_text(json.dumps({"peak_ram_mb": ram, "peak_gpu_mb": None}))
         runs.store_events(made.pk, [{"type": "started", "seq": 1, "attempt": 1, "device": "cpu"}], attempt=1)
         Job.objects.filter(pk=made.job_id).update(
             state=JobState.DONE, attempts=attempts, started_at=began, finished_at=began + timedelta(seconds=seconds)
@@ -317,7 +321,10 @@ def test_a_method_tells_what_it_cost_in_a_project_to_those_who_study_it(snapshot
         return {row["name"]: row["costs"] for row in rows if row["costs"]}
 
     assert costs(admin) == {
-        "dcse_resnet50": [{"size": "tiny", "device": "cpu", "runs": 3, "median_seconds": 100.0}]
+        "dcse_resnet50": [
+            {"size": "tiny", "device": "cpu", "runs": 3, "median_seconds": 100.0}
+            | {"peak_ram_mb": 1100, "peak_gpu_mb": None}
+        ]
     }  # the fourth went on after an end, the other method has not finished
     assert costs(reader) == {}
 

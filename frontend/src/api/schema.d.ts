@@ -1429,7 +1429,7 @@ export interface components {
             readonly labels: readonly string[];
             readonly matrix: readonly (readonly number[])[];
         };
-        /** @description How long the finished runs of a method took in a project, by size and device. */
+        /** @description How long the finished runs of a method took in a project, and how much memory, by size and device. */
         readonly CostHere: {
             readonly size: string;
             /** @description as the run named it */
@@ -1437,6 +1437,10 @@ export interface components {
             readonly runs: number;
             /** Format: double */
             readonly median_seconds: number;
+            /** @description most main memory of any; null: nobody measured */
+            readonly peak_ram_mb: number | null;
+            /** @description most memory that tensors had on the GPU */
+            readonly peak_gpu_mb: number | null;
         };
         /** @description What is in a snapshot: in all, exams by split, and the same again for each split. */
         readonly Counts: {

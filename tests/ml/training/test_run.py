@@ -157,6 +157,7 @@ def test_a_finished_run_holds_all_that_a_caller_imports_and_is_not_computed_agai
     assert environment["code_version"]
     assert environment["stages"]["main"]["init"] == "scratch"
     assert environment["undetermined_operations"] == []
+    assert environment["peak_ram_mb"] > 50  # torch alone
     card = (run / "model" / "card.md").read_text()
     assert "research" in card and "On test patients, whom the model never saw." in card
     assert events_of(run)[-1]["headline_split"] == "test"
