@@ -120,10 +120,16 @@ def missing(
         words, total = _WORDS[need.label], sum(have.values())
         classes = sum(count >= need.min_per_class for count in have.values())
         if total < need.min_train:
-            sentences.append(f"Needs at least {need.min_train} {words} for training; there are {total}.")
+            sentences.append(f"Needs at least {need.min_train} {words} for training; there {_are(total)}.")
         elif classes < need.min_classes and need.label in _UNITS:
             lacking = "without" if have.get("1") else "with"
             sentences.append(f"Needs {words.partition(' ')[0]} {lacking} a finding for training too; there are none.")
         elif classes < need.min_classes:
-            sentences.append(f"Needs {words} of at least {need.min_classes} classes for training; there are {classes}.")
+            sentences.append(
+                f"Needs {words} of at least {need.min_classes} classes for training; there {_are(classes)}."
+            )
     return sentences
+
+
+def _are(count: int) -> str:
+    return f"is {count}" if count == 1 else f"are {count}"

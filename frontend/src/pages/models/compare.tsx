@@ -58,7 +58,8 @@ function Compared({ of }: { of: Comparison }) {
       </div>
       {!of.done && (
         <p role="status">
-          Comparing… {of.job && <Link href={`/jobs/${of.job}`}>Its job</Link>} The page may be closed.
+          Comparing… {of.job ? <Link href={`/jobs/${of.job}`}>The job</Link> : "It"} goes on when this page is
+          closed.
         </p>
       )}
       {of.done && splits.length === 0 && (
