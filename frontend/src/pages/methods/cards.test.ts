@@ -23,7 +23,7 @@ describe("cards of methods", () => {
 
   it("say what a method needs and how large it is", () => {
     expect(needText(method("a", "asymmetry"))).toBe("2 marked findings; CC, MLO");
-    expect(sizeText(method("a", "asymmetry"))).toBe("tiny 348 k, large 36.4 M");
+    expect(sizeText(method("a", "asymmetry"))).toBe("tiny 348\u00a0k, large 36.4\u00a0M");
     expect(shortCount(195)).toBe("195");
   });
 

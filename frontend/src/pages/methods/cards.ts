@@ -69,8 +69,8 @@ export function memoryText(peaks: { peak_ram_mb?: unknown; peak_gpu_mb?: unknown
 }
 
 export function shortCount(n: number): string {
-  if (n >= 1e6) return `${(n / 1e6).toFixed(1)} M`;
-  return n >= 1e3 ? `${Math.round(n / 1e3)} k` : String(n);
+  if (n >= 1e6) return `${(n / 1e6).toFixed(1)}\u00a0M`;
+  return n >= 1e3 ? `${Math.round(n / 1e3)}\u00a0k` : String(n);
 }
 
 /** A note without the marks that code has in docs. */

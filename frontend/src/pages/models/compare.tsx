@@ -72,7 +72,7 @@ function Compared({ of }: { of: Comparison }) {
             {splits.map(([name, n]) => (
               <label key={name}>
                 <input type="radio" name="split" checked={name === split} onChange={() => setChosen(name)} />
-                {name}, {counted(n, "patient")}
+                {name === "val" ? "validation" : name}, {counted(n, "patient")}
               </label>
             ))}
           </fieldset>

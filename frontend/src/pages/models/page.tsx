@@ -12,7 +12,7 @@ import { useTwo } from "./two";
 import { WeightsLibrary } from "./weights";
 
 const columns: readonly Column<Model>[] = [
-  { key: "number", label: "Model", value: (row) => row.number, cell: (row) => `Model ${row.number}` },
+  { key: "number", label: "Model", value: (row) => row.number, cell: (row) => `Model\u00a0${row.number}` },
   { key: "state", label: "State", value: (row) => row.state, cell: (row) => <State of={row.state} /> },
   { key: "task", label: "Task", value: (row) => words(row.task) },
   { key: "method", label: "Method", value: (row) => row.method },

@@ -18,7 +18,7 @@ import { RunSparkline } from "./sparkline";
 const SPARKLINES = 12;
 
 const columns = (drawn: ReadonlySet<string>): readonly Column<Run>[] => [
-  { key: "number", label: "Run", value: (row) => row.number, cell: (row) => `Run ${row.number}` },
+  { key: "number", label: "Run", value: (row) => row.number, cell: (row) => `Run\u00a0${row.number}` },
   { key: "state", label: "State", value: (row) => row.state, cell: (row) => <State of={row.state} /> },
   { key: "method", label: "Method", value: (row) => row.method },
   { key: "task", label: "Task", value: (row) => words(row.task) },
