@@ -24,6 +24,7 @@ from learning.models import ModelVersion, Round, Run, RunEvent, Score, WeightsFi
 from learning.ranking import ranking_document
 from learning.rules import refusal, weights_of
 from ml.runs.catalogue import read_catalogue
+from ml.runs.weight_names import family_in
 
 _CHUNK = 200
 _PEAKS = ("peak_ram_mb", "peak_gpu_mb")
@@ -119,7 +120,7 @@ def costs_here(user: User, project_id: UUID) -> dict[str, list[dict[str, Any]]]:
             alike.setdefault((run.method, run.size, devices.get(run.pk)), []).append((took, _peaks_of(run.pk)))
     costs: dict[str, list[dict[str, Any]]] = {}
     for (method, size, device), own in alike.items():
-        peaks = {name: max((peak[name] for _, peak in own if peak[name]), default=None) for name in _PEAKS}
+        peaks = {name: max((mb for _, peak in own if (mb := peak[name])), default=None) for name in _PEAKS}
         cost = {"size": size, "device": device, "runs": len(own), "median_seconds": median(took for took, _ in own)}
         costs.setdefault(method, []).append({**cost, **peaks})
     return costs
@@ -142,6 +143,14 @@ def run_folder(run_id: UUID | str) -> Path:
 def weights_path(weights: WeightsFile) -> Path:
     """Where a file of weights lies."""
     return Path(settings.WEIGHTS_DIR) / str(weights.pk)
+
+
+@lru_cache(maxsize=4096)  # a file stays as it came
+def weights_family(weights_id: UUID) -> str | None:
+    """The family of networks that a file of weights is of, by its names; None for one that is not of ours, or gone."""
+    path = Path(settings.WEIGHTS_DIR) / str(weights_id)
+    family = family_in(path) if path.is_file() else None
+    return family.name if family else None
 
 
 def model_folder(version: ModelVersion) -> Path:

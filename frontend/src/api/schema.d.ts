@@ -3384,6 +3384,8 @@ export interface components {
             readonly bytes: number;
             /** @enum {string} */
             readonly layout: "auto" | "torchvision" | "timm" | "own";
+            /** @description of the network, by the names in the file; null where it is of none of ours */
+            readonly family: string | null;
             readonly licence: string;
             readonly origin: string;
             /** Format: date-time */

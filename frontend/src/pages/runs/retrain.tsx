@@ -75,7 +75,10 @@ function Options({ snapshot, onClose }: { snapshot: Snapshot; onClose: () => voi
     models.data?.filter((m) => m.method === method?.name && m.size === size && m.task === task) ?? [];
   const starts = [
     ...versions.map((m) => ({ value: `version ${m.id}`, label: `from model ${m.number} (${m.state})` })),
-    ...(weights.data ?? []).map((w) => ({ value: `weights ${w.id}`, label: `with the trunk of ${w.name}` })),
+    ...(weights.data ?? []).map((w) => ({
+      value: `weights ${w.id}`,
+      label: `with the trunk of ${w.name}${w.family ? ` (${w.family})` : ""}`,
+    })),
   ];
   const from = starts.some((start) => start.value === init) ? init : "";
   const [kind = "", id = ""] = from.split(" ");
