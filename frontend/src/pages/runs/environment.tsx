@@ -20,7 +20,7 @@ export function Environment({ run }: { run: RunDetail }) {
           ],
           ["torch", String(environment.torch_build ?? "—")],
           ["python", String(environment.python ?? "—")],
-          memory !== "" && ["memory", `${memory} at most`],
+          memory !== "" && ["at most", memory],
           typeof environment.seconds === "number" && ["in all", duration(environment.seconds)],
           ...stages.map(([name, report]): Fact => [`${name} began`, beganText(report)]),
         ]}
