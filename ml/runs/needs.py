@@ -130,11 +130,13 @@ def missing(
         words, total = _WORDS[need.label], sum(have.values())
         classes = sum(count >= need.min_per_class for count in have.values())
         if total < need.min_train:
-            sentences.append(f"Needs at least {need.min_train} {words} for training; there are {total}.")
+            sentences.append(f"Needs at least {need.min_train} {words} for training; there {_are(total)}.")
         elif classes < need.min_classes and need.label in _HAVE_OR_LACK:
             sentences.append(_of_one_class(need, have))
         elif classes < need.min_classes:
-            sentences.append(f"Needs {words} of at least {need.min_classes} classes for training; there are {classes}.")
+            sentences.append(
+                f"Needs {words} of at least {need.min_classes} classes for training; there {_are(classes)}."
+            )
     return sentences
 
 
@@ -144,4 +146,8 @@ def _of_one_class(need: Need, have: Mapping[str, int]) -> str:
     value, lacking = ("0", "without") if have.get("1", 0) >= need.min_per_class else ("1", "with")
     if not (count := have.get(value, 0)):
         return f"Needs {units} {lacking} {what} for training too; there are none."
-    return f"Needs at least {need.min_per_class} {units} {lacking} {what} for training; there are {count}."
+    return f"Needs at least {need.min_per_class} {units} {lacking} {what} for training; there {_are(count)}."
+
+
+def _are(count: int) -> str:
+    return f"is {count}" if count == 1 else f"are {count}"

@@ -219,10 +219,11 @@ def _cost(cost: Mapping[str, Any]) -> list[str]:
     if not cost:
         return []
     where = cost["gpu"] or cost["device"]
-    memory = f"{cost['peak_memory_mb']} MB" + (f", {cost['peak_gpu_mb']} MB on the GPU" if cost["peak_gpu_mb"] else "")
+    peaks = {"": cost["peak_ram_mb"], " on the GPU": cost["peak_gpu_mb"]}
+    memory = ", ".join(f"{peak} MB{where}" for where, peak in peaks.items() if peak) or "not measured here"
     return [
         f"{cost['seconds']:.0f} s on {where}, {cost['gpu_hours']:.3f} GPU hours; attempts: {cost['attempts']}",
-        f"memory: {memory} at most",
+        f"memory at most: {memory}",
     ]
 
 

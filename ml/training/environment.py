@@ -15,7 +15,7 @@ import torch
 import ml
 from ml.runs import versions
 from ml.training.device import Machine
-from ml.training.making import peak_memory_mb
+from ml.training.making import peak_ram_mb
 
 PACKAGES = (
     "torch",
@@ -77,7 +77,7 @@ def environment(machine: Machine, *, seed: int, deterministic: bool, extra: dict
         "seed": seed,
         "deterministic": deterministic,
         "peak_gpu_mb": machine.memory_mb,
-        "peak_memory_mb": peak_memory_mb(),
+        "peak_ram_mb": peak_ram_mb(),
         **extra,
     }
 

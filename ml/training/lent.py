@@ -13,8 +13,8 @@ from torch import nn
 
 from ml.runs import atomic
 from ml.runs.errors import invalid
+from ml.runs.layouts import OWN_TRUNK, recognised
 from ml.runs.request import Init
-from ml.training.layouts import OWN_TRUNK, recognised
 from ml.training.weights_file import Weights, WeightsFile, load_into, read_weights, understood
 
 

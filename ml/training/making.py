@@ -1,10 +1,9 @@
 """How a model was made, as its card and environment.json tell it: what preparation flagged, and what it cost."""
 
-import resource
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,7 +11,7 @@ import torch
 from ml.runs.events import read_events
 from ml.training.context import Run
 
-KB_PER_MB, BYTES_PER_MB = 2**10, 2**20
+KB_PER_MB = 1024
 SECONDS_PER_HOUR = 3600
 #: What a card says of a stage; environment.json has all of its report.
 OF_STAGE = ("init", "steps", "planned_steps", "batch", "micro_batch", "samples", "seconds")
@@ -54,7 +53,7 @@ def cost_of(run: Run) -> dict[str, Any]:
         "seconds": round(seconds, 1),
         "gpu_hours": round(seconds * machine.ranks.size / SECONDS_PER_HOUR, 4) if machine.cuda else 0.0,
         "peak_gpu_mb": machine.memory_mb,
-        "peak_memory_mb": peak_memory_mb(),
+        "peak_ram_mb": peak_ram_mb(),
     }
 
 
@@ -72,7 +71,13 @@ def worked(events: Iterable[Mapping[str, Any]]) -> tuple[float, int]:
     return seconds + ((last - began).total_seconds() if began is not None and last is not None else 0.0), attempts
 
 
-def peak_memory_mb() -> int:
-    """Most memory that this process held so far (its resident set)."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak // (BYTES_PER_MB if sys.platform == "darwin" else KB_PER_MB)  # macOS tells bytes, Linux kilobytes
+def peak_ram_mb(status: Path = Path("/proc/self/status")) -> int | None:
+    """Most main memory (MiB) that this process had at once, as Linux counts it; None elsewhere.
+
+    Not `getrusage`: its figure outlives exec, and so is that of whoever started this process where that one was larger.
+    """
+    try:
+        lines = status.read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) // KB_PER_MB for line in lines if line.startswith("VmHWM:")), None)

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from ml.blocks.backbone import Backbone
 from ml.runs.errors import invalid
+from ml.runs.layouts import IMAGENET, OWN_TRUNK, SHARED, Family, recognised, renaming, without_prefixes
 from ml.training.grey_stem import GREY_MEAN, GREY_SD, own_stem
-from ml.training.layouts import IMAGENET, OWN_TRUNK, SHARED, Family, recognised, renaming, without_prefixes
 
 Weights = dict[str, Tensor]
 CONTAINERS = ("state_dict", "model")

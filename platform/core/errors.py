@@ -17,6 +17,8 @@ class MammoError(Exception):
     cure: ClassVar[str] = "Try again; if it stays, give the request id to the administrator."
     #: True where the same call may succeed a little later: the only thing that a retry looks at.
     transient: ClassVar[bool] = False
+    #: True where the same work, done again, comes to the same end: a person who retries it would wait for nothing.
+    settled: ClassVar[bool] = False
 
     def __init__(self, sentence: str | None = None, **detail: Any) -> None:
         self.sentence = sentence or sentence_of(type(self))
@@ -43,6 +45,12 @@ def sentence_of(error: type[MammoError]) -> str:
 def catalogue() -> dict[str, type[MammoError]]:
     """Every declared code with its class, in order of the codes."""
     return dict(sorted(_CATALOGUE.items()))
+
+
+def is_settled(code: str | None) -> bool:
+    """Whether what failed with this code would fail so again; of a code that is not known (any more) nobody can say."""
+    error = _CATALOGUE.get(code or "")
+    return error is not None and error.settled
 
 
 class Invalid(MammoError):

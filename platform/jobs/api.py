@@ -57,12 +57,16 @@ class JobOut(RowOut[Job]):
 
 class JobDetail(JobOut):
     may_steer = serializers.SerializerMethodField()
+    may_retry = serializers.SerializerMethodField(help_text="whether doing it again could come to another end")
 
     class Meta(JobOut.Meta):
-        fields = [*JobOut.Meta.fields, "log_tail", "may_steer"]
+        fields = [*JobOut.Meta.fields, "log_tail", "may_steer", "may_retry"]
 
     def get_may_steer(self, job: Job) -> bool:
         return queries.may_steer(asker(self.context["request"]), job)
+
+    def get_may_retry(self, job: Job) -> bool:
+        return queries.may_retry(job)
 
 
 class Jobs(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):

@@ -17,6 +17,13 @@ class Unexpected(MammoError):
     cure = "Press Retry; if it fails again, give the job's id and the end of its log to the administrator."
 
 
+class RetryRefused(Conflict):
+    """Done again, this would fail in the same way."""
+
+    code = "jobs.retry_refused"
+    cure = "Order it anew, with what its error names changed."
+
+
 class NotRunning(Conflict):
     """This job has ended already."""
 

@@ -7,6 +7,7 @@ from django.db.models import Count, Q, QuerySet
 from accounts.models import Membership, Role, User
 from accounts.queries import role_of
 from core.clock import now
+from core.errors import is_settled
 from jobs.models import Job, JobState
 
 
@@ -24,6 +25,15 @@ def may_steer(user: User, job: Job) -> bool:
     if user.is_site_admin or job.created_by_id == user.pk:
         return True
     return job.project_id is not None and role_of(user, job.project_id) == Role.ADMIN
+
+
+def may_retry(job: Job) -> bool:
+    """Whether a job that was not done may be queued again, and come to another end."""
+    return job.state == JobState.CANCELLED or (job.state == JobState.FAILED and not _has_settled(job))
+
+
+def _has_settled(job: Job) -> bool:
+    return is_settled((job.error or {}).get("code"))
 
 
 def jobs_by_state() -> dict[str, int]:

@@ -13,9 +13,10 @@ from core.audit import record
 from core.clock import now
 from core.errors import MammoError, MoveRefused
 from core.ids import uuid7
-from jobs.errors import NotRunning, WorkerLost
+from jobs.errors import NotRunning, RetryRefused, WorkerLost
 from jobs.kinds import KINDS
 from jobs.models import Job, JobAttempt, JobState
+from jobs.queries import may_retry
 from jobs.signals import job_ended
 
 log = logging.getLogger("mammoloop.jobs")
@@ -177,7 +178,9 @@ def request_cancel(job: Job, *, by: User) -> Job:
 
 @transaction.atomic
 def retry(job: Job, *, by: User) -> Job:
-    """Put a failed or cancelled job into its queue again. Raises MoveRefused."""
+    """Put a failed or cancelled job into its queue again. Raises RetryRefused, MoveRefused."""
+    if job.state == JobState.FAILED and not may_retry(job):
+        raise RetryRefused(error=job.error)
     rows = Job.objects.filter(pk=job.pk, state__in=[JobState.FAILED, JobState.CANCELLED])
     fresh = {"attempts": 0, "cancel_requested_at": None, "error": None, "finished_at": None, "not_before": now()}
     if not rows.update(state=JobState.QUEUED, delivered_at=None, message="", **fresh):

@@ -57,13 +57,7 @@ class RunInvalid(Conflict):
 
     code = "learning.run_invalid"
     cure = "Its words name the setting; train again with it changed."
-
-
-class ResumeRefused(Conflict):
-    """Going on from the last checkpoint would end this run in the same way."""
-
-    code = "learning.resume_refused"
-    cure = "Train again, with what the run's error names changed."
+    settled = True
 
 
 class DataRefused(Conflict):
@@ -71,6 +65,7 @@ class DataRefused(Conflict):
 
     code = "learning.data_refused"
     cure = "Its words name the rows or the missing label; correct the readings and freeze a new snapshot."
+    settled = True
 
 
 class OutOfMemory(Conflict):
@@ -85,6 +80,7 @@ class Diverged(Conflict):
 
     code = "learning.diverged"
     cure = "Train again with a smaller learning rate or another seed."
+    settled = True
 
 
 class DeviceLost(Unavailable):
@@ -141,6 +137,7 @@ class ScoreRefused(Conflict):
 
     code = "learning.score_refused"
     cure = "Promote another version; tell the developers which method and size did this."
+    settled = True
 
 
 class NoRunFolder(Missing):

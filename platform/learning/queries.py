@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,8 +24,11 @@ from learning.models import ModelVersion, Round, Run, RunEvent, Score, WeightsFi
 from learning.ranking import ranking_document
 from learning.rules import refusal, weights_of
 from ml.runs.catalogue import read_catalogue
+from ml.runs.weight_names import family_in
 
 _CHUNK = 200
+_PEAKS = ("peak_ram_mb", "peak_gpu_mb")
+_Peaks = dict[str, int | None]
 
 
 # --- who sees what ----------------------------------------------------------------------------------------------
@@ -102,23 +106,32 @@ def _why_not(method: dict[str, Any], counts: dict[str, Any] | None, task: str) -
 
 
 def costs_here(user: User, project_id: UUID) -> dict[str, list[dict[str, Any]]]:
-    """By method, how long its finished runs of a project took: the median by size and device, and of how many.
+    """By method, what its finished runs of a project took: time (median) and memory (most), by size and device.
 
     Runs that went on after an end are left out: what their job tells is the time of the last part alone.
     """
     runs = runs_visible_to(user).filter(project=project_id, job__state=JobState.DONE, job__attempts=1)
     told = RunEvent.objects.filter(run__in=runs.order_by().values("pk"), type="started")
     devices = dict(told.values_list("run_id", "body__device"))
-    seconds: dict[tuple[str, str, str | None], list[float]] = {}
+    alike: dict[tuple[str, str, str | None], list[tuple[float, _Peaks]]] = {}
     for run in runs:
         if run.job and run.job.started_at and run.job.finished_at:
             took = (run.job.finished_at - run.job.started_at).total_seconds()
-            seconds.setdefault((run.method, run.size, devices.get(run.pk)), []).append(took)
+            alike.setdefault((run.method, run.size, devices.get(run.pk)), []).append((took, _peaks_of(run.pk)))
     costs: dict[str, list[dict[str, Any]]] = {}
-    for (method, size, device), own in seconds.items():
-        cost = {"size": size, "device": device, "runs": len(own), "median_seconds": median(own)}
-        costs.setdefault(method, []).append(cost)
+    for (method, size, device), own in alike.items():
+        peaks = {name: max((mb for _, peak in own if (mb := peak[name])), default=None) for name in _PEAKS}
+        cost = {"size": size, "device": device, "runs": len(own), "median_seconds": median(took for took, _ in own)}
+        costs.setdefault(method, []).append({**cost, **peaks})
     return costs
+
+
+@lru_cache(maxsize=4096)  # the folder of a finished run stays as it is
+def _peaks_of(run_id: UUID) -> _Peaks:
+    """The most memory (MiB) of a finished run by kind, as its environment.json has it; None where it has none."""
+    environment = _environment_of(run_id)
+    found = {name: environment.get(name) for name in _PEAKS}
+    return {name: value if isinstance(value, int) else None for name, value in found.items()}
 
 
 # --- files ------------------------------------------------------------------------------------------------------
@@ -130,6 +143,14 @@ def run_folder(run_id: UUID | str) -> Path:
 def weights_path(weights: WeightsFile) -> Path:
     """Where a file of weights lies."""
     return Path(settings.WEIGHTS_DIR) / str(weights.pk)
+
+
+@lru_cache(maxsize=4096)  # a file stays as it came
+def weights_family(weights_id: UUID) -> str | None:
+    """The family of networks that a file of weights is of, by its names; None for one that is not of ours, or gone."""
+    path = Path(settings.WEIGHTS_DIR) / str(weights_id)
+    family = family_in(path) if path.is_file() else None
+    return family.name if family else None
 
 
 def model_folder(version: ModelVersion) -> Path:
@@ -148,8 +169,12 @@ def model_spec(version: ModelVersion) -> dict[str, Any]:
 
 def run_environment(run: Run) -> dict[str, Any]:
     """environment.json: machine, packages, seconds, how each stage began; empty where the folder has none (yet)."""
+    return _environment_of(run.pk)
+
+
+def _environment_of(run_id: UUID) -> dict[str, Any]:
     try:
-        found = json.loads((run_folder(run.pk) / "environment.json").read_text(encoding="utf-8"))
+        found = json.loads((run_folder(run_id) / "environment.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -4,14 +4,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from learning.errors import DataRefused, Diverged, RunInvalid, ScoreRefused
+from learning.errors import ScoreRefused
 from ml.acquisition.order import DEFAULT_WEIGHTS
 from ml.runs.needs import missing
 
 #: Tasks whose validation needs a label of their own.
 _DENSITY_TASK = "density"
-#: How a run ends that would end so again: the same request, the same rows, the same steps.
-_SETTLED = frozenset({RunInvalid.code, DataRefused.code, Diverged.code})
 
 _NO_OUTCOMES = (
     "Readings here carry no outcome, however many there are: train it with `python -m ml train` on a manifest that has."
@@ -67,11 +65,6 @@ def _pairs(train: Mapping[str, Any]) -> dict[str, int]:
     marked, found = (train.get(key, {}).get("asymmetry", 0) for key in ("marks", "findings"))
     clean = train.get("images", 0) // 2 - marked - 2 * train.get("unmarked_findings", 0)
     return {"1": max(marked, found), "0": max(train.get("normal_exams", 0), clean)}
-
-
-def may_resume(state: str, error: Mapping[str, Any] | None) -> bool:
-    """Whether a run that stands so may go on from its last checkpoint, and come to another end."""
-    return state in {"failed", "cancelled"} and (error or {}).get("code") not in _SETTLED
 
 
 def tasks_of(method: Mapping[str, Any]) -> list[str]:

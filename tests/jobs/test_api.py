@@ -49,3 +49,22 @@ def test_the_stream_of_events_answers_what_a_browser_accepts(
     assert answer.headers["X-Accel-Buffering"] == "no"
     refused = api().get("/api/v1/jobs/events/", HTTP_ACCEPT="text/event-stream")
     assert refused.status_code == 401 and b"core.unauthenticated" in refused.content
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "may"),
+    [
+        (JobState.FAILED, "jobs.unexpected", True),
+        (JobState.FAILED, "of.an_older_version", True),
+        (JobState.FAILED, "learning.data_refused", False),
+        (JobState.CANCELLED, None, True),
+        (JobState.DONE, None, False),
+    ],
+)
+def test_a_job_tells_whether_doing_it_again_could_help(
+    api: Callable[..., Any], site_admin: Any, state: JobState, code: str | None, may: bool
+) -> None:
+    error = {"code": code, "sentence": "So it ended.", "cure": "None.", "detail": {}} if code else None
+    job = a_job(state=state, error=error, created_by=site_admin)
+    assert api(site_admin).get(f"/api/v1/jobs/{job.pk}/").json()["may_retry"] is may
+    assert (api(site_admin).post(f"/api/v1/jobs/{job.pk}/retry/").status_code == 200) is may

@@ -15,6 +15,7 @@ from exchange import services as exchange
 from jobs.models import Job, JobState
 from jobs.services import error_body
 from jobs.testing import run_queued
+from learning import queries
 from learning.errors import RunInvalid, TimeSpent
 from learning.models import ModelVersion, Prediction, Run
 from learning.services import rounds, runs
@@ -128,7 +129,10 @@ def test_a_run_that_was_refused_is_not_asked_again(run, admin, api):
     client = api(admin)
     Job.objects.filter(pk=run.job_id).update(state=JobState.FAILED, error=error_body(RunInvalid()))
     assert client.get(f"/api/v1/runs/{run.pk}/").json()["may_resume"] is False
-    assert client.post(f"/api/v1/runs/{run.pk}/resume/").json()["code"] == "learning.resume_refused"
+    assert client.post(f"/api/v1/runs/{run.pk}/resume/").json()["code"] == "jobs.retry_refused"
+    of_job = f"/api/v1/jobs/{run.job_id}/"
+    assert client.get(of_job).json()["may_retry"] is False
+    assert client.post(f"{of_job}retry/").json()["code"] == "jobs.retry_refused"
     Job.objects.filter(pk=run.job_id).update(error=error_body(TimeSpent()))
     assert client.get(f"/api/v1/runs/{run.pk}/").json()["may_resume"] is True
     assert client.post(f"/api/v1/runs/{run.pk}/resume/").json()["state"] == "queued"
@@ -299,10 +303,13 @@ def test_a_headline_without_a_value_says_why(lesion_version, density_version, ad
     assert api(admin).get(f"/api/v1/models/{density_version.pk}/").json()["headline_reason"] is None
 
 
-def test_a_method_tells_what_it_cost_in_a_project_to_those_who_study_it(snapshot, admin, reader, api):
+def test_a_method_tells_what_it_cost_in_a_project_to_those_who_study_it(snapshot, admin, reader, api, own_folders):
     began = timezone.now()
-    for number, (seconds, attempts) in enumerate([(60, 1), (100, 1), (200, 1), (5, 2)]):
+    for number, (seconds, attempts, ram) in enumerate([(60, 1, 900), (100, 1, 1100), (200, 1, None), (5, 2, 9999)]):
         made = factories.a_run(snapshot, admin, seed=number)
+        folder = queries.run_folder(made.pk)
+        folder.mkdir(parents=True)
+        (folder / "environment.json").write_text(json.dumps({"peak_ram_mb": ram, "peak_gpu_mb": None}))
         runs.store_events(made.pk, [{"type": "started", "seq": 1, "attempt": 1, "device": "cpu"}], attempt=1)
         Job.objects.filter(pk=made.job_id).update(
             state=JobState.DONE, attempts=attempts, started_at=began, finished_at=began + timedelta(seconds=seconds)
@@ -314,6 +321,20 @@ def test_a_method_tells_what_it_cost_in_a_project_to_those_who_study_it(snapshot
         return {row["name"]: row["costs"] for row in rows if row["costs"]}
 
     assert costs(admin) == {
-        "dcse_resnet50": [{"size": "tiny", "device": "cpu", "runs": 3, "median_seconds": 100.0}]
+        "dcse_resnet50": [
+            {"size": "tiny", "device": "cpu", "runs": 3, "median_seconds": 100.0}
+            | {"peak_ram_mb": 1100, "peak_gpu_mb": None}
+        ]
     }  # the fourth went on after an end, the other method has not finished
     assert costs(reader) == {}
+
+
+def test_models_are_listed_by_task_and_by_state(density_version, lesion_version, snapshot, admin, api):
+    def listed(**asked):
+        asked = {"project": str(snapshot.project_id), **asked}
+        return {row["id"] for row in api(admin).get("/api/v1/models/", asked).json()["results"]}
+
+    api(admin).post(f"/api/v1/models/{density_version.pk}/promote/")
+    assert listed() == {str(density_version.pk), str(lesion_version.pk)}
+    assert listed(state="promoted") == listed(task="density") == {str(density_version.pk)}
+    assert listed(state="promoted", task="lesion_detection") == set()

@@ -39,6 +39,7 @@ def test_weights_are_kept_as_they_came_and_listed(bring, api, admin, project):
     assert (answer.status_code, kept["name"], kept["bytes"]) == (201, "resnet50.safetensors", len(GOOD))
     assert queries.weights_path(WeightsFile.objects.get()).read_bytes() == GOOD
     assert (kept["licence"], kept["origin"], kept["layout"]) == (SAID["licence"], SAID["origin"], "auto")
+    assert kept["family"] is None
     rows = api(admin).get("/api/v1/weights/", {"project": str(project.pk)}).json()["results"]
     assert [row["id"] for row in rows] == [kept["id"]]
     assert AuditEvent.objects.filter(verb="weights.added", target_id=kept["id"]).count() == 1
@@ -150,3 +151,11 @@ def test_forgotten_weights_leave_the_disk_and_those_of_another_project_stay_unti
     with django_capture_on_commit_callbacks(execute=True):
         other.delete()
     assert not WeightsFile.objects.exists() and not yours.exists()
+
+
+def test_a_file_tells_the_family_of_its_network_as_soon_as_it_is_here(bring, api, admin, project):
+    names = ("module.bn1.weight", "module.layer1.0.conv1.weight")
+    brought = bring(save({name: np.zeros(2, np.float32) for name in names}), "resnet18.safetensors").json()
+    assert brought["family"] == "resnet"
+    rows = api(admin).get("/api/v1/weights/", {"project": str(project.pk)}).json()["results"]
+    assert [row["family"] for row in rows] == ["resnet"]

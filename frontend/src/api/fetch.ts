@@ -88,8 +88,10 @@ export const get = async <A extends Address<"get">>(
   (await send<Answer<"get", A>>("get", path, { query: query as Query, signal })).data;
 
 /** Go on with a list: its `next` is given as it came. `A` is the address that the list was asked from. */
-export const getMore = async <A extends Address<"get">>(next: string): Promise<Answer<"get", A>> =>
-  (await send<Answer<"get", A>>("get", next, {})).data;
+export const getMore = async <A extends Address<"get">>(
+  next: string,
+  signal?: AbortSignal,
+): Promise<Answer<"get", A>> => (await send<Answer<"get", A>>("get", next, { signal })).data;
 
 /** Nothing is sent where the schema has no body. */
 type Given<M extends Method, A extends string> = [Body<M, A>] extends [never] ? [] : [json: Body<M, A>];

@@ -1429,7 +1429,7 @@ export interface components {
             readonly labels: readonly string[];
             readonly matrix: readonly (readonly number[])[];
         };
-        /** @description How long the finished runs of a method took in a project, by size and device. */
+        /** @description How long the finished runs of a method took in a project, and how much memory, by size and device. */
         readonly CostHere: {
             readonly size: string;
             /** @description as the run named it */
@@ -1437,6 +1437,10 @@ export interface components {
             readonly runs: number;
             /** Format: double */
             readonly median_seconds: number;
+            /** @description most main memory of any; null: nobody measured */
+            readonly peak_ram_mb: number | null;
+            /** @description most memory that tensors had on the GPU */
+            readonly peak_gpu_mb: number | null;
         };
         /** @description What is in a snapshot: in all, exams by split, and the same again for each split. */
         readonly Counts: {
@@ -1892,6 +1896,8 @@ export interface components {
             readonly cancel_requested_at: string | null;
             readonly log_tail: string;
             readonly may_steer: boolean;
+            /** @description whether doing it again could come to another end */
+            readonly may_retry: boolean;
         };
         readonly JobError: {
             readonly code: string;
@@ -3378,6 +3384,8 @@ export interface components {
             readonly bytes: number;
             /** @enum {string} */
             readonly layout: "auto" | "torchvision" | "timm" | "own";
+            /** @description of the network, by the names in the file; null where it is of none of ours */
+            readonly family: string | null;
             readonly licence: string;
             readonly origin: string;
             /** Format: date-time */
@@ -4768,6 +4776,10 @@ export interface operations {
                 /** @description Number of results to return per page. */
                 readonly page_size?: number;
                 readonly project: string;
+                /** @description those that stand so */
+                readonly state?: "candidate" | "promoted" | "retired";
+                /** @description those of a task */
+                readonly task?: string;
             };
             readonly header?: never;
             readonly path?: never;

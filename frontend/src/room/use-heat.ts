@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useState } from "react";
 import { get } from "../api/fetch";
+import { getAll } from "../api/lists";
 import type { components } from "../api/schema";
 import { useSession } from "../api/session";
 import type { HeatMap } from "../ui/heat";
@@ -68,8 +69,8 @@ export function useHeat(reading: Reading) {
     get("explanations/", { project, exam }, left.signal)
       .then(setMaps)
       .catch(() => undefined);
-    get("models/", { project, exam }, left.signal)
-      .then((page) => setPlacing(page.results))
+    getAll("models/", { project, exam }, left.signal)
+      .then(setPlacing)
       .catch(() => undefined);
     return () => left.abort();
   }, [isOpen, project, exam]);

@@ -2,6 +2,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import type { Address, Answer, Asking } from "../api/addresses";
 import { ApiError } from "../api/errors";
 import { get, getMore } from "../api/fetch";
+import { getAll, type Page, type RowOf } from "../api/lists";
 import { loadSession } from "../api/session";
 
 export interface Loaded<T> {
@@ -17,29 +18,27 @@ export function settledError(cause: unknown): Error {
 }
 
 /**
- * What an address answers; `null` asks nothing. With `everySeconds` it is asked again as long as the page is looked
- * at. The last answer stays while a new one is fetched, and when one fails.
+ * What `ask` comes to; a key of `null` asks nothing, another key asks anew. With `everySeconds` it is asked again as
+ * long as the page is looked at. The last answer stays while a new one is fetched, and when one fails.
  */
-export function useAnswer<A extends Address<"get">>(
-  path: A | null,
-  query: Asking<"get", A> | null = null,
-  everySeconds: number | null = null,
-): Loaded<Answer<"get", A>> {
-  const [state, setState] = useState<{ key: string | null; data?: Answer<"get", A>; error: Error | null }>({
+function useAsked<T>(
+  key: string | null,
+  ask: (signal: AbortSignal) => Promise<T>,
+  everySeconds: number | null,
+): Loaded<T> {
+  const [state, setState] = useState<{ key: string | null; data?: T; error: Error | null }>({
     key: null,
     error: null,
   });
   const [turn, setTurn] = useState(0);
-  const words = JSON.stringify(query);
-  const key = path === null ? null : `${path} ${words}`;
   const reload = useCallback(() => setTurn((n) => n + 1), []);
-  // `turn` is not read: a new turn asks again.
+  // `turn` is not read: a new turn asks again. `ask` is made at each drawing; the key says all that it asks.
   // biome-ignore lint/correctness/useExhaustiveDependencies: see above
   useEffect(() => {
-    if (path === null) return;
+    if (key === null) return;
     const left = new AbortController();
-    get(path, (JSON.parse(words) ?? undefined) as Asking<"get", A>, left.signal)
-      .then((data) => setState({ key, data, error: null }))
+    ask(left.signal)
+      .then((data) => left.signal.aborted || setState({ key, data, error: null }))
       .catch((cause) => {
         if (left.signal.aborted) return;
         const error = settledError(cause);
@@ -50,14 +49,27 @@ export function useAnswer<A extends Address<"get">>(
         }));
       });
     return () => left.abort();
-  }, [path, words, key, turn]);
+  }, [key, turn]);
   useEffect(() => {
-    if (everySeconds === null || path === null) return;
+    if (everySeconds === null || key === null) return;
     const timer = setInterval(() => !document.hidden && reload(), everySeconds * 1000);
     return () => clearInterval(timer);
-  }, [everySeconds, path, reload]);
+  }, [everySeconds, key, reload]);
   const current = state.key === key;
   return { data: current ? state.data : undefined, error: current ? state.error : null, reload };
+}
+
+const keyOf = (path: string | null, query: unknown) =>
+  path === null ? null : `${path} ${JSON.stringify(query)}`;
+
+/** What an address answers; `null` asks nothing. With `everySeconds` it is asked again and again. */
+export function useAnswer<A extends Address<"get">>(
+  path: A | null,
+  query: Asking<"get", A> | null = null,
+  everySeconds: number | null = null,
+): Loaded<Answer<"get", A>> {
+  const ask = (signal: AbortSignal) => get(path as A, query ?? undefined, signal);
+  return useAsked(keyOf(path, query), ask, everySeconds);
 }
 
 export interface List<T> {
@@ -76,12 +88,15 @@ export function pageSize(): string {
   return PAGE_SIZES.find((size) => size === kept) ?? "50";
 }
 
-/** What a list with cursors answers. */
-interface Page<T> {
-  readonly next: string | null;
-  readonly results: readonly T[];
+/** Every row of a list with cursors: for choices, which must be complete, and for looking up names. */
+export function useAll<A extends Address<"get">>(
+  path: A | null,
+  query: Asking<"get", A> | null = null,
+  everySeconds: number | null = null,
+): Loaded<readonly RowOf<A>[]> {
+  const ask = (signal: AbortSignal) => getAll(path as A, query, signal);
+  return useAsked(keyOf(path, query), ask, everySeconds);
 }
-type RowOf<A extends string> = Answer<"get", A> extends Page<infer T> ? T : never;
 
 /** The rows of a list with cursors: the first page (asked again in between), and more on demand. */
 export function useList<A extends Address<"get">>(

@@ -20,12 +20,14 @@ from learning.api.shapes import MethodInputs, MethodNeed, MethodTask
 
 
 class CostHere(serializers.Serializer[Any]):
-    """How long the finished runs of a method took in a project, by size and device."""
+    """How long the finished runs of a method took in a project, and how much memory, by size and device."""
 
     size = serializers.CharField()
     device = serializers.CharField(allow_null=True, help_text="as the run named it")
     runs = serializers.IntegerField()
     median_seconds = serializers.FloatField()
+    peak_ram_mb = serializers.IntegerField(allow_null=True, help_text="most main memory of any; null: nobody measured")
+    peak_gpu_mb = serializers.IntegerField(allow_null=True, help_text="most memory that tensors had on the GPU")
 
 
 class MethodOut(serializers.Serializer[Any]):

@@ -28,6 +28,8 @@ from learning.services import versions
 PLACES = OpenApiParameter(
     "exam", OpenApiTypes.UUID, description="those that know exams like this one; for administrators who do not read it"
 )
+OF_TASK = OpenApiParameter("task", str, description="those of a task")
+IN_STATE = OpenApiParameter("state", str, enum=ModelVersion.State.values, description="those that stand so")
 
 
 class VersionOut(RowOut[ModelVersion]):
@@ -122,14 +124,15 @@ class Models(ApiViewSet):
     def get_queryset(self) -> QuerySet[ModelVersion]:
         return queries.versions_visible_to(asker(self.request))
 
-    @extend_schema(parameters=[PROJECT, PLACES], responses=VersionOut(many=True))
+    @extend_schema(parameters=[PROJECT, PLACES, OF_TASK, IN_STATE], responses=VersionOut(many=True))
     def list(self, request: Request) -> Response:
         versions = self.get_queryset()
         if exam := request.query_params.get("exam"):
             versions = queries.versions_that_place(asker(request), uuid_of(exam, "exam"))
         roles = (Role.ADMIN,) if exam else ROLES
         project = project_of(request, request.query_params.get("project"), *roles)
-        page = self.paginate_queryset(versions.filter(project=project))
+        asked = {name: given for name in ("task", "state") if (given := request.query_params.get(name))}
+        page = self.paginate_queryset(versions.filter(project=project, **asked))
         return self.get_paginated_response(VersionOut(page, many=True).data)
 
     @extend_schema(responses=VersionDetail)

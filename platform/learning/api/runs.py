@@ -31,13 +31,13 @@ from exchange.asking import project_of
 from exchange.queries import ROLES, visible_to
 from jobs.api import JobError
 from jobs.models import JobState
+from jobs.queries import may_retry
 from jobs.services import request_cancel
 from learning import folder, queries
 from learning.api.common import PROJECT
 from learning.api.shapes import Curves, RunEventOut
 from learning.errors import NoRunFolder
 from learning.models import ModelVersion, Run, RunEvent
-from learning.rules import may_resume
 from learning.services import runs
 from learning.supervise import command_line
 
@@ -132,7 +132,7 @@ class RunDetail(RunOut):
         fields = [*RunOut.Meta.fields, "command", "request", "curves", "environment", "may_resume"]
 
     def get_may_resume(self, run: Run) -> bool:
-        return run.job is not None and may_resume(run.job.state, run.job.error)
+        return run.job is not None and may_retry(run.job)
 
     def get_command(self, run: Run) -> str:
         return " ".join(command_line("train", queries.run_folder(run.pk)))

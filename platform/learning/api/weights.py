@@ -36,12 +36,19 @@ class WeightsIn(serializers.Serializer[Any]):
 
 class WeightsOut(RowOut[WeightsFile]):
     created_by = serializers.CharField(source="created_by.username", default=None, read_only=True, allow_null=True)
+    family = serializers.SerializerMethodField(
+        help_text="of the network, by the names in the file; null where it is of none of ours"
+    )
 
     class Meta:
         model = WeightsFile
         fields = [
-            "id", "project", "name", "sha256", "bytes", "layout", "licence", "origin", "created_at", "created_by",
+            "id", "project", "name", "sha256", "bytes", "layout", "family", "licence", "origin", "created_at",
+            "created_by",
         ]  # fmt: skip
+
+    def get_family(self, weights: WeightsFile) -> str | None:
+        return queries.weights_family(weights.pk)
 
 
 class Weights(ApiViewSet):

@@ -17,7 +17,6 @@ from core.numbers import numbered
 from exchange.errors import SnapshotNotFrozen
 from exchange.models import Snapshot
 from exchange.queries import items_of
-from jobs.models import JobState
 from jobs.services import retry, submit
 from learning import queries
 from learning.errors import (
@@ -25,12 +24,11 @@ from learning.errors import (
     InitRefused,
     MethodUnknown,
     ResultUnreadable,
-    ResumeRefused,
     RetrainRefused,
 )
 from learning.manifest import labelled_rows
 from learning.models import ModelVersion, Run, RunEvent, WeightsFile
-from learning.rules import may_resume, refusal, targets_of, tasks_of
+from learning.rules import refusal, targets_of, tasks_of
 from learning.services.explanations import store_embeddings, store_explanations
 from learning.services.predictions import store_predictions
 from learning.services.weights import bring_weights
@@ -128,13 +126,10 @@ def start_run(
 
 
 def resume(run: Run, *, by: User) -> Run:
-    """Queue a run again that failed or was cancelled. Raises RoleMissing, ResumeRefused, MoveRefused."""
+    """Queue a run again that failed or was cancelled. Raises RoleMissing, RetryRefused, MoveRefused."""
     require_role(by, run.project_id, Role.ADMIN)
-    job = run.job
-    assert job is not None
-    if job.state == JobState.FAILED and not may_resume(job.state, job.error):
-        raise ResumeRefused(run=run.number, error=job.error)
-    run.job = retry(job, by=by)
+    assert run.job is not None
+    run.job = retry(run.job, by=by)
     return run
 
 

@@ -16,11 +16,11 @@ from learning.errors import WeightsMissing, WeightsRefused, WeightsUsed
 from learning.models import Run, WeightsFile
 from ml.runs import atomic
 from ml.runs.request import Init
+from ml.runs.weight_names import MOST_HEADER
 
 SUFFIXES = (".safetensors", ".pth", ".pt")
 #: A zip, as torch writes since 1.6, and the pickle before it.
 _TORCH_STARTS = (b"PK\x03\x04", b"\x80")
-_MOST_HEADER = 8 * 2**20
 
 
 def add_weights(
@@ -68,7 +68,7 @@ def _require_weights(file: Path, suffix: str) -> None:
         start = opened.read(8)
         if suffix == ".safetensors":
             length = int.from_bytes(start, "little")
-            if not _is_header(opened.read(length) if length <= _MOST_HEADER else b""):
+            if not _is_header(opened.read(length) if length <= MOST_HEADER else b""):
                 raise WeightsRefused("This file is not what safetensors writes.")
         elif not start.startswith(_TORCH_STARTS):
             raise WeightsRefused("This file is not what torch.save writes.")

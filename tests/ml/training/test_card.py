@@ -92,7 +92,7 @@ def test_a_card_tells_intervals_groups_calibration_failures_and_cost_of_patients
     made = Making(
         run_id="r1", stages={"main": {"steps": 20}}, flagged={"mask_failed": {"images": 3, "of": 100, "share": 0.03}},
         cost={"device": "cuda:0", "gpu": "H100", "seconds": 90.0, "attempts": 2, "gpu_hours": 0.025,
-              "peak_gpu_mb": 900, "peak_memory_mb": 1500},
+              "peak_gpu_mb": 900, "peak_ram_mb": 1500},
     )  # fmt: skip
     spec = ModelSpec(method="dcse_resnet50", size="tiny", task="density", config={}, pixels={}, labels=("A",))
     found = Evaluation(rows, {}, [], {"qwk": 0.61}, headline_split="test")

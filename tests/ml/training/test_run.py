@@ -162,7 +162,7 @@ def test_a_finished_run_holds_all_that_a_caller_imports_and_is_not_computed_agai
     assert environment["stages"]["main"]["init"] == "scratch"
     assert environment["undetermined_operations"] == []
     assert environment["cost"]["seconds"] > 0 and environment["cost"]["attempts"] == 1
-    assert environment["peak_memory_mb"] > 100
+    assert environment["peak_ram_mb"] > 50  # torch alone
     kept = json.loads((run / "model" / "card.json").read_text())
     assert kept["weights_sha256"] == result.files["model/weights.safetensors"]
     assert kept["known_failures"] == environment["flagged"]

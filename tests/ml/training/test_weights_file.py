@@ -15,8 +15,9 @@ from ml.blocks.channel_gate import ChannelGate
 from ml.blocks.mobilenet_v2 import PLAN
 from ml.runs.errors import RunRefused
 from ml.runs.exits import Exit
+from ml.runs.layouts import HALF, IMAGENET
+from ml.runs.weight_names import family_in
 from ml.training.grey_stem import own_stem
-from ml.training.layouts import HALF, IMAGENET
 from ml.training.weights_file import load_into, read_weights, understood
 
 GREY = (0.449, 0.226)
@@ -369,3 +370,11 @@ def test_files_of_another_kind_or_without_weights_are_refused(tmp_path):
     assert code_of(lambda: read_weights(tmp_path / "c.safetensors")) == "weights_not_finite"
     save_file({"a": torch.ones(1), "module.a": torch.zeros(1)}, tmp_path / "d.safetensors")
     assert code_of(lambda: read_weights(tmp_path / "d.safetensors")) == "weights_ambiguous"
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_the_names_of_what_torch_saves_tell_its_family_without_torch(tmp_path, zipped):
+    path = tmp_path / "weights.pth"
+    torch.save({"state_dict": backbone("resnet18").state_dict()}, path, _use_new_zipfile_serialization=zipped)
+    found = family_in(path)
+    assert found is not None and (found.name, found.layout) == ("resnet", "torchvision")

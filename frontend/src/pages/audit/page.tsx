@@ -1,4 +1,4 @@
-import { useList } from "../../shell/data";
+import { useAll, useList } from "../../shell/data";
 import { Problem } from "../../shell/problem";
 import { useHere } from "../../shell/project";
 import { Ago } from "../../ui/ago";
@@ -11,8 +11,8 @@ import type { AuditEvent } from "../contract";
 export default function AuditPage() {
   const { project } = useHere();
   const events = useList("audit/", { project: project.id });
-  const users = useList("users/", {});
-  const names = new Map(users.rows?.map((user) => [user.id, user.username]));
+  const users = useAll("users/");
+  const names = new Map(users.data?.map((user) => [user.id, user.username]));
   const columns: readonly Column<AuditEvent>[] = [
     { key: "at", label: "When", value: (row) => row.at, cell: (row) => <Ago at={row.at} /> },
     { key: "actor", label: "Who", value: (row) => names.get(row.actor) ?? (row.actor || "the system") },

@@ -1,5 +1,5 @@
 import type { ExamDetail } from "../../api/types";
-import { useAnswer } from "../../shell/data";
+import { useAll, useAnswer } from "../../shell/data";
 import { Problem } from "../../shell/problem";
 import { useHere } from "../../shell/project";
 import { Panel } from "../../ui/panel";
@@ -15,7 +15,7 @@ import { Predictions } from "./predictions";
 export function ModelsSay({ exam }: { exam: ExamDetail }) {
   const { project } = useHere();
   const { data: maps, error } = useAnswer("explanations/", { project: project.id, exam: exam.id });
-  const { data: placing } = useAnswer(maps ? "models/" : null, { project: project.id, exam: exam.id });
+  const { data: placing } = useAll(maps ? "models/" : null, { project: project.id, exam: exam.id });
   if (error) {
     return (
       <Panel title="What the models say">
@@ -27,7 +27,7 @@ export function ModelsSay({ exam }: { exam: ExamDetail }) {
   return (
     <>
       <Predictions exam={exam.id} />
-      <Explained exam={exam} maps={maps} placing={placing?.results ?? []} />
+      <Explained exam={exam} maps={maps} placing={placing ?? []} />
     </>
   );
 }

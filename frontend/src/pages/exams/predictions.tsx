@@ -1,5 +1,5 @@
 import { Link } from "../../router";
-import { useAnswer, useList } from "../../shell/data";
+import { useAll, useAnswer } from "../../shell/data";
 import { Problem } from "../../shell/problem";
 import { useHere } from "../../shell/project";
 import { figure, words } from "../../ui/format";
@@ -10,8 +10,9 @@ import { predictionLines } from "./prediction-lines";
 /** What the promoted models say of an exam. */
 export function Predictions({ exam }: { exam: string }) {
   const { project } = useHere();
-  const models = useList("models/", { project: project.id });
-  const promoted = models.rows?.filter((model) => model.state === "promoted") ?? [];
+  const models = useAll("models/", { project: project.id, state: "promoted" });
+  const promoted = models.data ?? [];
+  if (models.error) return <Problem error={models.error} onRetry={models.reload} />;
   if (promoted.length === 0) return null;
   return (
     <Panel title="What the promoted models say">

@@ -9,7 +9,7 @@ import { count, duration, secondsBetween, words } from "../../ui/format";
 import { Facts, PageHead, Panel, State } from "../../ui/panel";
 import { Progress, progressText } from "../../ui/progress";
 import type { Job, JobDetail } from "../contract";
-import { Failure } from "./failure";
+import { Failure, SETTLED } from "./failure";
 
 const POLL_SECONDS = 2;
 
@@ -89,7 +89,7 @@ function facts(job: Job): Parameters<typeof Facts>[0]["rows"] {
 /** An id says nothing to a person; the button above leads to the thing itself. */
 const isId = (value: unknown) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(String(value));
 
-function Steer({ job, onChanged }: { job: Job; onChanged: () => void }) {
+function Steer({ job, onChanged }: { job: JobDetail; onChanged: () => void }) {
   const steer = useDeed(async (what: "cancel" | "retry") => {
     await post(`jobs/${job.id}/${what}/`);
     onChanged();
@@ -102,7 +102,11 @@ function Steer({ job, onChanged }: { job: Job; onChanged: () => void }) {
         </Action>
       )}
       {(job.state === "failed" || job.state === "cancelled") && (
-        <Action busy={steer.busy} onClick={() => void steer.run("retry")}>
+        <Action
+          busy={steer.busy}
+          refused={job.may_retry ? null : SETTLED}
+          onClick={() => void steer.run("retry")}
+        >
           Retry
         </Action>
       )}

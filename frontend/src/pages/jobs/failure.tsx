@@ -1,6 +1,9 @@
 import { CopyButton } from "../../ui/copy";
 import type { Job } from "../contract";
 
+/** Why a failed job or run is not offered to be done again. */
+export const SETTLED = "It would fail in the same way.";
+
 /** Why a job failed, what to do about it, and what to quote to somebody who can help. */
 export function Failure({ job }: { job: Pick<Job, "id" | "error"> }) {
   const error = job.error;

@@ -23,14 +23,20 @@ describe("cards of methods", () => {
 
   it("say what a method needs and how large it is", () => {
     expect(needText(method("a", "asymmetry"))).toBe("2 marked findings; CC, MLO");
-    expect(sizeText(method("a", "asymmetry"))).toBe("tiny 348 k, large 36.4 M");
+    expect(sizeText(method("a", "asymmetry"))).toBe("tiny 348\u00a0k, large 36.4\u00a0M");
     expect(shortCount(195)).toBe("195");
   });
 
   it("say what a method cost here, and nothing where it was never trained", () => {
-    const cost = { size: "tiny", device: "cpu", runs: 4, median_seconds: 180 };
-    expect(costTexts({ costs: [cost, { ...cost, size: "large", device: null, runs: 1 }] })).toEqual([
-      "tiny on cpu: 3 min, median of 4 runs",
+    const cost = { size: "tiny", device: "cpu", runs: 4, median_seconds: 180, peak_gpu_mb: null };
+    const costs = [
+      { ...cost, peak_ram_mb: 1100 },
+      { ...cost, peak_ram_mb: 2048, size: "large", device: "cuda", peak_gpu_mb: 9000 },
+      { ...cost, peak_ram_mb: null, size: "large", device: null, runs: 1 },
+    ];
+    expect(costTexts({ costs })).toEqual([
+      "tiny on cpu: 3 min, median of 4 runs; 1.2 GB of memory at most",
+      "large on cuda: 3 min, median of 4 runs; 2.1 GB of memory, 9.4 GB on the GPU at most",
       "large: 3 min, one run",
     ]);
     expect(costTexts({ costs: [] })).toEqual([]);

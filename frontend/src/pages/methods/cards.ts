@@ -1,6 +1,6 @@
 /** Methods in groups, and their figures in words. Pure. */
 
-import { counted, duration, words } from "../../ui/format";
+import { bytes, counted, duration, words } from "../../ui/format";
 import type { Method } from "../contract";
 
 const ORDER = [
@@ -47,17 +47,31 @@ export function sizeText(method: Method): string {
   return method.sizes.map((size) => `${size} ${shortCount(method.parameters[size] ?? 0)}`).join(", ");
 }
 
-/** `tiny on cpu: 3 min, median of 4 runs`: a line for each size and device that was tried in this project. */
+/** `tiny on cpu: 3 min, median of 4 runs; 1.2 GB of memory at most`: a line for each size and device tried here. */
 export function costTexts(method: Pick<Method, "costs">): string[] {
-  return method.costs.map(({ size, device, runs, median_seconds: seconds }) => {
+  return method.costs.map(({ size, device, runs, median_seconds: seconds, ...peaks }) => {
     const where = device ? `${size} on ${device}` : size;
-    return `${where}: ${duration(seconds)}, ${runs === 1 ? "one run" : `median of ${counted(runs, "run")}`}`;
+    const took = `${duration(seconds)}, ${runs === 1 ? "one run" : `median of ${counted(runs, "run")}`}`;
+    const memory = memoryText(peaks);
+    return `${where}: ${took}${memory ? `; ${memory} at most` : ""}`;
   });
 }
 
+/** `1.2 GB of memory, 9.1 GB on the GPU`; empty where nothing was measured. MiB come in. */
+export function memoryText(peaks: { peak_ram_mb?: unknown; peak_gpu_mb?: unknown }): string {
+  const parts = [
+    [peaks.peak_ram_mb, "of memory"],
+    [peaks.peak_gpu_mb, "on the GPU"],
+  ];
+  return parts
+    .filter(([mb]) => typeof mb === "number" && mb > 0)
+    .map(([mb, where]) => `${bytes(Number(mb) * 2 ** 20)} ${where}`)
+    .join(", ");
+}
+
 export function shortCount(n: number): string {
-  if (n >= 1e6) return `${(n / 1e6).toFixed(1)} M`;
-  return n >= 1e3 ? `${Math.round(n / 1e3)} k` : String(n);
+  if (n >= 1e6) return `${(n / 1e6).toFixed(1)}\u00a0M`;
+  return n >= 1e3 ? `${Math.round(n / 1e3)}\u00a0k` : String(n);
 }
 
 /** A note without the marks that code has in docs. */

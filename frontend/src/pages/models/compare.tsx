@@ -2,7 +2,7 @@ import { useEffect, useState } from "react";
 import { post } from "../../api/fetch";
 import type { components } from "../../api/schema";
 import { Link, navigate, type PageProps } from "../../router";
-import { useAnswer, useDeed, useList } from "../../shell/data";
+import { useAll, useAnswer, useDeed } from "../../shell/data";
 import { Problem } from "../../shell/problem";
 import { useBelongsTo, useHere } from "../../shell/project";
 import { Lines } from "../../ui/charts/lines";
@@ -58,7 +58,8 @@ function Compared({ of }: { of: Comparison }) {
       </div>
       {!of.done && (
         <p role="status">
-          Comparing… {of.job && <Link href={`/jobs/${of.job}`}>Its job</Link>} The page may be closed.
+          Comparing… {of.job ? <Link href={`/jobs/${of.job}`}>The job</Link> : "It"} goes on when this page is
+          closed.
         </p>
       )}
       {of.done && splits.length === 0 && (
@@ -71,7 +72,7 @@ function Compared({ of }: { of: Comparison }) {
             {splits.map(([name, n]) => (
               <label key={name}>
                 <input type="radio" name="split" checked={name === split} onChange={() => setChosen(name)} />
-                {name}, {counted(n, "patient")}
+                {name === "val" ? "validation" : name}, {counted(n, "patient")}
               </label>
             ))}
           </fieldset>
@@ -206,8 +207,9 @@ function Settings({ of }: { of: Comparison }) {
 /** Choose another version of the same task; its page opens. */
 export function CompareWith({ model }: { model: Model }) {
   const { project } = useHere();
-  const models = useList("models/", { project: project.id });
-  const others = models.rows?.filter((row) => row.task === model.task && row.id !== model.id) ?? [];
+  const models = useAll("models/", { project: project.id, task: model.task });
+  const others = models.data?.filter((row) => row.id !== model.id) ?? [];
+  if (models.error) return <Problem error={models.error} onRetry={models.reload} />;
   if (others.length === 0) return null;
   return (
     <SelectField

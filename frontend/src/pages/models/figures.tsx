@@ -1,8 +1,10 @@
-import { count, figure, interval, words } from "../../ui/format";
+import type { ReactNode } from "react";
+import { count, counted, figure, interval, words } from "../../ui/format";
 import { Panel } from "../../ui/panel";
 import { type Column, Table } from "../../ui/table/table";
 import type { Metric } from "../contract";
 import {
+  commonNotes,
   type FigureLine,
   figureLines,
   figureName,
@@ -24,7 +26,8 @@ function Value({ of }: { of: Metric }) {
   );
 }
 
-const base: readonly Column<FigureLine>[] = [
+/** What a figure is of and what it is; `common` is said of the whole table already. */
+const base = (common: readonly string[]): readonly Column<FigureLine>[] => [
   { key: "figure", label: "Figure", value: ({ model }) => figureName(model.name) },
   { key: "target", label: "Of", value: ({ model }) => words(model.target) },
   { key: "level", label: "By", value: ({ model }) => words(model.level) },
@@ -36,11 +39,13 @@ const base: readonly Column<FigureLine>[] = [
     cell: ({ model }) => (
       <>
         <Value of={model} />
-        {notesOf(model).map((note) => (
-          <div key={note} className="verdict">
-            {note}
-          </div>
-        ))}
+        {notesOf(model)
+          .filter((note) => !common.includes(note))
+          .map((note) => (
+            <div key={note} className="verdict">
+              {note}
+            </div>
+          ))}
       </>
     ),
   },
@@ -108,6 +113,40 @@ function Gaps({ lines }: { lines: readonly FigureLine[] }) {
   ));
 }
 
+/** Lines of figures; what is noted of each of them is said once below. */
+function FigureTable({
+  name,
+  rows,
+  columns,
+  sortWord,
+  empty,
+}: {
+  name: string;
+  rows: readonly FigureLine[];
+  columns: (common: readonly string[]) => readonly Column<FigureLine>[];
+  sortWord?: string;
+  empty?: ReactNode;
+}) {
+  const common = commonNotes(rows.map(({ model }) => model));
+  return (
+    <>
+      <Table
+        name={name}
+        rows={rows}
+        columns={columns(common)}
+        rowKey={(line) => line.key}
+        empty={empty}
+        {...(sortWord ? { sortWord } : {})}
+      />
+      {common.map((note) => (
+        <p key={note} className="quiet">
+          {note} (all of the model's figures above)
+        </p>
+      ))}
+    </>
+  );
+}
+
 /** What the model is worth on patients of one split, beside what is worth little. */
 export function Figures({ metrics, split }: { metrics: readonly Metric[]; split: string }) {
   const lines = figureLines(metrics).filter((line) => line.model.split === split);
@@ -116,7 +155,7 @@ export function Figures({ metrics, split }: { metrics: readonly Metric[]; split:
   const groups = lines.filter((line) => line.model.subgroup);
   const { told, silent } = spoken(main);
   const names = [...new Set(main.flatMap((line) => line.beside.map((b) => b.name)))];
-  const columns = [...base, ...names.map(columnOf), ...counts];
+  const columns = (common: readonly string[]) => [...base(common), ...names.map(columnOf), ...counts];
   const group: Column<FigureLine> = {
     key: "group",
     label: "Group",
@@ -127,11 +166,10 @@ export function Figures({ metrics, split }: { metrics: readonly Metric[]; split:
   };
   return (
     <Panel title="Figures">
-      <Table
+      <FigureTable
         name="Figures"
         rows={told}
         columns={columns}
-        rowKey={(line) => line.key}
         empty={
           silent.length === 0 && (
             <p className="quiet">No patient of this kind has been read, so nothing can be measured.</p>
@@ -152,25 +190,18 @@ export function Figures({ metrics, split }: { metrics: readonly Metric[]; split:
       )}
       {rest.length > 0 && (
         <details>
-          <summary>{count(rest.length)} more figures</summary>
-          <Table
-            name="More figures"
-            sortWord="more"
-            rows={rest}
-            columns={columns}
-            rowKey={(line) => line.key}
-          />
+          <summary>{counted(rest.length, "more figure")}</summary>
+          <FigureTable name="More figures" sortWord="more" rows={rest} columns={columns} />
         </details>
       )}
       {groups.length > 0 && (
         <details>
           <summary>By group of patients</summary>
-          <Table
+          <FigureTable
             name="Figures by group"
             sortWord="groups"
             rows={groups}
-            columns={[group, ...base, ...counts]}
-            rowKey={(line) => line.key}
+            columns={(common) => [group, ...base(common), ...counts]}
           />
         </details>
       )}

@@ -8,10 +8,11 @@ import { Empty, PageHead, State } from "../../ui/panel";
 import { type Column, Table } from "../../ui/table/table";
 import type { Model } from "../contract";
 import { unseenText } from "./headline";
+import { useTwo } from "./two";
 import { WeightsLibrary } from "./weights";
 
 const columns: readonly Column<Model>[] = [
-  { key: "number", label: "Model", value: (row) => row.number, cell: (row) => `Model ${row.number}` },
+  { key: "number", label: "Model", value: (row) => row.number, cell: (row) => `Model\u00a0${row.number}` },
   { key: "state", label: "State", value: (row) => row.state, cell: (row) => <State of={row.state} /> },
   { key: "task", label: "Task", value: (row) => words(row.task) },
   { key: "method", label: "Method", value: (row) => row.method },
@@ -40,18 +41,21 @@ const columns: readonly Column<Model>[] = [
 export default function ModelsPage() {
   const { project } = useHere();
   const list = useList("models/", { project: project.id }, 15);
+  const two = useTwo(list.rows ?? [], (row) => ({ ...row, model: row.id }));
   return (
     <main className="page">
       <PageHead
         title="Models"
         about="one version a task is promoted: it ranks the exams that nobody has read"
-      />
+      >
+        {list.rows && list.rows.length > 1 && two.button}
+      </PageHead>
       <Problem error={list.error} onRetry={list.reload} />
       {list.rows && (
         <Table
           name="Models"
           rows={list.rows}
-          columns={columns}
+          columns={list.rows.length > 1 ? [two.column, ...columns] : columns}
           rowKey={(row) => row.id}
           href={(row) => `/models/${row.id}`}
           more={list.more}

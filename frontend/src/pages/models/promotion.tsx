@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { post } from "../../api/fetch";
 import { navigate } from "../../router";
-import { useAnswer, useDeed, useList } from "../../shell/data";
+import { useAll, useAnswer, useDeed } from "../../shell/data";
 import { Problem } from "../../shell/problem";
 import { useHere } from "../../shell/project";
 import { Action } from "../../ui/action";
@@ -41,8 +41,8 @@ interface DialogProps {
 function StepDialog({ model, step, onClose, onChanged }: DialogProps) {
   const { project } = useHere();
   const loop = useAnswer(`projects/${project.id}/loop/`);
-  const models = useList("models/", { project: project.id });
-  const before = models.rows?.find((row) => row.state === "promoted" && row.task === model.task);
+  const models = useAll("models/", { project: project.id, task: model.task, state: "promoted" });
+  const before = models.data?.[0];
   const take = useDeed(async () => {
     const job = step === "promote" ? (await post(`models/${model.id}/promote/`)).job : null;
     if (step === "retire") await post(`models/${model.id}/retire/`);

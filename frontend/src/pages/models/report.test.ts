@@ -1,6 +1,16 @@
 import { describe, expect, it } from "vitest";
 import type { Metric } from "../contract";
-import { figureLines, figureName, gapText, notesOf, reasonOfNull, splitsOf, spoken, verdict } from "./report";
+import {
+  commonNotes,
+  figureLines,
+  figureName,
+  gapText,
+  notesOf,
+  reasonOfNull,
+  splitsOf,
+  spoken,
+  verdict,
+} from "./report";
 
 function row(name: string, fields: Partial<Metric> = {}): Metric {
   return {
@@ -119,4 +129,13 @@ it("notes beside a figure what it leaves out", () => {
     "too few cases to be stable",
   ]);
   expect(notesOf(row("ece", { params: { unstable: false } }))).toEqual([]);
+});
+
+it("what is noted of each of several figures is said once", () => {
+  const cut = row("cpm", { params: { truncated: true } });
+  const both = row("cpm", { params: { truncated: true, unstable: true } });
+  const note = "cut off: an image has as many candidates as are kept";
+  expect(commonNotes([cut, both])).toEqual([note]);
+  expect(commonNotes([cut, row("cpm", { params: {} })])).toEqual([]);
+  expect(commonNotes([cut])).toEqual([]); // beside the one figure that it is of
 });

@@ -203,3 +203,10 @@ export function spoken(lines: readonly FigureLine[]): {
     silent: silent.map((target) => ({ target, reason: reasonOfNull(reasonOf(target)) })),
   };
 }
+
+/** What is noted of every one of several figures. */
+export function commonNotes(figures: readonly Metric[]): string[] {
+  const [first, ...others] = figures;
+  if (!first || others.length === 0) return [];
+  return notesOf(first).filter((note) => others.every((other) => notesOf(other).includes(note)));
+}

@@ -29,7 +29,8 @@ export function WeightsLibrary() {
     <Panel title="Weights brought from elsewhere">
       <p className="hint">
         A network that learned from other pictures can lend its trunk to a training: choose it as the start of
-        a run. The learner reports which weights fitted, and refuses a file that does not.
+        a run. The names in the file tell its network; where the trunk of a method is of another, or of
+        another depth or width, the run ends as soon as it begins, with the reason.
       </p>
       <Problem error={list.error} onRetry={list.reload} />
       {list.rows && (
@@ -50,6 +51,7 @@ export function WeightsLibrary() {
 const columns: readonly Column<WeightsFile>[] = [
   { key: "name", label: "File", value: (row) => row.name },
   { key: "bytes", label: "Size", value: (row) => row.bytes, cell: (row) => bytes(row.bytes) },
+  { key: "family", label: "Network", value: (row) => row.family ?? "none that is known here" },
   { key: "layout", label: "Names", value: (row) => row.layout },
   { key: "origin", label: "From", value: (row) => row.origin },
   { key: "licence", label: "Licence", value: (row) => row.licence },

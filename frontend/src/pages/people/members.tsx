@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { post, remove } from "../../api/fetch";
 import type { Role } from "../../api/types";
-import { useDeed, useList } from "../../shell/data";
+import { useAll, useDeed } from "../../shell/data";
 import { Problem } from "../../shell/problem";
 import { useHere } from "../../shell/project";
 import { Action } from "../../ui/action";
@@ -22,7 +22,7 @@ const roleOf = (chosen: string): Role => ROLES.find(({ value }) => value === cho
 /** The members of this project with their roles. */
 export function Members() {
   const { project } = useHere();
-  const members = useList("memberships/", { project: project.id });
+  const members = useAll("memberships/", { project: project.id });
   const change = useDeed(async (deed: () => Promise<unknown>) => {
     await deed();
     members.reload();
@@ -52,17 +52,16 @@ export function Members() {
   return (
     <Panel title={`Members of ${project.name}`}>
       <Problem error={members.error ?? change.error} />
-      {members.rows && (
+      {members.data && (
         <Table
           name="Members"
-          rows={members.rows}
+          rows={members.data}
           columns={columns}
           rowKey={(row) => row.id}
           sortWord="members"
-          more={members.more}
         />
       )}
-      <AddMember known={members.rows ?? []} onAdd={(user, role) => void setRole(user, role)} />
+      <AddMember known={members.data ?? []} onAdd={(user, role) => void setRole(user, role)} />
     </Panel>
   );
 }
@@ -89,8 +88,8 @@ function AddMember({
   known: readonly Member[];
   onAdd: (user: string, role: Role) => void;
 }) {
-  const users = useList("users/", {});
-  const others = (users.rows ?? []).filter(
+  const users = useAll("users/");
+  const others = (users.data ?? []).filter(
     (user) => user.is_active && !known.some((m) => m.user === user.id),
   );
   const [chosen, setChosen] = useState("");

@@ -7,6 +7,6 @@ it("each stage says what it began with and how much of that was used", () => {
   const heads = { init: "scratch", weights_file: "the network has no trunk" };
   expect(stageReports({ stages: { main, heads } }).map(([name]) => name)).toEqual(["main", "heads"]);
   expect(beganText(main)).toBe(`weights file, 62 keys, ${percent(1)} of what was wanted`);
-  expect(beganText(heads)).toBe("scratch, not from the file: the network has no trunk");
+  expect(beganText(heads)).toBe("from scratch, not from the file: the network has no trunk");
   expect(stageReports({})).toEqual([]);
 });

@@ -10,7 +10,7 @@ import { duration, percent, secondsBetween, share, timeLeft } from "../../ui/for
 import { PageHead, State } from "../../ui/panel";
 import { Progress } from "../../ui/progress";
 import type { Run, RunDetail, RunEvent } from "../contract";
-import { Failure } from "../jobs/failure";
+import { Failure, SETTLED } from "../jobs/failure";
 import { curvesOf, lastOf } from "./curves";
 import { useRunEvents } from "./events";
 import { LossPlot, ValidationPlot } from "./plots";
@@ -101,8 +101,12 @@ function Steer({ run, onChanged }: { run: RunDetail; onChanged: () => void }) {
           Cancel
         </Action>
       )}
-      {run.may_resume && (
-        <Action busy={steer.busy} onClick={() => void steer.run("resume")}>
+      {(run.state === "failed" || run.state === "cancelled") && (
+        <Action
+          busy={steer.busy}
+          refused={run.may_resume ? null : SETTLED}
+          onClick={() => void steer.run("resume")}
+        >
           Go on from the last checkpoint
         </Action>
       )}

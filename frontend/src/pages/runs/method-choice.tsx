@@ -1,7 +1,7 @@
 import { useId } from "react";
 import { words } from "../../ui/format";
 import type { Method } from "../contract";
-import { byTask } from "../methods/cards";
+import { byTask, plain } from "../methods/cards";
 import { refusedTasks } from "./tasks";
 
 interface Props {
@@ -30,12 +30,12 @@ export function MethodChoice({ methods, chosen, onChoose }: Props) {
             <strong>{method.name}</strong>
             {method.findings.length > 0 && `: ${method.findings.map(words).join(", ")}`}
           </span>
-          {method.refusal && <span className="warn">{method.refusal}</span>}
+          {method.refusal && <span className="warn">{plain(method.refusal)}</span>}
           {method.serves.length > 1 && <span>{alsoText(method)}</span>}
           {method.allowed &&
             refusedTasks(method).map((served) => (
               <span key={served.task} className="warn">
-                not {words(served.task)}: {served.refusal}
+                not {words(served.task)}: {plain(served.refusal ?? "")}
               </span>
             ))}
           <span className="hint">{method.reference}</span>

@@ -6,20 +6,22 @@ import { useHere } from "../../shell/project";
 import { Action } from "../../ui/action";
 import { useAddress } from "../../ui/address";
 import { Ago } from "../../ui/ago";
-import { duration, secondsBetween } from "../../ui/format";
+import { duration, secondsBetween, words } from "../../ui/format";
 import { Empty, PageHead, State } from "../../ui/panel";
 import { type Column, Table } from "../../ui/table/table";
 import type { Run } from "../contract";
 import { unseenText } from "../models/headline";
+import { useTwo } from "../models/two";
 import { Retrain } from "./retrain";
 import { RunSparkline } from "./sparkline";
 
 const SPARKLINES = 12;
 
 const columns = (drawn: ReadonlySet<string>): readonly Column<Run>[] => [
-  { key: "number", label: "Run", value: (row) => row.number, cell: (row) => `Run ${row.number}` },
+  { key: "number", label: "Run", value: (row) => row.number, cell: (row) => `Run\u00a0${row.number}` },
   { key: "state", label: "State", value: (row) => row.state, cell: (row) => <State of={row.state} /> },
   { key: "method", label: "Method", value: (row) => row.method },
+  { key: "task", label: "Task", value: (row) => words(row.task) },
   { key: "size", label: "Size", value: (row) => row.size },
   {
     key: "snapshot",
@@ -57,11 +59,13 @@ export default function RunsPage() {
   const asked = query.get("retrain");
   const [open, setOpen] = useState(asked !== null);
   const list = useList("runs/", { project: project.id }, 5);
+  const two = useTwo(list.rows ?? [], (row) => ({ ...row, model: row.version }));
   const drawn = new Set(list.rows?.slice(0, SPARKLINES).map((row) => row.id));
   return (
     <main className="page">
       <PageHead title="Runs" about="trainings, newest first">
         <Link href="/methods">Methods</Link>
+        {list.rows && list.rows.length > 1 && two.button}
         {role === "admin" && !open && (
           <Action kind="primary" onClick={() => setOpen(true)}>
             Retrain…
@@ -74,7 +78,7 @@ export default function RunsPage() {
         <Table
           name="Runs"
           rows={list.rows}
-          columns={columns(drawn)}
+          columns={list.rows.length > 1 ? [two.column, ...columns(drawn)] : columns(drawn)}
           rowKey={(row) => row.id}
           href={(row) => `/runs/${row.id}`}
           more={list.more}

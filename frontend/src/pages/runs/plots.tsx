@@ -1,6 +1,7 @@
 import { Lines, type Series, STYLES } from "../../ui/charts/lines";
 import { count, words } from "../../ui/format";
 import { Panel } from "../../ui/panel";
+import { figureName } from "../models/report";
 import { type Curves, type StageLoss, stageLosses } from "./curves";
 
 /** Loss on training and validation patients over all stages, up to the last planned step. */
@@ -65,7 +66,7 @@ export function ValidationPlot({ curves, live }: { curves: Curves; live: boolean
     .filter((s) => s.points.length > 0)
     .map(
       (s, i): Series => ({
-        name: words(s.name),
+        name: figureName(s.name),
         points: s.points,
         style: STYLES[i % STYLES.length] ?? "one",
       }),

@@ -2,7 +2,7 @@ import { useState } from "react";
 import type { Body } from "../../api/addresses";
 import { post } from "../../api/fetch";
 import { Link, navigate } from "../../router";
-import { useAnswer, useDeed, useList } from "../../shell/data";
+import { useAll, useAnswer, useDeed } from "../../shell/data";
 import { Problem } from "../../shell/problem";
 import { useHere } from "../../shell/project";
 import { Action } from "../../ui/action";
@@ -24,14 +24,14 @@ type Compute = NonNullable<Body<"post", "runs/">["compute"]>;
 /** Choose snapshot, method, size and where to start from; refused options stay, with their reason. */
 export function Retrain({ wanted, onClose }: { wanted: string | null; onClose: () => void }) {
   const { project } = useHere();
-  const list = useList("snapshots/", { project: project.id }, 5);
-  const frozen = list.rows?.filter((row) => row.state === "frozen") ?? [];
+  const list = useAll("snapshots/", { project: project.id }, 5);
+  const frozen = list.data?.filter((row) => row.state === "frozen") ?? [];
   const [chosen, setChosen] = useState<string | null>(wanted);
   const snapshot = frozen.find((row) => row.id === chosen) ?? frozen[0];
   return (
     <Panel title="Retrain">
       <Problem error={list.error} onRetry={list.reload} />
-      {list.rows && !snapshot && (
+      {list.data && !snapshot && (
         <Empty title="Nothing to train from yet.">
           A training starts from a frozen snapshot. <Link href="/snapshots">Freeze one</Link> of what has been
           read.
@@ -58,8 +58,8 @@ export function Retrain({ wanted, onClose }: { wanted: string | null; onClose: (
 function Options({ snapshot, onClose }: { snapshot: Snapshot; onClose: () => void }) {
   const { project } = useHere();
   const methods = useAnswer("methods/", { snapshot: snapshot.id });
-  const models = useList("models/", { project: project.id });
-  const weights = useList("weights/", { project: project.id });
+  const models = useAll("models/", { project: project.id });
+  const weights = useAll("weights/", { project: project.id });
   const [name, setName] = useState<string | null>(null);
   const [wantedTask, setTask] = useState("");
   const [size, setSize] = useState("tiny");
@@ -68,14 +68,17 @@ function Options({ snapshot, onClose }: { snapshot: Snapshot; onClose: () => voi
   const [compute, setCompute] = useState<Compute>({});
   const allowed = methods.data?.filter((m) => m.allowed);
   // Retraining is mostly doing again what was done last.
-  const usual = name ?? models.rows?.[0]?.method;
+  const usual = name ?? models.data?.[0]?.method;
   const method = allowed?.find((m) => m.name === usual) ?? allowed?.[0];
   const task = taskOf(method, wantedTask);
   const versions =
-    models.rows?.filter((m) => m.method === method?.name && m.size === size && m.task === task) ?? [];
+    models.data?.filter((m) => m.method === method?.name && m.size === size && m.task === task) ?? [];
   const starts = [
     ...versions.map((m) => ({ value: `version ${m.id}`, label: `from model ${m.number} (${m.state})` })),
-    ...(weights.rows ?? []).map((w) => ({ value: `weights ${w.id}`, label: `with the trunk of ${w.name}` })),
+    ...(weights.data ?? []).map((w) => ({
+      value: `weights ${w.id}`,
+      label: `with the trunk of ${w.name}${w.family ? ` (${w.family})` : ""}`,
+    })),
   ];
   const from = starts.some((start) => start.value === init) ? init : "";
   const [kind = "", id = ""] = from.split(" ");

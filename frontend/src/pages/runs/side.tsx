@@ -61,6 +61,7 @@ export function RunSide({
 function images(started: RunEvent | undefined): string {
   if (!started?.n) return "—";
   return Object.entries(started.n)
+    .filter(([, n]) => n > 0)
     .map(([split, n]) => `${count(n)} ${split}`)
     .join(" / ");
 }

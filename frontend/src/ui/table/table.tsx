@@ -140,7 +140,8 @@ function Row<R>({ row, columns, href }: { row: R; columns: readonly Column<R>[];
 /** A click beside the links and buttons of a row opens the row; selecting text in it does not. */
 function opensRow(target: EventTarget): boolean {
   return (
-    !(target as Element).closest("a, button, input, select, summary") && !window.getSelection()?.toString()
+    !(target as Element).closest("a, button, input, label, select, summary") &&
+    !window.getSelection()?.toString()
   );
 }
 
