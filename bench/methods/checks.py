@@ -6,18 +6,32 @@ not be accepted stays here with its figures, as a check of properties only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import torch
-from torch import Tensor
-
+from bench.methods.edits import (
+    average_of_tiles,
+    averaged,
+    belief_alone,
+    bilinear_only,
+    breast_alone,
+    copied_guide,
+    everywhere,
+    from_random,
+    half_open,
+    last_map,
+    no_difference,
+    no_patches,
+    noise_for_made,
+    only_the_head,
+    same_crops,
+    sides_alone,
+    without_graph,
+)
 from bench.methods.stubs import (
     Change,
-    Passed,
     both,
-    each_gate,
     only_view,
     seeing,
     shuffled,
@@ -27,10 +41,6 @@ from bench.methods.stubs import (
     without_phases,
 )
 from bench.methods.worlds import Phantoms
-from ml.blocks.channel_gate import ChannelGate
-from ml.methods import gan_augmentation
-from ml.methods.dbn_parts import FEATURES
-from ml.methods.spec import Batch, Inference, Lesson, MethodSpec, Modules, Prediction, Stage
 from ml.runs.request import TargetKind
 
 
@@ -66,220 +76,6 @@ class Check:
         return f"{self.method}{self.suffix}"
 
 
-def half_open(network: Any) -> None:
-    """Every gate says one half, whatever it is shown; its weights stay, and are moved by nothing."""
-    for _, _, gate in each_gate(network, ChannelGate):
-        gate.gate_of = lambda summary, width=gate.excite.out_features: torch.full(
-            (len(summary), width), 0.5, dtype=summary.dtype
-        )
-
-
-def sides_alone(network: Any) -> None:
-    """Nothing is compared: each side is judged by what it shows, not by what the other does not."""
-
-    def excess(maps: Tensor) -> Tensor:
-        return torch.relu(maps)
-
-    network.excess = excess
-
-
-def no_difference(network: Any) -> None:
-    """Gates and features lose the difference of the sides; what is left is their sum, in the same number of numbers."""
-    from ml.methods.se_asymmetry import PairGate
-
-    for _, _, gate in each_gate(network, PairGate):
-        gate.use_difference = False
-    embed = network.embed
-
-    def summed(x: Tensor) -> Tensor:
-        both, apart = embed(x).chunk(2, 1)
-        return torch.cat([both, torch.zeros_like(apart)], 1)
-
-    network.embed = summed
-
-
-def without_graph(network: Any) -> None:
-    """The graph learner says nothing, in as many numbers."""
-    channels = network.cgl.channels
-    network.cgl.forward = lambda image, mask: image.new_zeros(len(image), channels)
-
-
-def same_crops(network: Any) -> None:
-    """Crops that do not depend on the saliency: the first from the upper left corner, and so on."""
-
-    def corners(saliency: Tensor, rows: int, cols: int) -> Tensor:
-        retrieve = network.retrieve
-        step = torch.arange(retrieve.count)[:, None] * torch.tensor([[0, retrieve.size]])
-        most = torch.tensor([cols - retrieve.size, rows - retrieve.size])
-        return torch.minimum(step, most).expand(len(saliency), -1, -1)
-
-    network.retrieve.corners = corners
-
-
-def bilinear_only(network: Any) -> None:
-    """No dense map is added to the skip, and no gate weighs anything."""
-    for block in network.up:
-        block.dense = Nothing()
-        block.gate = torch.nn.Identity()
-
-
-class Nothing(torch.nn.Module):
-    """Zeros in the shape of the dense map: 2C channels, which the shuffle makes C/2 of twice the side."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.zeros_like(x).repeat(1, 2, 1, 1)
-
-
-def average_of_tiles(network: Any) -> None:
-    """Every tile of breast weighs the same."""
-    for member in network.members:
-        member.attention.attention = lambda h, mask: mask / mask.sum(1, keepdim=True).clamp(min=1)
-
-
-def one_level(network: Any) -> None:
-    """The finest map in the place of every level, at that level's size: no level has features of its own."""
-    pyramid = network.pyramid
-
-    def same(x: Tensor) -> list[Tensor]:
-        levels = pyramid(x)
-        return [torch.nn.functional.adaptive_avg_pool2d(levels[1], level.shape[-2:]) for level in levels]
-
-    network.pyramid = same
-
-
-def last_map(network: Any) -> None:
-    """The trunk's last map (P5) in the place of every level, at that level's size: what a detector has without one."""
-    pyramid = network.pyramid
-
-    def same(x: Tensor) -> list[Tensor]:
-        levels = pyramid(x)
-        return [torch.nn.functional.adaptive_avg_pool2d(levels[2], level.shape[-2:]) for level in levels]
-
-    network.pyramid = same
-
-
-def copied_guide(network: Any) -> None:
-    """The second network hands on what it was told."""
-    encode = network.encode
-    network.out = told = Told(network.out)
-
-    def listened(x: Tensor, guide: Tensor) -> list[Tensor]:
-        told.guide = guide
-        found: list[Tensor] = encode(x, guide)
-        return found
-
-    network.encode = listened
-
-
-class Told(torch.nn.Module):
-    """The logits of the guide; the layer in whose place it stands is kept, and moved by nothing."""
-
-    def __init__(self, out: torch.nn.Module) -> None:
-        super().__init__()
-        self.out, self.guide = out, torch.zeros(0)
-
-    def forward(self, maps: Tensor) -> Tensor:
-        rows, cols = self.guide.shape[-2:]
-        return torch.logit(self.guide.clamp(1e-4, 1 - 1e-4)) + 0.0 * self.out(maps)[..., :rows, :cols]
-
-
-def averaged(network: Any) -> None:
-    """The mean of all windows in place of the strongest."""
-    network.embed = lambda x, valid: network.windows(x).mean((2, 3))
-
-
-def everywhere(network: Any) -> None:
-    """The outline of the breast is the whole film; what was learned is kept, and counts for nothing."""
-    outline = network.forward
-
-    def whole(x: Tensor) -> Tensor:
-        return 10.0 + 0.0 * outline(x)
-
-    network.forward = whole
-
-
-def grid_of_boxes(network: Any) -> None:
-    """Squares of a grid in place of what the belief nets find: as many as are looked at, and certain of each."""
-    maps = network.maps
-
-    def squares(x: Tensor, breast: Tensor, gates: Sequence[float]) -> tuple[list[Tensor], float]:
-        found, share = maps(x, breast, gates)
-        rows, cols = ((torch.arange(side) - GRID_FROM_PX) % GRID_PITCH_PX < GRID_SIDE_PX for side in breast.shape)
-        grid = (rows[:, None] & cols[None]).to(found[0]) * (breast > 0)
-        return [grid, *found[1:]], share
-
-    network.maps = squares
-
-
-def belief_alone(step: Any) -> None:
-    """The forest sees what the belief nets say of a candidate, and zeros in the place of all else."""
-    forest = step.est
-    fit, checked = forest.fit, forest.checked
-    forest.fit = lambda x, y, seed: fit(believed(torch.as_tensor(x)).numpy(), y, seed=seed)
-    forest.checked = lambda x: checked(believed(x))
-
-
-def believed(rows: Tensor) -> Tensor:
-    """Rows (M, 2 * FEATURES + 2 + 74) of which the two numbers of the nets are left."""
-    kept = torch.zeros_like(rows)
-    kept[:, BELIEF] = rows[:, BELIEF]
-    return kept
-
-
-def breast_alone(method: MethodSpec) -> MethodSpec:
-    """The breast model's score in the place of the other models' too."""
-    name = "score_breast"
-
-    def predict(modules: Modules, batch: Batch, config: Any, inference: Inference) -> list[Prediction]:
-        return [alone(own) for own in method.predict(modules, batch, config, inference)]
-
-    def alone(own: Prediction) -> Prediction:
-        said = torch.tensor(own.values[name])
-        two = torch.stack([1 - said, said])
-        return replace(own, probabilities=two, logits=two.clamp(min=1e-9).log(), samples=None)
-
-    return replace(method, predict=predict)
-
-
-def noise_for_made(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-    """Noise of the same grey values in the place of made regions."""
-
-    def generate(lesson: Lesson) -> None:
-        gan_augmentation.generate(NoiseKept(lesson))
-
-    return tuple(replace(stage, learn=generate) if stage.name == "generate" else stage for stage in stages)
-
-
-class NoiseKept(Passed):
-    """A lesson that keeps the pixels of made regions in a drawn order, each region's its own."""
-
-    def keep(self, name: str, tensors: Mapping[str, Tensor]) -> None:
-        """As the lesson's own, shuffled."""
-        x = tensors["x"]
-        flat = x.flatten(-2)
-        order = torch.rand(flat.shape, generator=torch.Generator().manual_seed(0)).argsort(-1)
-        self.lesson.keep(name, {**tensors, "x": flat.gather(-1, order).reshape(x.shape)})
-
-
-def from_random(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-    """The trunk of the transfer starts as it was drawn; the source is learned all the same, for nobody."""
-    return tuple(replace(stage, starts_from=()) if stage.name == "transfer_head" else stage for stage in stages)
-
-
-def no_patches(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-    """No scan starts from what patches taught; patches are learned all the same, for nobody."""
-    return tuple(replace(stage, starts_from=(), lr_factors={}) for stage in stages)
-
-
-def only_the_head(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-    """The trunk stays as it was drawn."""
-    return tuple(replace(stage, trainable=("head.",)) if stage.name == "transfer" else stage for stage in stages)
-
-
-GRID_FROM_PX, GRID_PITCH_PX, GRID_SIDE_PX = 14, 54, 26
-"""Of the boxes of `grid_of_boxes`: about eight in a breast of 160 pixels, each as large as a mass of middle size."""
-BELIEF = slice(2 * FEATURES, 2 * FEATURES + 2)
-"""Where the forests of `dbn_forest` find what the belief nets said, after the features of two CNNs."""
 COUNT = (240, 0, 200)
 """Without validation: the number of steps is fixed, and no checkpoint is chosen."""
 PAIRS = Phantoms(family="mirrored_pair", layout="pair", answer="asymmetry", count=COUNT, size=48, spacing_mm=2.0)
@@ -314,10 +110,12 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         method="dualcorenet", metric="auc", level="finding", row="pathology", target="pathology",
-        config={"lpl_steps": 60, "steps": 120},
+        # The first path, of two levels, sees 14 pixels at once, and the rims of the two masses lie further apart.
+        config={
+            "roi_px": 64, "levels": 2, "node_levels": 4, "lpl_steps": 60, "steps": 800, "lr": 3e-3, "dropout": 0.2,
+        },
         phantoms=Phantoms(
-            family="mass_shapes", layout="region", answer="pathology", count=(160, 0, 200), size=48, spacing_mm=0.2,
-            classes=(0, 2),
+            family="masses_apart", layout="region", answer="pathology", count=(400, 0, 300), size=64, spacing_mm=0.2
         ),
         stub_is="the first path alone: zeros in place of what the graph learner says",
         stub=with_networks(joint=without_graph),
@@ -363,9 +161,10 @@ CHECKS: tuple[Check, ...] = (
     Check(
         method="detr_lesion", metric="froc_sens@1", level="finding", row="mass", baseline="of evaluate",
         phantoms=Phantoms(
-            family="two_lesions", layout="image", answer="boxes", count=(400, 0, 600), size=64, spacing_mm=1.6
+            family="two_lesions", layout="image", answer="boxes", count=(800, 0, 600), size=64, spacing_mm=1.6,
+            options={"radii": (0.1, 0.15), "apart": 0.3},
         ),
-        config={"side_px": 64, "steps": 800}, stub_config={"queries": 1}, stub_is="one query",
+        config={"side_px": 64, "steps": 1400}, stub_config={"queries": 1}, stub_is="one query", seeds=(0, 2),
     ),
     Check(
         method="bilateral_asymmetry", phantoms=PAIRS, metric="auc", level="exam",
@@ -400,9 +199,9 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         method="retinanet_mass", metric="froc_sens@1", level="finding", row="mass", baseline="of evaluate",
-        phantoms=MASSES, config={"target_spacing_mm": 0.8, "steps": 200, "prepared_long_px": 192, "long_px": 192},
-        stub_is="one level of the pyramid: what the others say counts for nothing",
-        stub=with_networks(main=one_level),
+        phantoms=replace(MASSES, count=(400, 0, 400)), seeds=(0, 2),
+        config={"target_spacing_mm": 0.8, "steps": 500, "prepared_long_px": 192, "long_px": 192},
+        stub_is="the trunk's last map in the place of every level of the pyramid", stub=with_networks(main=last_map),
     ),
     Check(
         method="cascade_segmentation", metric="dice", level="image", baseline="of evaluate",
@@ -438,11 +237,11 @@ CHECKS: tuple[Check, ...] = (
     Check(
         method="densenet201_transfer", metric="auc", level="finding", task="lesion_classification", row="presence",
         target="presence",
-        phantoms=MASSES,
+        phantoms=replace(MASSES, count=(400, 0, 400), options={"radii": (0.12,)}), seeds=(0, 2),
         # Wide regions, in which masses are as large as the source shows them.
         config={
             "source": "presence", "target_spacing_mm": 0.8, "whole_spacing_mm": 2.4, "margin": 4.0,
-            "transfer_head_steps": 30, "steps": 10,
+            "transfer_head_steps": 30, "steps": 10, "pretrain_steps": 500,
         },
         stub_is="a trunk that starts as it was drawn, and the same steps", stub=with_stages(from_random),
     ),
@@ -461,10 +260,19 @@ CHECKS: tuple[Check, ...] = (
         stub=with_networks(forest_1=belief_alone, forest_2=belief_alone),
     ),
     Check(
-        method="gan_augmentation", metric="auc", level="finding", row="pathology", target="pathology",
+        method="gan_augmentation", metric="spectrum", level="finding", row="pathology", target="pathology",
+        baseline="white noise", config={"gan_steps": 1000, "steps": 30}, seeds=(0, 2),
         phantoms=Phantoms(
             family="roi_mass", layout="region", answer="pathology", count=(80, 0, 200), size=48, spacing_mm=0.8
         ),
         stub_is="noise of the same grey values in the place of made regions", stub=with_stages(noise_for_made),
+    ),
+    Check(
+        method="histogram_density", metric="accuracy", level="exam", chance=0.5, config={"steps": 400},
+        phantoms=Phantoms(
+            family="clumped_greys", layout="exam", answer="density", count=(300, 0, 200), size=64, spacing_mm=1.6,
+            letters="AD",
+        ),
+        stub_is="the L-CC view in the place of all four", stub=seeing(only_view(0)),
     ),
 )  # fmt: skip

@@ -50,12 +50,16 @@ def label_counts(
 ) -> dict[str, Counter[str]]:
     """Per kind of label, how many training units (exams for density, else marks or images) carry each value.
 
-    target: what a class is, `outcome` or `presence` of a finding; none named: the outcome, where both are there.
+    target: what a class is, `outcome` or `presence` of a finding; none named: the outcome, where both are there. Of
+    `tissue`, outlines are maps of tissue.
     """
     counts: dict[str, Counter[str]] = {label: Counter() for label in get_args(Label)}
     exams: dict[str, str] = {}
     taught = [row for row in rows if row.split == "train" and row.image_kind in kinds]
+    tissue = target == "tissue"  # of which an outline is a label map, whatever the finding is that it came with
     for row in taught:
+        if tissue:
+            counts["outline"]["tissue"] += any(m.kind == "label_map" for own in row.findings for m in own.marks)
         if row.density and row.density.label:
             exams[row.exam_id] = row.density.label
         if row.outcome and row.outcome.cancer is not None:
@@ -65,7 +69,7 @@ def label_counts(
                 continue
             drawn = {mark.kind for mark in finding.marks}
             counts["box"][finding.type] += bool(drawn & BOXED)
-            counts["outline"][finding.type] += bool(drawn & OUTLINED)
+            counts["outline"][finding.type] += bool(drawn & OUTLINED) and not tissue
             counts["pathology"][finding.pathology] += finding.pathology != "unknown"
             counts["asymmetry"]["1"] += finding.type == "asymmetry"
     counts["density"] = Counter(exams.values())
@@ -96,7 +100,7 @@ def _classes(
 _WORDS = {
     "density": "exams with a density",
     "box": "marked findings",
-    "outline": "outlined findings",
+    "outline": "outlines",
     "pathology": "findings with a pathology",
     "outcome": "images with an outcome",
     "asymmetry": "asymmetries",

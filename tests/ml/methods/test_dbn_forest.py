@@ -243,3 +243,14 @@ def test_what_a_cnn_must_say_is_what_one_said_that_had_not_seen_the_patient(trai
     ]
     least = model.modules["keep_1"].least
     assert float(least) == pytest.approx(float(torch.quantile(torch.stack(scores), 1 - model.config.kept)), abs=1e-6)
+
+
+def test_an_image_that_teaches_nothing_is_in_nobodys_way(world, tmp_path):
+    # One that is neither read through nor marked: the CNNs say something of it, and no candidates are kept of it.
+    rows, folder = world
+    first = next(row.image_id for row in rows if row.split == "train")
+    unread = [replace(row, findings=(), complete=False) if row.image_id == first else row for row in rows]
+    run = tried(tmp_path / "run", unread, folder, "dbn_forest", "lesion_detection")
+    kept = load_file(run / "artefacts" / "candidates" / "found.safetensors")["index"]
+    said = load_file(run / "artefacts" / "cascade_1" / "out_of_fold.safetensors")["index"]
+    assert len(set(said.tolist()) - set(kept.tolist())) == 1

@@ -84,7 +84,7 @@ MASS = lesion("box", [5, 5, 20, 20])
         ((ASYMMETRY, ASYMMETRY, MASS, ()), None),
         (((), MASS, (), ()), "Needs pairs of breasts with an asymmetry for training too; there are none."),
         ((ASYMMETRY,) * 4, "Needs pairs of breasts without an asymmetry for training too; there are none."),
-        ((ASYMMETRY, (), (), ()), "Needs at least 2 pairs of breasts with an asymmetry for training; there are 1."),
+        ((ASYMMETRY, (), (), ()), "Needs at least 2 pairs of breasts with an asymmetry for training; there is 1."),
     ],
 )
 @pytest.mark.parametrize("name", ["bilateral_asymmetry", "se_asymmetry"])
@@ -109,6 +109,16 @@ def test_regions_of_asymmetries_are_needed_where_they_are_what_is_learned(a_row)
 def test_the_classes_are_the_outcomes_where_both_are_known(a_row):
     rows = [a_row(f"i{n}", exam_id=f"e{n}", outcome=Outcome(cancer=n, months=24)) for n in (0, 1)]
     assert label_counts(rows, [])["exam_class"] == {"0": 1, "1": 1}
+
+
+def test_outlines_of_tissue_are_maps_whatever_the_finding_that_brings_them(a_row):
+    brought = Mark(mark_id="t", kind="label_map", geometry={"path": "t.png", "classes": {"fat": 1, "dense": 2}})
+    mapped = [Finding(finding_id="t", type="other", marks=(brought,))]
+    rows = [a_row(f"i{n}", exam_id=f"e{n}", findings=mapped) for n in range(3)]
+    needs = catalogue.entry("aunet")["needs"]
+    assert missing(needs, label_counts(rows, ["mass"], target="tissue"), "segmentation") == []
+    of_lesions = missing(needs, label_counts(rows, ["mass"], target="mask"), "segmentation")
+    assert of_lesions == ["Needs at least 2 outlines for training; there are 0."]
 
 
 def test_needs_can_be_asked_of_counts_alone():

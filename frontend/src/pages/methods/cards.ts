@@ -22,7 +22,7 @@ export function byTask(methods: readonly Method[]): [task: string, own: Method[]
 const LABELS: Readonly<Record<string, string>> = {
   density: "exams with a density",
   box: "marked findings",
-  outline: "outlined findings",
+  outline: "outlines",
   pathology: "findings with a pathology",
   outcome: "breasts with an outcome",
   asymmetry: "asymmetries",
