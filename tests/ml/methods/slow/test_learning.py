@@ -10,6 +10,9 @@ from bench.methods.page import summary, values
 from bench.methods.worlds import made
 from ml.methods import get
 
+#: CPU seconds of one training, as calibrated: the slow tests together have twenty minutes on two cores.
+LONGEST_S = 120
+
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
@@ -18,6 +21,9 @@ def test_a_method_learns_what_its_stub_cannot(check, tmp_path):
     document = read(check)
     if document is None or not document.get("accepted"):
         pytest.skip(f"property checks only: {summary(document) if document else 'not calibrated'}")
+    seconds = [run["seconds"] for run in document["runs"] if run["side"] == "true" and run["seconds"]]
+    if seconds and min(seconds) > LONGEST_S:
+        pytest.skip(f"one training takes {min(seconds):.0f} s: make calibrate-methods METHODS={check.name}")
     world = made(tmp_path / "images", check.phantoms)
     value, _, _ = trained(tmp_path / "run", world, tmp_path / "images", check, check.true(get(check.method)),
                           check.config, check.seeds[0])  # fmt: skip
