@@ -9,7 +9,8 @@ from safetensors.torch import load_file
 
 from ml.blocks.backbones import backbone
 from ml.methods import frozen_mil
-from ml.methods.frozen_mil import Descriptions, Encoder, Heads, MilHead, bag, version_of
+from ml.methods.frozen_mil import Heads, MilHead, bag
+from ml.methods.frozen_parts import Descriptions, Encoder, version_of
 from ml.methods.spec import Inference
 from ml.pixels.features import FeatureCache
 from ml.pixels.tiles import places

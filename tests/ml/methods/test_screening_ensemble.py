@@ -7,16 +7,8 @@ import torch
 
 from ml.blocks.backbones import backbone
 from ml.blocks.noisy_or import LEAST_LOGIT, noisy_or
-from ml.methods.screening_ensemble import (
-    boxes_again,
-    detector_config,
-    exam_scores,
-    lesion_logits,
-    moved,
-    plan,
-    recalled,
-    views_logits,
-)
+from ml.methods.screening_ensemble import boxes_again, exam_scores, lesion_logits, plan, views_logits
+from ml.methods.screening_parts import detector_config, moved, recalled
 from ml.methods.spec import Inference
 from ml.training.data import Recalled
 from ml.training.lessons import Artefacts
