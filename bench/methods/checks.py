@@ -13,17 +13,18 @@ from typing import Any
 from bench.methods.edits import (
     average_of_tiles,
     averaged,
-    belief_alone,
     bilinear_only,
     breast_alone,
     copied_guide,
     everywhere,
     from_random,
+    grid_of_boxes,
     half_open,
     last_map,
     no_difference,
     no_patches,
     noise_for_made,
+    one_member,
     only_the_head,
     same_crops,
     sides_alone,
@@ -256,8 +257,8 @@ CHECKS: tuple[Check, ...] = (
     Check(
         method="dbn_forest", metric="froc_sens@1", level="finding", task="lesion_detection", row="mass",
         baseline="of evaluate", phantoms=MASSES, config={"target_spacing_mm": 0.96},
-        stub_is="forests that see what the belief nets say, no feature of a CNN and none by hand",
-        stub=with_networks(forest_1=belief_alone, forest_2=belief_alone),
+        stub_is="squares of a grid, as many, in place of what the belief nets propose",
+        stub=with_networks(belief=grid_of_boxes), seeds=(0, 1),
     ),
     Check(
         method="gan_augmentation", metric="spectrum", level="finding", row="pathology", target="pathology",
@@ -266,6 +267,16 @@ CHECKS: tuple[Check, ...] = (
             family="roi_mass", layout="region", answer="pathology", count=(80, 0, 200), size=48, spacing_mm=0.8
         ),
         stub_is="noise of the same grey values in the place of made regions", stub=with_stages(noise_for_made),
+    ),
+    Check(
+        # Which member knows is learned out of fold: one alone has nothing to choose from.
+        method="dream_ensemble", metric="auc", level="exam", target="outcome", seeds=(0, 1),
+        phantoms=Phantoms(
+            family="mass_one_of_two_views", layout="breast", answer="outcome", count=(300, 0, 200), spacing_mm=1.6,
+            options={"radius": 0.16},
+        ),
+        config={"rows_px": 64, "cols_px": 64, "member_steps": 300},
+        stub_is="the score of convnext_breast in the place of all three", stub=with_networks(stack=one_member(1)),
     ),
     Check(
         method="histogram_density", metric="accuracy", level="exam", chance=0.5, config={"steps": 400},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,11 +13,7 @@ from torch import Tensor
 from bench.methods.stubs import Passed, each_gate
 from ml.blocks.channel_gate import ChannelGate
 from ml.methods import gan_augmentation
-from ml.methods.dbn_parts import FEATURES
 from ml.methods.spec import Batch, Inference, Lesson, MethodSpec, Modules, Prediction, Stage
-
-BELIEF = slice(2 * FEATURES, 2 * FEATURES + 2)
-"""Where the forests of `dbn_forest` find what the belief nets said, after the features of two CNNs."""
 
 
 def averaged_maps(network: Any) -> None:
@@ -57,22 +52,6 @@ def regression_of(see: Callable[[Any], Any]) -> Callable[[Any], None]:
 def seeing_rows(ask: Callable[..., Any], see: Callable[[Any], Any]) -> Callable[..., Any]:
     """`ask(rows, ...)` as `ask(see(rows), ...)`."""
     return lambda rows, *others, **named: ask(see(rows), *others, **named)
-
-
-def two_moments(network: Any) -> None:
-    """`histogram_density`: of each view's histogram only mean and spread are left, as a normal distribution's bins."""
-    shares, bins = network.shares, network.config.bins
-    middles = (torch.arange(bins) + 0.5) / bins
-
-    def normal(x: Tensor, counted: Tensor) -> Tensor:
-        found = shares(x, counted).unflatten(1, (-1, bins))
-        mean = (found * middles).sum(2, keepdim=True)
-        spread = ((found * (middles - mean) ** 2).sum(2, keepdim=True)).sqrt().clamp(min=1 / bins)
-        bell = torch.exp(-(((middles - mean) / spread) ** 2) / 2) / (spread * math.sqrt(2 * math.pi))
-        told: Tensor = (bell / bell.sum(2, keepdim=True)).flatten(1)
-        return told
-
-    network.shares = normal
 
 
 def half_open(network: Any) -> None:
@@ -145,17 +124,6 @@ def average_of_tiles(network: Any) -> None:
         member.attention.attention = lambda h, mask: mask / mask.sum(1, keepdim=True).clamp(min=1)
 
 
-def one_level(network: Any) -> None:
-    """The finest map in the place of every level, at that level's size: no level has features of its own."""
-    pyramid = network.pyramid
-
-    def same(x: Tensor) -> list[Tensor]:
-        levels = pyramid(x)
-        return [torch.nn.functional.adaptive_avg_pool2d(levels[1], level.shape[-2:]) for level in levels]
-
-    network.pyramid = same
-
-
 def last_map(network: Any) -> None:
     """The trunk's last map (P5) in the place of every level, at that level's size: what a detector has without one."""
     pyramid = network.pyramid
@@ -218,21 +186,6 @@ def grid_of_boxes(network: Any) -> None:
         return [grid, *found[1:]], share
 
     network.maps = squares
-
-
-def belief_alone(step: Any) -> None:
-    """The forest sees what the belief nets say of a candidate, and zeros in the place of all else."""
-    forest = step.est
-    fit, checked = forest.fit, forest.checked
-    forest.fit = lambda x, y, seed: fit(believed(torch.as_tensor(x)).numpy(), y, seed=seed)
-    forest.checked = lambda x: checked(believed(x))
-
-
-def believed(rows: Tensor) -> Tensor:
-    """Rows (M, 2 * FEATURES + 2 + 74) of which the two numbers of the nets are left."""
-    kept = torch.zeros_like(rows)
-    kept[:, BELIEF] = rows[:, BELIEF]
-    return kept
 
 
 def breast_alone(method: MethodSpec) -> MethodSpec:
