@@ -13,6 +13,7 @@ from typing import Any
 from bench.methods.edits import (
     average_of_tiles,
     averaged,
+    averaged_maps,
     bilinear_only,
     breast_alone,
     copied_guide,
@@ -26,7 +27,6 @@ from bench.methods.edits import (
     noise_for_made,
     one_member,
     only_the_head,
-    same_crops,
     sides_alone,
     without_graph,
 )
@@ -145,13 +145,14 @@ CHECKS: tuple[Check, ...] = (
         stub_is="the CC view in the place of both", stub=seeing(only_view(0)),
     ),
     Check(
-        method="gmic", metric="auc", level="exam", target="outcome",
+        method="gmic", metric="auc", level="exam", target="outcome", seeds=(0, 1),
         phantoms=Phantoms(
-            family="small_lesion_large_image", layout="image", answer="outcome", count=COUNT, size=96, spacing_mm=1.6
+            family="small_lesion_large_image", layout="image", answer="outcome", count=(400, 0, 200), size=160,
+            spacing_mm=1.6, options={"radius": 0.06},
         ),
-        config={"rows_px": 96, "cols_px": 96}, stub_config={"top_share": 1.0},
-        stub_is="the average of all cells, and crops that are always the same corner",
-        stub=with_networks(main=same_crops),
+        config={"rows_px": 160, "cols_px": 160, "steps": 800, "top_share": 0.01},
+        stub_is="the average of all cells in the place of each; crops stay in one corner",
+        stub=with_networks(main=averaged_maps),
     ),
     Check(
         method="aunet", metric="dice", level="image", baseline="of evaluate",

@@ -92,18 +92,6 @@ def without_graph(network: Any) -> None:
     network.cgl.forward = lambda image, mask: image.new_zeros(len(image), channels)
 
 
-def same_crops(network: Any) -> None:
-    """Crops that do not depend on the saliency: the first from the upper left corner, and so on."""
-
-    def corners(saliency: Tensor, rows: int, cols: int) -> Tensor:
-        retrieve = network.retrieve
-        step = torch.arange(retrieve.count)[:, None] * torch.tensor([[0, retrieve.size]])
-        most = torch.tensor([cols - retrieve.size, rows - retrieve.size])
-        return torch.minimum(step, most).expand(len(saliency), -1, -1)
-
-    network.retrieve.corners = corners
-
-
 def bilinear_only(network: Any) -> None:
     """No dense map is added to the skip, and no gate weighs anything."""
     for block in network.up:
