@@ -289,6 +289,8 @@ def _out_of_fold(job: Job, stage: Stage, folds: OutOfFold, view: View, earlier: 
         with torch.inference_mode():
             said = torch.cat([folds.say(modules, batch).float().cpu() for batch in batches])
         values |= dict(zip(held, said, strict=True))
+    if not values:
+        raise refused("no_samples", f"{stage.name} is asked about patients left out: there are too few")
     order = sorted(values)
     if job.machine.ranks.first:
         artefacts.write(

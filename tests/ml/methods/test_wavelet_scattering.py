@@ -1,5 +1,7 @@
 """What makes `wavelet_scattering` itself: fixed wavelets, fused features, members. Figures: methods-17.md 3.17."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from ml.methods.spec import Inference
 from ml.methods.wavelet_scattering import Config, Fusion, ScatteringFeatures, looked_at, windows
 from ml.training.lessons import fold_of
 from ml.training.model_folder import load_model
+from tests.ml.methods.world import tried
 
 
 @pytest.mark.parametrize(
@@ -148,3 +151,10 @@ def test_passes_are_the_members_and_their_mean_is_the_answer(a_setup):
     for a, b in zip(plain, passes, strict=True):
         torch.testing.assert_close(a.probabilities, b.probabilities)
         assert a.values["member_variance"] == pytest.approx(float(b.samples[:, -1].var(correction=0)), rel=1e-3)
+
+
+def test_one_patient_alone_cannot_be_left_out(world, tmp_path):
+    rows, folder = world
+    one = [replace(row, patient_id="p") if row.split == "train" else row for row in rows]
+    with pytest.raises(AssertionError, match="patients left out: there are too few"):
+        tried(tmp_path / "run", one, folder, "wavelet_scattering", "lesion_classification")
