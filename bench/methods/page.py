@@ -24,9 +24,6 @@ the interval of the paired difference to the best baseline of the task stays abo
 small public sets says little about the large ones. How it is measured, and how to go on:
 [bench/methods](../bench/methods/README.md). Weights are those of all stages.
 
-Measured before it changed, and not again since: `wavelet_scattering` (its fusion then learned from features of regions
-that its CNN had been taught).
-
 | row | method | serves (fidelity) | weights (tiny) | T-true | seconds | real data |
 | --- | --- | --- | --- | --- | --- | --- |
 """

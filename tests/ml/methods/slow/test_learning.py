@@ -11,7 +11,7 @@ from bench.methods.worlds import made
 from ml.methods import get
 
 #: CPU seconds of one training, as calibrated: the slow tests together have twenty minutes on two cores.
-LONGEST_S = 120
+LONGEST_S = 60
 
 
 @pytest.mark.slow
