@@ -6,8 +6,8 @@ classification", DLMIA 2017 (arXiv 1707.06978).
 As there: a residual network per scale is taught on patches around lesions and of background, and its weights begin a
 network that scans the whole image, trained end to end on the image's outcome; the answer is the mean of both scales.
 
-A reconstruction in its numbers, each a default: widths, spacings and patch size; windows of 8x8 cells every fourth
-cell, of whose features the scan takes the maximum; SGD for patches, AdamW for scans, the trunk at a tenth of the
+A reconstruction in its numbers, each a default: widths, spacings and patch size; windows as large as a patch, half
+overlapping, of whose features the scan takes the maximum; SGD for patches, AdamW for scans, the trunk at a tenth of the
 head's rate and its BatchNorm at rest; dropout 0.3 before both heads. A lesion of unknown pathology teaches its type
 alone. Hard backgrounds: in each batch the half that looks most like a lesion counts twice, where the paper draws
 such patches anew. A marked image gives a patch around a lesion, others one of the breast, so half of them are each.
@@ -60,8 +60,6 @@ from ml.methods.spec import (
 )
 from ml.runs.needs import Need
 
-CELLS, STRIDE = 8, 4
-"""Side of a window and the step between windows, in cells of the trunk's map."""
 PEAK = 0.5
 MOST_PEAKS, PEAK_IOU = 10, 0.3
 """Of the boxes that are shown, how many there may be and how far they may overlap."""
@@ -86,6 +84,16 @@ class Config:
     epochs: float = 30
     lr: float = 3e-4
     trunk_lr_factor: float = 0.1
+
+    @property
+    def cell_px(self) -> int:
+        """Side of a cell of a trunk's map, in pixels of its scale."""
+        return 2 ** len(self.widths)
+
+    @property
+    def cells(self) -> int:
+        """Side of a window, in cells: that of a patch. Every half window another begins."""
+        return max(2, self.patch_px // self.cell_px)
 
 
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -127,9 +135,9 @@ class WideTrunk(nn.Module):
         return functional.relu(self.norm(self.blocks(self.stem(x))))
 
 
-def window_means(maps: Tensor) -> Tensor:
+def window_means(maps: Tensor, cells: int) -> Tensor:
     """(N, D, h, w) means over windows of a trunk's maps; a map smaller than a window is one."""
-    return functional.avg_pool2d(maps, (min(CELLS, maps.shape[2]), min(CELLS, maps.shape[3])), STRIDE)
+    return functional.avg_pool2d(maps, (min(cells, maps.shape[2]), min(cells, maps.shape[3])), cells // 2)
 
 
 class PatchNet(nn.Module):
@@ -137,7 +145,7 @@ class PatchNet(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.trunk = WideTrunk(config)
+        self.trunk, self.cells = WideTrunk(config), config.cells
         self.dropout = HeldDropout(config.widths[-1], config.dropout)
         self.head = nn.Linear(config.widths[-1], len(CLASSES))
 
@@ -146,8 +154,8 @@ class PatchNet(nn.Module):
         return logits
 
     def windows(self, x: Tensor) -> Tensor:
-        """(N, h, w) probability that a window of a whole image shows a lesion; every fourth cell begins one."""
-        pooled = window_means(self.trunk(x))
+        """(N, h, w) probability that a window of a whole image shows a lesion; every half window another begins."""
+        pooled = window_means(self.trunk(x), self.cells)
         return 1 - self.head(pooled.movedim(1, -1)).float().softmax(-1)[..., 0]
 
 
@@ -159,7 +167,7 @@ class ScanNet(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.trunk = WideTrunk(config)
+        self.trunk, self.cells = WideTrunk(config), config.cells
         self.dropout = HeldDropout(config.widths[-1], config.dropout)
         self.head = nn.Linear(config.widths[-1], 1)
 
@@ -172,7 +180,7 @@ class ScanNet(nn.Module):
 
     def windows(self, x: Tensor) -> Tensor:
         """(N, D, h, w): the mean map of every window, as a patch of its size would have it."""
-        return window_means(self.trunk(x))
+        return window_means(self.trunk(x), self.cells)
 
     def embed(self, x: Tensor, valid: Tensor) -> Tensor:
         """The maximum over the windows that lie on the image, not on the padding of its batch; valid (N, 1, H, W)."""
@@ -306,7 +314,7 @@ def looked_at(modules: Modules, batch: Batch, config: Config) -> list[Where]:
     for n in range(len(batch.ids)):
         boxes, scores, labels = [], [], []
         for scale in SCALES:
-            own, probability = peaks(maps[scale][n], cell_px(config, scale))
+            own, probability = peaks(maps[scale][n], cell_px(config, scale), config.cells)
             boxes.append(own)
             scores.append(probability)
             labels.append(torch.full((len(own),), LESIONS.index(TAUGHT[scale])))
@@ -327,7 +335,7 @@ def heat(modules: Modules, batch: Batch, config: Config) -> Tensor:
     rows, cols = batch.x.shape[-2:]
     said = []
     for scale in SCALES:
-        cells = torch.stack([over_cells(own) for own in windows_of(modules, batch, config, scale)])
+        cells = torch.stack([over_cells(own, config.cells) for own in windows_of(modules, batch, config, scale)])
         said.append(over_pixels(cells, cell_px(config, scale), rows, cols))
     return torch.stack(said).amax(0)[:, None]
 
@@ -340,25 +348,26 @@ def windows_of(modules: Modules, batch: Batch, config: Config, scale: Scale) -> 
 
 def cell_px(config: Config, scale: Scale) -> float:
     """The side of a cell of a scale's trunk, in pixels of the image as it is prepared."""
-    return 2 ** len(config.widths) * factor(config, scale)
+    return config.cell_px * factor(config, scale)
 
 
-def peaks(windows: Tensor, cell_px: float) -> tuple[Tensor, Tensor]:
-    """Boxes (M, 4) and probabilities (M,) of the windows (h, w) that no neighbour exceeds."""
+def peaks(windows: Tensor, cell_px: float, side: int) -> tuple[Tensor, Tensor]:
+    """Boxes (M, 4) and probabilities (M,) of the windows (h, w), `side` cells each, that no neighbour exceeds."""
     highest = functional.max_pool2d(windows[None], 3, 1, 1)[0]
     rows, cols = ((windows == highest) & (windows > PEAK)).nonzero(as_tuple=True)
-    corners = torch.stack([cols, rows], 1) * STRIDE * cell_px
-    boxes, scores = torch.cat([corners, corners + CELLS * cell_px], 1), windows[rows, cols]
+    corners = torch.stack([cols, rows], 1) * (side // 2) * cell_px
+    boxes, scores = torch.cat([corners, corners + side * cell_px], 1), windows[rows, cols]
     kept = nms(boxes, scores, PEAK_IOU, limit=MOST_PEAKS)
     return boxes[kept], scores[kept]
 
 
-def over_cells(windows: Tensor) -> Tensor:
-    """(h, w) of windows to the trunk's cells that they cover: each has the highest window that it lies in."""
-    rows, cols = ((side - 1) * STRIDE + CELLS for side in windows.shape)
-    begun = windows.new_zeros(rows + CELLS - 1, cols + CELLS - 1)
-    begun[CELLS - 1 : rows : STRIDE, CELLS - 1 : cols : STRIDE] = windows
-    return functional.max_pool2d(begun[None], CELLS, 1)[0]
+def over_cells(windows: Tensor, side: int) -> Tensor:
+    """(h, w) of windows, `side` cells each, to the trunk's cells: each has the highest window that it lies in."""
+    step = side // 2
+    rows, cols = ((count - 1) * step + side for count in windows.shape)
+    begun = windows.new_zeros(rows + side - 1, cols + side - 1)
+    begun[side - 1 : rows : step, side - 1 : cols : step] = windows
+    return functional.max_pool2d(begun[None], side, 1)[0]
 
 
 def _last(network: Any, embedding: Tensor) -> Callable[[], Tensor]:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from ml.methods.multiscale_patch import CELLS, SCALES, PatchNet, ScanNet, cell_px, over_cells, peaks, windows_of
+from ml.methods.multiscale_patch import SCALES, PatchNet, ScanNet, cell_px, over_cells, peaks, windows_of
 from ml.methods.multiscale_views import CLASSES, LESIONS, allowed, patch_view
 from ml.methods.spec import Inference
 from ml.training.parts import Varied, taken
@@ -153,10 +153,10 @@ def test_the_hard_half_of_the_backgrounds_counts_twice(a_setup):
 def test_peaks_of_the_windows_are_boxes_and_heat_lies_over_the_cells_that_they_cover():
     windows = torch.zeros(4, 3)
     windows[2, 1], windows[2, 2], windows[0, 0] = 0.9, 0.7, 0.4
-    boxes, scores = peaks(windows, cell_px=8.0)
+    boxes, scores = peaks(windows, cell_px=8.0, side=8)
     assert boxes.tolist() == [[32.0, 64.0, 96.0, 128.0]]  # the second window by fours of cells, eight cells wide
     assert scores.tolist() == [pytest.approx(0.9)]
-    heat = over_cells(windows)
+    heat = over_cells(windows, 8)
     assert heat.shape == (20, 16)
     assert (heat[8:16, 4:12] == 0.9).all()
     assert (heat[8:16, 12:16] == 0.7).all()
@@ -174,6 +174,15 @@ def test_a_window_is_judged_as_the_patch_net_judges_it_alone(a_setup):
         assert float(net.windows(x)[0, 2, 1]) == pytest.approx(float(alone), abs=1e-5)
 
 
+def test_a_window_is_as_large_as_a_patch(a_setup):
+    for size in ("tiny", "base", "large"):
+        config = a_setup("multiscale_patch", size).config
+        assert config.cells == 8 and config.cells * config.cell_px == config.patch_px
+    small = a_setup("multiscale_patch", patch_px=32)
+    net = PatchNet(small.config).eval()
+    assert net.windows(torch.zeros(1, 1, 64, 64)).shape == (1, 3, 3)
+
+
 def test_heat_is_the_higher_of_what_the_two_scales_say_of_a_pixel(a_setup):
     setup = a_setup("multiscale_patch")
     modules = {name: module.eval() for name, module in setup.modules().items()}
@@ -185,7 +194,7 @@ def test_heat_is_the_higher_of_what_the_two_scales_say_of_a_pixel(a_setup):
     assert float(heat.max()) == pytest.approx(max(float(own.max()) for own in said.values()), abs=1e-6)
     for scale, windows in said.items():
         side = cell_px(setup.config, scale)
-        middle = int(CELLS / 2 * side)  # of the first window
+        middle = int(8 / 2 * side)  # of the first window
         if middle < min(heat.shape):
             assert float(heat[middle, middle]) > float(windows[0, 0]) - 0.05
 
