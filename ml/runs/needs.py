@@ -1,7 +1,7 @@
 """What a method needs of the data, and what a set of rows offers: so that the form can say why not."""
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, get_args
@@ -56,10 +56,8 @@ def label_counts(
     counts: dict[str, Counter[str]] = {label: Counter() for label in get_args(Label)}
     exams: dict[str, str] = {}
     taught = [row for row in rows if row.split == "train" and row.image_kind in kinds]
-    tissue = target == "tissue"  # of which an outline is a label map, whatever the finding is that it came with
     for row in taught:
-        if tissue:
-            counts["outline"]["tissue"] += any(m.kind == "label_map" for own in row.findings for m in own.marks)
+        counts["outline"].update(_outlined(row, findings, target))
         if row.density and row.density.label:
             exams[row.exam_id] = row.density.label
         if row.outcome and row.outcome.cancer is not None:
@@ -69,7 +67,6 @@ def label_counts(
                 continue
             drawn = {mark.kind for mark in finding.marks}
             counts["box"][finding.type] += bool(drawn & BOXED)
-            counts["outline"][finding.type] += bool(drawn & OUTLINED) and not tissue
             counts["pathology"][finding.pathology] += finding.pathology != "unknown"
             counts["asymmetry"]["1"] += finding.type == "asymmetry"
     counts["density"] = Counter(exams.values())
@@ -78,6 +75,15 @@ def label_counts(
         counts[label] = _classes(taught, unit, outcome_of if by_outcome else partial(presence_of, findings=findings))
     counts["pair_class"] = _classes(taught, lambda row: (row.exam_id, row.view), _asymmetry_of_pair)
     return {label: +counter for label, counter in counts.items()}
+
+
+def _outlined(row: ManifestRow, findings: Sequence[str], target: str | None) -> Iterator[str]:
+    """What of an image is outlined: findings that are asked of; or its tissue, whatever finding brings its map."""
+    drawn = [(own.type, {mark.kind for mark in own.marks}) for own in row.findings]
+    if target == "tissue":
+        yield from ["tissue"] * any("label_map" in kinds for _, kinds in drawn)
+    else:
+        yield from (kind for kind, kinds in drawn if kinds & OUTLINED and (not findings or kind in findings))
 
 
 def _asymmetry_of_pair(rows: Sequence[ManifestRow]) -> int | None:

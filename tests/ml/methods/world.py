@@ -137,14 +137,14 @@ def run_folder(path, rows, folder, request):
     return path
 
 
-def tried(path, rows, folder, name, task, compute=TWO_STEPS):
-    """Train for two steps a stage, all the way to metrics and a model; the run folder."""
+def tried(path, rows, folder, name, task, compute=TWO_STEPS, ends=Exit.FINISHED):
+    """Train for two steps a stage, all the way to metrics and a model, or to another end; the run folder."""
     request = Request(
         run_id=f"{name}-{task}", method=name, task=task, compute=compute,
         evaluation=EvaluationOptions(bootstrap=20), pixels={"cache_dir": str((folder / "cache").resolve())},
     )  # fmt: skip
     run_folder(path, rows, folder, request)
-    assert run(path, command="train") is Exit.FINISHED, (path / "events.jsonl").read_text()[-2000:]
+    assert run(path, command="train") is ends, (path / "events.jsonl").read_text()[-2000:]
     return path
 
 
