@@ -7,17 +7,18 @@ As there: a residual network per scale is taught on patches around lesions and o
 network that scans the whole image, trained end to end on the image's outcome; the answer is the mean of both scales.
 
 A reconstruction in its numbers, each a default: widths, spacings and patch size; windows as large as a patch, half
-overlapping, of whose features the scan takes the maximum; SGD for patches, AdamW for scans, the trunk at a tenth of the
-head's rate and its BatchNorm at rest; dropout 0.3 before both heads. A lesion of unknown pathology teaches its type
-alone. Hard backgrounds: in each batch the half that looks most like a lesion counts twice, where the paper draws
-such patches anew. A marked image gives a patch around a lesion, others one of the breast, so half of them are each.
-What a scale's patch network says of every window is a heat map, whose peaks over 0.5 are boxes of a window's size; the
-scan, which gives the answer, moved away from that network in its own stage.
+overlapping, of whose features the scan takes the maximum; SGD for patches (AdamW at `tiny`: in few steps SGD learns
+next to nothing), AdamW for scans, the trunk at a tenth of the head's rate and its BatchNorm at rest; dropout 0.3 before
+both heads. A lesion of unknown pathology teaches its type alone. Hard backgrounds: in each batch the half that looks
+most like a lesion counts twice, where the paper draws such patches anew. A marked image gives a patch around a lesion,
+others one of the breast, so half of them are each. What a scale's patch network says of every window is a heat map,
+whose peaks over 0.5 are boxes of a window's size; the scan, which gives the answer, moved away from that network in its
+own stage.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -67,7 +68,7 @@ MOST_PEAKS, PEAK_IOU = 10, 0.3
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Spacings are those of the two scales; `patch_px` is the side of a patch at either."""
+    """Spacings are those of the two scales; `patch_px` is the side of a patch at either; `patches_by` learns them."""
 
     fine_mm: float = 0.1
     coarse_mm: float = 0.25
@@ -78,6 +79,7 @@ class Config:
     patches_batch: int = 32
     patches_steps: int | None = None
     patches_epochs: float = 60
+    patches_by: Literal["sgd", "adamw"] = "sgd"
     patches_lr: float = 1e-2
     batch: int = 4
     steps: int | None = None
@@ -105,7 +107,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "blocks": 1,
         "patches_batch": 16,
         "patches_steps": 150,
-        "patches_lr": 5e-2,
+        "patches_by": "adamw",
         "steps": 150,
         "lr": 1e-2,
     },
@@ -249,10 +251,6 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
 
 
 def _of_scale(config: Config, scale: Scale) -> tuple[Stage, Stage]:
-    sgd = Optimiser(
-        kind="sgd", lr=config.patches_lr, momentum=0.9, weight_decay=1e-4, schedule="step",
-        steps_at=(0.6, 0.85), step_factor=0.1,
-    )  # fmt: skip
     return (
         Stage(
             name=f"patches_{scale}",
@@ -260,7 +258,7 @@ def _of_scale(config: Config, scale: Scale) -> tuple[Stage, Stage]:
             forward=patch_forward(scale),
             loss=patch_loss(scale),
             reads=reads_of(config, ("lesions",), patch_view(scale)),
-            optimiser=sgd,
+            optimiser=_of_patches(config),
             steps=config.patches_steps,
             epochs=config.patches_epochs,
             batch=config.patches_batch,
@@ -286,6 +284,15 @@ def _of_scale(config: Config, scale: Scale) -> tuple[Stage, Stage]:
             validate="task" if scale == SCALES[-1] else "loss",
         ),
     )
+
+
+def _of_patches(config: Config) -> Optimiser:
+    if config.patches_by == "adamw":
+        return Optimiser(lr=config.patches_lr)
+    return Optimiser(
+        kind="sgd", lr=config.patches_lr, momentum=0.9, weight_decay=1e-4, schedule="step",
+        steps_at=(0.6, 0.85), step_factor=0.1,
+    )  # fmt: skip
 
 
 def predict(modules: Modules, batch: Batch, config: Config, inference: Inference) -> list[Prediction]:

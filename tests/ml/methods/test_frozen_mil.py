@@ -25,7 +25,7 @@ from tests.ml.methods import world as small
 
 @pytest.mark.parametrize(
     ("size", "features", "head"),  # golden numbers of this implementation
-    [("tiny", 128, 37_781), ("base", 512, 138_005), ("large", 1024, 271_637)],
+    [("tiny", 32, 12_725), ("base", 512, 138_005), ("large", 1024, 271_637)],
 )
 def test_a_head_has_its_parameters(size, features, head, a_setup):
     with torch.device("meta"):
@@ -62,14 +62,14 @@ def test_the_encoder_learns_nothing_from_the_heads(trained, made):
 
 def test_the_order_of_tiles_does_not_matter_and_air_is_nothing(made):
     _, _, heads = made
-    tiles, views = torch.randn(2, 12, 128), torch.arange(4).repeat_interleave(3)
+    tiles, views = torch.randn(2, 12, 32), torch.arange(4).repeat_interleave(3)
     mask = torch.ones(2, 12, dtype=torch.bool)
     before = heads(tiles, views, mask)
     order = torch.randperm(12, generator=torch.Generator().manual_seed(0))
     after = heads(tiles[:, order], views[order], mask)
     torch.testing.assert_close(after["logits"], before["logits"])
     torch.testing.assert_close(before["attention"].sum(2), torch.ones(5, 2))
-    air = torch.cat([tiles, torch.randn(2, 5, 128)], 1), torch.cat([views, torch.zeros(5, dtype=torch.long)])
+    air = torch.cat([tiles, torch.randn(2, 5, 32)], 1), torch.cat([views, torch.zeros(5, dtype=torch.long)])
     none = torch.cat([mask, torch.zeros(2, 5, dtype=torch.bool)], 1)
     more = heads(*air, none)
     torch.testing.assert_close(more["logits"], before["logits"])
@@ -82,13 +82,13 @@ def test_tiles_lie_where_there_is_breast_and_views_that_are_not_there_are_left_o
     setup, encoder, _ = made
     batch = setup.batch(n=2, split="test")
     # Weights of its own: nobody has kept what this encoder says.
-    torch.nn.init.normal_(encoder.trunk.conv1.weight)
+    torch.nn.init.normal_(encoder.trunk.features.conv0.weight)
     shown, embed = [], encoder.embed
     encoder.embed = lambda own: shown.append(len(own)) or embed(own)
     tiles, views, there = bag(encoder, batch, setup.config, Descriptions())
     corners = list(places(batch.x.shape[-2:], 32, 16))
     count = len(corners)
-    assert (tiles.shape, views.tolist()) == ((2, 4 * count, 128), [v for v in range(4) for _ in range(count)])
+    assert (tiles.shape, views.tolist()) == ((2, 4 * count, 32), [v for v in range(4) for _ in range(count)])
     shares = torch.stack([batch.breast[0, 0, 0, y : y + 32, x : x + 32].float().mean() for y, x in corners])
     assert there[0, :count].tolist() == (shares >= 0.02).tolist()
     # What shows no breast is not looked at either.
@@ -122,7 +122,7 @@ def test_an_image_is_looked_at_once_in_all_runs_and_anew_by_another_encoder(made
     assert torch.equal(first, again) and torch.equal(first, from_disk)
     encoder.head.bias.data += 1  # what an encoder learned of its images has no part in what it says of tiles
     assert torch.equal(first, bag(encoder, batch, setup.config, kept)[0]) and kept.looked == 4
-    encoder.trunk.bn1.running_mean += 0.5  # statistics have
+    encoder.trunk.features.norm0.running_mean += 0.5  # statistics have
     other = bag(encoder, batch, setup.config, kept)[0]
     assert kept.looked == 8
     assert (other - first).abs().max() > 1e-4
@@ -152,16 +152,16 @@ def test_an_encoder_is_hashed_again_only_where_it_was_changed(made):
     assert version_of(encoder.trunk) == first  # it could not have been read
     encoder.trunk.state_dict = read
     with torch.no_grad():
-        encoder.trunk.conv1.weight[0] += 1
+        encoder.trunk.features.conv0.weight[0] += 1
     assert version_of(encoder.trunk) != first
 
 
 def test_memory_holds_no_more_than_it_may(made):
     setup, encoder, _ = made
-    batch, kept = setup.batch(n=2, split="test"), Descriptions(limit_bytes=60_000)
+    batch, kept = setup.batch(n=2, split="test"), Descriptions(limit_bytes=16_000)
     bag(encoder, batch, setup.config, kept)
     assert 1 <= len(kept._kept) < 8
-    assert kept._bytes == sum(own.nbytes for arrays in kept._kept.values() for own in arrays.values()) <= 60_000
+    assert kept._bytes == sum(own.nbytes for arrays in kept._kept.values() for own in arrays.values()) <= 16_000
 
 
 def test_a_later_round_with_the_same_encoder_looks_at_no_image_again(trained, world, tmp_path, monkeypatch):

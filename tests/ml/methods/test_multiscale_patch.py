@@ -86,8 +86,10 @@ def test_each_scale_alone_changes_the_answer_which_is_their_mean(a_setup):
 
 
 def test_the_rate_of_the_patches_falls_to_a_tenth_twice(a_setup):
-    """At 60 % and at 85 % of the steps."""
-    optimiser = a_setup("multiscale_patch").stage("patches_fine").optimiser
+    """At 60 % and at 85 % of the steps, but at `tiny`."""
+    assert a_setup("multiscale_patch").stage("patches_fine").optimiser.kind == "adamw"
+    optimiser = a_setup("multiscale_patch", "base").stage("patches_fine").optimiser
+    assert (optimiser.kind, optimiser.lr, optimiser.momentum) == ("sgd", 0.01, 0.9)
     assert [factor(optimiser, step, 100) for step in (59, 60, 84, 85, 99)] == pytest.approx([1, 0.1, 0.1, 0.01, 0.01])
 
 

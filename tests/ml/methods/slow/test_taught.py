@@ -25,8 +25,9 @@ LESION = Phantoms(
 )  # fmt: skip
 #: A cluster in every image; the other family has masses and images without anything.
 DOTS = Phantoms(
-    family="calc_cluster", layout="image", answer="outcome", count=(40, 0, 20), size=64, spacing_mm=0.8, classes=(1,)
-)
+    family="calc_cluster", layout="image", answer="outcome", count=(40, 0, 20), size=64, spacing_mm=0.8, classes=(1,),
+    options={"beta": 4.5, "dots": (14, 18)},
+)  # fmt: skip
 LARGE = Phantoms(
     family="mass_sizes", layout="image", answer="outcome", count=(60, 0, 40), size=64, spacing_mm=0.8,
     options={"radii": (0.12,)},
@@ -134,11 +135,6 @@ def highest(heat):
     return col + 0.5, row + 0.5
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the loudest tile holds it in 8 of 30 images, where chance would in 4; AUC .73",
-)
 @pytest.mark.xdist_group("frozen_mil")
 def test_the_tile_that_speaks_most_for_cancer_holds_the_lesion(frozen_mil):
     batch = frozen_mil.batch(marked=True)
@@ -147,15 +143,10 @@ def test_the_tile_that_speaks_most_for_cancer_holds_the_lesion(frozen_mil):
     for own, place in zip(said, places, strict=True):
         scores, boxes = (torch.cat([getattr(where, part) for where in own.where]) for part in ("scores", "boxes"))
         hits.append(len(scores) > 0 and holds(boxes[scores.argmax()], place))
+    # measured: in 23 of 30 images, where chance would in 4
     assert np.mean(hits) > 0.6
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the fine net tells no clusters: its highest window has .09 with and without dots after 150 steps, .11 and "
-    ".11 after 500; the coarse one has .15 and .16, then .03 and .18",
-)
 @pytest.mark.xdist_group("multiscale_patch")
 def test_a_cluster_of_dots_says_more_to_the_fine_trunk_than_to_the_coarse_one(multiscale_patch):
     model, batch = multiscale_patch.model, multiscale_patch.batch()
@@ -163,6 +154,7 @@ def test_a_cluster_of_dots_says_more_to_the_fine_trunk_than_to_the_coarse_one(mu
     said = {
         scale: windows_of(model.modules, batch, model.config, scale).flatten(1).amax(1) for scale in ("fine", "coarse")
     }
+    # measured: in all images; the fine one has .86 with dots and .02 without, the coarse one .14 and .11
     assert (said["fine"] > said["coarse"])[dots].float().mean() > 0.75
     assert said["fine"][dots].mean() > said["fine"][~dots].mean() + 0.2
 
@@ -230,8 +222,8 @@ def shared(name, turned, lacks=""):
 @pytest.mark.parametrize(
     ("name", "turned"),
     [
-        shared("frozen_mil", noise),  # measured: .018 nats, .009 about what it knows
-        shared("frozen_mil", negative, lacks=".008 nats, .009 about what it knows"),
+        shared("frozen_mil", noise),  # measured: .0109 nats, .0086 about what it knows
+        shared("frozen_mil", negative),  # .0108 and .0086
         shared("dualcorenet", noise),  # .021 and .00008
         shared("dualcorenet", negative),  # .023 and .00008
         shared("cascade_segmentation", noise, lacks="3.2e-5 nats a pixel, 4.2e-5 about what it knows"),
