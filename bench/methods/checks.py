@@ -212,11 +212,12 @@ CHECKS: tuple[Check, ...] = (
         stub_is="the coarse network's map, resized", stub=with_networks(level_1=copied_guide),
     ),
     Check(
-        method="multiscale_patch", metric="auc", level="exam", target="outcome",
+        method="multiscale_patch", metric="auc", level="exam", target="outcome", seeds=(0, 1),
         phantoms=Phantoms(
-            family="calc_cluster", layout="image", answer="outcome", count=COUNT, size=64, spacing_mm=0.8
+            family="calc_cluster", layout="image", answer="outcome", count=(300, 0, 200), size=128, spacing_mm=0.8,
+            options={"radius": 0.05, "beta": 4.5, "dots": (14, 18)},
         ),
-        config={"patch_px": 32},
+        config={"patch_px": 32, "patches_steps": 500, "steps": 200, "lr": 5e-3, "batch": 8},
         stub_is="scans that start as they were drawn, and the average of the windows in place of their maximum",
         stub=both(with_stages(no_patches), with_networks(scan_fine=averaged, scan_coarse=averaged)),
     ),
