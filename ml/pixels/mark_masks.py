@@ -6,7 +6,7 @@ of the manifest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,18 @@ def filled(kind: str, geometry: Any, rows: int, cols: int) -> Mask:
     return out
 
 
+def named(pixels: npt.NDArray[np.uint8], values: Mapping[str, int], names: Sequence[str]) -> npt.NDArray[np.uint8]:
+    """A label map's grey values as places in `names`; 0 where a value means none of them. values: grey value by name."""
+    places = np.zeros(256, np.uint8)
+    for name, value in values.items():
+        if name in names:
+            places[value] = names.index(name)
+    found: npt.NDArray[np.uint8] = places[pixels]
+    return found
+
+
 def stored(root: Path, path: str, rows: int, cols: int) -> npt.NDArray[np.uint8]:
-    """An 8-bit picture of the image's size under `root`: a mask (non-zero inside) or a label map of class indices.
+    """An 8-bit picture of the image's size under `root`: a mask (non-zero inside) or a label map of grey values.
 
     Raises MaskUnreadable.
     """

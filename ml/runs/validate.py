@@ -1,7 +1,7 @@
 """What a manifest must hold before anything is learned from it. Under 2 s for 100,000 rows."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -92,6 +92,8 @@ def _clipped(rows: Sequence[ManifestRow]) -> tuple[list[ManifestRow], list[tuple
 
 
 def _check_mark(mark: Mark, row: ManifestRow) -> Mark:
+    if mark.kind == "label_map" and not _says_what_values_mean(mark.geometry):
+        raise refused("geometry_invalid", "a label_map names the grey value of each tissue", image_id=row.image_id)
     if mark.kind in ("mask", "label_map"):
         return mark
     try:
@@ -111,6 +113,11 @@ def _check_mark(mark: Mark, row: ManifestRow) -> Mark:
     if inside or mark.kind in ("circle", "ellipse", "point"):
         return mark
     return replace(mark, geometry=_clip(mark, row))
+
+
+def _says_what_values_mean(geometry: Any) -> bool:
+    values = geometry.get("classes") if isinstance(geometry, Mapping) else None
+    return isinstance(values, Mapping) and all(isinstance(value, int) and 0 <= value < 256 for value in values.values())
 
 
 def _clip(mark: Mark, row: ManifestRow) -> Any:

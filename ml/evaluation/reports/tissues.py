@@ -17,7 +17,7 @@ from ml.evaluation.reports.percent_density import TARGET as PERCENT_DENSITY
 from ml.evaluation.reports.percent_density import error_rows, values
 from ml.evaluation.reports.rows import Rows, Scope, mean_figure, rows_of
 from ml.geometry.overlap import dice
-from ml.pixels.mark_masks import MaskUnreadable, stored
+from ml.pixels.mark_masks import MaskUnreadable, named, stored
 
 CLASSES = ("background", "fat", "dense", "pectoral")
 FAT, DENSE = 1, 2
@@ -112,10 +112,4 @@ def _baselines(asked: Asked, row: dict[str, Any], truth: Labels) -> dict[str, di
 def _named(asked: Asked, row: Row, geometry: Mapping[str, Any]) -> Labels:
     if asked.pixels_root is None:
         raise MaskUnreadable("label maps need a folder to be read from")
-    pixels = stored(asked.pixels_root, geometry["path"], row["rows"], row["cols"])
-    places = np.zeros(256, np.uint8)
-    for value, name in dict(geometry["classes"]).items():
-        if name in CLASSES:
-            places[int(value)] = CLASSES.index(name)
-    found: Labels = places[pixels]
-    return found
+    return named(stored(asked.pixels_root, geometry["path"], row["rows"], row["cols"]), geometry["classes"], CLASSES)

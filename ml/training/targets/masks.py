@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ml.geometry.affine import apply_mark
 from ml.methods.aims import TISSUES
-from ml.pixels.mark_masks import filled
+from ml.pixels.mark_masks import filled, named
 from ml.pixels.resample import resample_labels
 from ml.runs.manifest import ManifestRow, Mark
 from ml.training.targets.boxes import marks_of
@@ -70,13 +70,8 @@ def label_map(row: ManifestRow) -> Mark | None:
 
 
 def tissue_of(row: ManifestRow, mark: Mark, mask_of: MaskOf) -> np.ndarray:
-    """(rows, cols) uint8 classes of `aims.TISSUES` in source pixels; geometry is {path, classes: {value: name}}."""
-    stored = mask_of(row, mark)
-    classes = np.full(256, UNLABELLED, dtype=np.uint8)
-    for value, name in dict(mark.geometry["classes"]).items():
-        if name in TISSUES:
-            classes[int(value)] = TISSUES.index(name)
-    return classes[stored]
+    """(rows, cols) uint8 places in `aims.TISSUES`, in source pixels."""
+    return named(mask_of(row, mark), mark.geometry["classes"], TISSUES)
 
 
 def build_tissue(shown: Shown) -> dict[str, Tensor]:

@@ -11,8 +11,12 @@ from PIL import Image
 
 from ml.datasets import ddsm_tissue_seg
 from ml.datasets.reading import DatasetError
+from ml.evaluation.reports.tissues import percent_density
+from ml.methods.aims import TISSUES
+from ml.pixels.mark_masks import named, stored
 from ml.runs.manifest import ManifestRow
 from ml.runs.validate import validate
+from ml.training.targets.masks import tissue_of
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +63,13 @@ def test_the_counts_are_those_of_the_readme(real):
 def test_the_maps_hold_the_four_values_and_give_the_share_again(real, shared_data):
     for row in real[::8]:
         mark = row.findings[0].marks[0]
-        labels = np.asarray(Image.open(shared_data / "ddsm-tissue-seg" / mark.geometry["path"]))
+        labels = stored(shared_data / "ddsm-tissue-seg", mark.geometry["path"], row.rows, row.cols)
         assert set(np.unique(labels)) <= set(mark.geometry["classes"].values())
-        dense, fat = (labels == 192).sum(), (labels == 128).sum()
+        # As training and evaluation read them.
+        tissue = named(labels, mark.geometry["classes"], TISSUES)
         assert row.density is not None and row.density.percent is not None
-        assert 100 * dense / (dense + fat) == pytest.approx(row.density.percent, abs=0.01)
+        assert percent_density(tissue) == pytest.approx(row.density.percent, abs=0.01)
+        assert tissue_of(row, mark, lambda *_: labels).tolist() == tissue.tolist()
 
 
 def test_the_breasts_face_either_way(real, shared_data):

@@ -117,12 +117,13 @@ def test_as_a_detector_it_has_one_type_of_finding(a_setup):
 
 def test_tissues_are_learned_as_more_classes(world):
     rows, folder = world
-    classes = {"0": "background", "64": "fat", "128": "dense"}
+    classes = {"background": 0, "fat": 64, "dense": 128}
     mark = Mark(mark_id="t", kind="label_map", geometry={"path": "tissue.png", "classes": classes})
     mapped = replace(rows[0], findings=(Finding(finding_id="t", type="tissue", marks=(mark,)),))
     setup = settled([mapped, *rows[1:]], folder, "aunet", task="segmentation")
     assert setup.aim.target == "tissue"
     batch = setup.batch(n=1)
+    assert set(batch.targets["tissue"].unique().tolist()) == {0, 1, 2}
     network = setup.stages[0].build().eval()
     perfect = 20 * torch.nn.functional.one_hot(batch.targets["tissue"], 4).permute(0, 3, 1, 2).float()
     assert sum(tissue_loss(setup.config)({"logits": perfect}, batch).values()) < 0.01

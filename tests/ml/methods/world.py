@@ -58,7 +58,7 @@ def world(folder):
 
 def tissue(row, folder):
     pixels = np.load(folder / row.pixel_path)
-    return np.digitize(pixels, [1, 2500]).astype(np.uint8) * 64
+    return np.digitize(pixels, [1, np.median(pixels[pixels > 0])]).astype(np.uint8) * 64
 
 
 def _row(path, p, name, disc, kind):

@@ -25,6 +25,7 @@ def lesion(kind, geometry):
         ("geometry_outside", [{"findings": lesion("box", [200, 10, 220, 30])}]),
         ("geometry_invalid", [{"findings": lesion("polygon", [[[1, 1], [5, 5]]])}]),
         ("geometry_invalid", [{"findings": lesion("box", [5, 5, 5, 9])}]),
+        ("geometry_invalid", [{"findings": lesion("label_map", {"path": "t.png", "classes": {"0": "fat"}})}]),
     ],
 )
 def test_bad_rows_are_refused_with_exit_3(a_row, code, rows):

@@ -163,7 +163,7 @@ def a_tissue_row(folder, n, dense=10):
     stored[:, :48], stored[:, :dense], stored[:, 40:48] = 100, 200, 50
     save(folder / "pixels" / f"t{n}.png", stored)
     row = a_row(n, "test", findings=[("other", [0, 0, 1, 1])])
-    classes = {"0": "background", "100": "fat", "200": "dense", "50": "pectoral"}
+    classes = {"background": 0, "fat": 100, "dense": 200, "pectoral": 50}
     row["findings"][0]["marks"] = [
         {"mark_id": "t", "kind": "label_map", "geometry": {"path": f"t{n}.png", "classes": classes}}
     ]
