@@ -17,7 +17,8 @@ class Column:
     metric, level and row name a row of metrics.json (row None: whatever it is called); a method that does not answer
     at that level is judged at `else_level`, and its cell says so. `variant` is how the figure's name goes
     on (`:complete`: false positives are counted on all images, not on normal ones alone). kinds: images that are read.
-    findings: those that are asked of; none = the method's own. config: options for methods that have them.
+    findings: those that are asked of; none = the method's own. config: options for methods that have them. note: why
+    methods do no better, as far as it is known.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Column:
     target: TargetKind | None = None
     findings: tuple[str, ...] = ()
     kinds: tuple[ImageKind, ...] = ("standard", "low_energy")
+    note: str = ""
     folds: int = 5
     config: Mapping[str, Any] = field(default_factory=dict)
 
@@ -44,9 +46,14 @@ class Column:
 
 COLUMNS: tuple[Column, ...] = (
     Column(name="mias-density", title="tissue class, mini-MIAS (kappa)", dataset="mini-mias", task="density",
-           metric="qwk", level="exam"),
+           metric="qwk", level="exam",
+           note="Three classes and 76 patients. The histogram of a film says much of its class here. `alexnet_birads` "
+                "is far from having learned after its default steps: on phantoms of two classes, too, it was anywhere "
+                "between .52 and .82 after 150, and at .92 after 500."),
     Column(name="cesm-density", title="ACR density, cdd-cesm-seg512 DM (kappa)", dataset="cdd-cesm-seg512",
-           task="density", metric="qwk", level="exam", kinds=("low_energy",)),
+           task="density", metric="qwk", level="exam", kinds=("low_energy",),
+           note="58 patients, 46 images of B, 43 of C, 7 of D and none of A: neither methods nor baselines tell "
+                "them apart, and nearly every interval reaches over 0."),
     Column(name="ddsm-percent", title="percent density, ddsm-tissue-seg (Spearman)", dataset="ddsm-tissue-seg",
            task="segmentation", target="tissue", metric="pd_spearman", level="image"),
     Column(name="cesm-outline", title="lesion outline, cdd-cesm-seg512 DM (Dice)", dataset="cdd-cesm-seg512",
@@ -56,23 +63,34 @@ COLUMNS: tuple[Column, ...] = (
     Column(name="ddsm-tissue", title="dense tissue, ddsm-tissue-seg (Dice)", dataset="ddsm-tissue-seg",
            task="segmentation", target="tissue", metric="dice:dense", level="image"),
     Column(name="mias-boxes", title="circles, mini-MIAS (CPM)", dataset="mini-mias", task="lesion_detection",
-           metric="cpm", level="finding", row="any"),
+           metric="cpm", level="finding", row="any",
+           note="72 circles, from 3 to 197 pixels in radius. `detr_lesion` has no anchors to begin with, and needed "
+                "1,400 steps on 800 phantoms before it found two masses; `dbn_forest` sets the thresholds of two "
+                "cascades on what few circles its training films have."),
     Column(name="cesm-boxes", title="boxes, cdd-cesm-seg512 DM (CPM over all images: none is normal)",
            dataset="cdd-cesm-seg512", task="lesion_detection", metric="cpm", variant=":complete", level="finding",
            row="any", kinds=("low_energy",)),
     Column(name="mias-regions", title="benign or malignant region, mini-MIAS (AUC)", dataset="mini-mias",
-           task="lesion_classification", target="pathology", row="pathology", metric="auc", level="finding"),
+           task="lesion_classification", target="pathology", row="pathology", metric="auc", level="finding",
+           note="Chance is what to expect: 29 malignant findings in all, and methods that are about masses are "
+                "asked about 37 masses alone, 12 of them malignant. The five folds are told as one; where so few "
+                "teach, a fold with more malignant regions to test has fewer to learn from, which pulls a figure "
+                "under one half."),
     Column(name="cesm-regions", title="lesion or background of its size, cdd-cesm-seg512 DM (AUC)",
            dataset="cdd-cesm-seg512", task="lesion_classification", target="presence", row="presence",
-           metric="auc_matched", level="finding", kinds=("low_energy",)),
+           metric="auc_matched", level="finding", kinds=("low_energy",),
+           note="The mean, spread and contrast of a region are enough to tell it from background of its size (.96 and "
+                "more): nothing is left to be better at."),
     Column(name="cesm-regions-cm", title="lesion or background of its size, cdd-cesm-seg512 CM (AUC)",
            dataset="cdd-cesm-seg512", task="lesion_classification", target="presence", row="presence",
            metric="auc_matched", level="finding", kinds=("subtracted",)),
     Column(name="cesm-images", title="malignant image, cdd-cesm-cm512 (AUC)", dataset="cdd-cesm-cm512",
            task="exam_classification", target="outcome", metric="auc", level="breast", else_level="exam",
-           kinds=("subtracted",)),
+           kinds=("subtracted",),
+           note="Chance is what to expect: 7 malignant patients of 15. Baselines that hardly learn do as well."),
     Column(name="mias-asymmetry", title="asymmetry of pairs, mini-MIAS (AUC)", dataset="mini-mias",
-           task="asymmetry", metric="auc", level="exam"),
+           task="asymmetry", metric="auc", level="exam",
+           note="Chance is what to expect: 10 pairs are asymmetric."),
 )  # fmt: skip
 
 

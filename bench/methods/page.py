@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.methods.columns import Column, cells
+from bench.methods.columns import COLUMNS, Column, cells
 from ml.runs.catalogue import read_catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +46,8 @@ def measured(column: Column, method: str) -> dict[str, Any] | None:
 
 def page(head: str) -> str:
     """The page; `head` says that it is generated."""
-    return "# Methods, measured\n\n" + head + INTRODUCTION + "\n".join(_rows()) + "\n\n" + _left() + _baselines()
+    table = "\n".join(_rows()) + "\n\n"
+    return "# Methods, measured\n\n" + head + INTRODUCTION + table + _left() + _notes() + _baselines()
 
 
 def _rows() -> Iterator[str]:
@@ -102,19 +103,26 @@ def span(figures: Sequence[float]) -> str:
 
 
 def cell_text(cell: Mapping[str, Any] | None) -> str:
-    """0.52 [0.31, 0.70]; best baseline otsu 0.60, difference -0.08 [-0.21, 0.05]."""
+    """0.52 [0.31, 0.70], 40 patients; best baseline otsu 0.60, difference -0.08 [-0.21, 0.05], no better."""
     if cell is None:
         return "not run"
     if "refuses" in cell:
         return f"refuses: {cell['refuses']}"
-    text = interval(cell)
+    text = interval(cell) + (f", {cell['patients']} patients" if cell.get("patients") else "")
     known = {name: own for name, own in cell["baselines"].items() if own["value"] is not None}
     if known:
         best = max(known, key=lambda name: known[name]["value"])
         gap = cell["differences"].get(best, {"value": None, "ci": None})
-        better = ", better" if gap["ci"] and gap["ci"][0] > 0 else ""
-        text += f"; best baseline {best} {interval(known[best])}, difference {interval(gap)}{better}"
+        text += f"; best baseline {best} {interval(known[best])}, difference {interval(gap)}, {verdict(gap)}"
     return text
+
+
+def verdict(gap: Mapping[str, Any]) -> str:
+    """What an interval of a difference allows to be said."""
+    if not gap["ci"]:
+        return "nothing to be said"
+    low, high = gap["ci"]
+    return "better" if low > 0 else "worse" if high < 0 else "no better"
 
 
 def interval(row: Mapping[str, Any]) -> str:
@@ -129,6 +137,12 @@ def _left() -> str:
     known = [measured(column, method) for column, method in cells()]
     run = sum(cell is not None for cell in known)
     return f"{run} of {len(known)} cells of real data have been run.\n"
+
+
+def _notes() -> str:
+    """Why methods do no better, by column."""
+    told = [f"- {column.title}: {column.note}\n" for column in COLUMNS if column.note]
+    return "\n## Why some are no better\n\n" + "".join(told)
 
 
 def _baselines() -> str:
