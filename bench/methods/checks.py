@@ -192,11 +192,15 @@ CHECKS: tuple[Check, ...] = (
         stub=with_networks(transfer=half_open),
     ),
     Check(
-        method="frozen_mil", metric="auc", level="exam", target="outcome",
+        method="frozen_mil", metric="auc", level="exam", target="outcome", seeds=(0, 1),
         phantoms=Phantoms(
-            family="small_lesion_large_image", layout="image", answer="outcome", count=COUNT, size=96, spacing_mm=1.6
+            family="mass_one_of_four_views", layout="exam", answer="outcome", count=(300, 0, 200), size=128,
+            spacing_mm=1.6, options={"radius": 0.085},
         ),
-        config={"rows_px": 96, "cols_px": 96, "heads": 1},
+        config={
+            "rows_px": 128, "cols_px": 128, "heads": 1, "steps": 300, "batch": 16, "encoder_batch": 16,
+            "encoder_steps": 400,
+        },
         stub_is="the average of the tiles in place of attention", stub=with_networks(heads=average_of_tiles),
     ),
     Check(

@@ -43,7 +43,7 @@ def filled(kind: str, geometry: Any, rows: int, cols: int) -> Mask:
 
 
 def named(pixels: npt.NDArray[np.uint8], values: Mapping[str, int], names: Sequence[str]) -> npt.NDArray[np.uint8]:
-    """A label map's grey values as places in `names`; 0 where a value means none of them. values: grey value by name."""
+    """A label map's grey values, `values` by name, as places in `names`; 0 where one means none of them."""
     places = np.zeros(256, np.uint8)
     for name, value in values.items():
         if name in names:

@@ -6,14 +6,12 @@ import numpy as np
 
 from ml.simulation.model import Floats
 from ml.simulation.probes import canvas
-from ml.simulation.probes.canvas import Images, Masks, Probe, balanced, levelled, ranks, stacked
+from ml.simulation.probes.canvas import Probe, balanced, levelled, ranks, stacked
 from ml.simulation.streams import stream
 from ml.simulation.texture import power_law
 
 SLOPES = (1.5, 3.5)
 """Exponents of the power spectrum of the first and the last class of `equal_histogram`."""
-END = 0.17
-"""Share of the side that each of the two ends of `like_ends` takes."""
 _BARS = 40
 _ROUNDS = 20
 
@@ -47,34 +45,6 @@ def equal_spectrum(n: int, seed: int, size: int = 64) -> Probe:
         start = field if label else generator.permutation(field.ravel()).reshape(field.shape)
         pairs.append((levelled(_surrogate(start, field), whole), whole.astype(np.uint8)))
     return stacked(pairs, labels)
-
-
-def like_ends(n: int, seed: int, size: int = 224) -> Probe:
-    """Views whose upper and lower ends are drawn out along the rows or along the columns: x (n, size, size).
-
-    y 1 where both ends are alike, of either kind; masks 1 at the ends. Each end is of either kind as often in both
-    classes, and between them lies smooth tissue: what sees one end alone cannot tell.
-    """
-    labels = balanced(n, seed, 2)
-    pairs = [_ended(stream(seed, "like ends", str(index)), size, bool(label)) for index, label in enumerate(labels)]
-    return stacked(pairs, labels)
-
-
-def _ended(generator: np.random.Generator, size: int, alike: bool) -> tuple[Images, Masks]:
-    row, col = np.mgrid[:size, :size] / size
-    edge, depth = 0.02, generator.uniform(0.85, 0.95)
-    breast = (row > edge) & (row < 1 - edge) & (col < depth)
-    field = ranks(power_law(generator, (size, size), 1.0, beta=4.5, coarsest_mm=size / 5).ravel()).reshape(size, size)
-    upper, lower = breast & (row < edge + END), breast & (row > 1 - edge - END)
-    along = bool(generator.integers(2))
-    for end, way in ((upper, along), (lower, along == alike)):
-        field[end] = ranks(_drawn_out(generator, size, rows=way)[end])
-    return levelled(field, breast), (upper | lower).astype(np.uint8)
-
-
-def _drawn_out(generator: np.random.Generator, size: int, *, rows: bool) -> Floats:
-    spacing = (1.0, 0.2) if rows else (0.2, 1.0)
-    return power_law(generator, (size, size), spacing, beta=2.0, coarsest_mm=5.0, finest_mm=1.0)
 
 
 def _crossing(generator: np.random.Generator, size: int) -> Floats:

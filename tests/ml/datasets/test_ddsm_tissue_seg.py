@@ -69,7 +69,7 @@ def test_the_maps_hold_the_four_values_and_give_the_share_again(real, shared_dat
         tissue = named(labels, mark.geometry["classes"], TISSUES)
         assert row.density is not None and row.density.percent is not None
         assert percent_density(tissue) == pytest.approx(row.density.percent, abs=0.01)
-        assert tissue_of(row, mark, lambda *_: labels).tolist() == tissue.tolist()
+        assert tissue_of(row, mark, lambda *_, own=labels: own).tolist() == tissue.tolist()
 
 
 def test_the_breasts_face_either_way(real, shared_data):

@@ -253,18 +253,6 @@ def test_greys_gather_in_the_view_that_is_marked_and_nowhere_else() -> None:
     assert found[marked].min() > 2 * found[~marked].max()
 
 
-def test_ends_are_alike_where_the_label_says_so_and_neither_tells_alone() -> None:
-    x, y, masks = probes.like_ends(40, 3, 96)
-    ways = []
-    for image, mask in zip(x, masks, strict=True):
-        ends = [np.where(mask[rows] > 0, image[rows], np.nan) for rows in (slice(0, 48), slice(48, 96))]
-        steps = [[np.nanmean(np.abs(np.diff(end, axis=axis))) for axis in (0, 1)] for end in ends]
-        ways.append([down > across for down, across in steps])
-    upper, lower = np.array(ways).T
-    assert ((upper == lower) == (y == 1)).all()
-    assert 0.2 < upper[y == 1].mean() < 0.8 and 0.2 < upper[y == 0].mean() < 0.8
-
-
 def test_a_patch_has_its_mass_near_the_middle() -> None:
     x, y, masks = probes.roi_mass(40, 3, 48)
     assert (masks.any((1, 2)) == (y == 1)).all() and masks[y == 1][:, 24, 24].mean() > 0.8
