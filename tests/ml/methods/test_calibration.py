@@ -118,6 +118,8 @@ def test_a_cell_is_never_a_bare_number_and_better_only_where_the_interval_says_s
                 "differences": {"otsu": gap}}  # fmt: skip
 
     assert page.cell_text(cell(0.01)).endswith("difference 0.10 [0.01, 0.20], better")
-    assert "better" not in page.cell_text(cell(-0.01))
+    assert page.cell_text(cell(-0.01)).endswith("difference 0.10 [-0.01, 0.20], no better")
+    assert page.cell_text({**cell(0.01), "patients": 9}).startswith("0.50 [0.40, 0.60], 9 patients; ")
+    assert page.verdict({"ci": [-0.3, -0.1]}) == "worse" and page.verdict({"ci": None}) == "nothing to be said"
     assert page.interval({"value": 0.5, "ci": None}) == "0.50 [no interval]"
     assert page.cell_text(None) == "not run" and page.cell_text({"refuses": "few"}) == "refuses: few"
