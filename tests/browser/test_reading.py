@@ -171,9 +171,9 @@ def test_a_mark_stays_on_its_pixels_when_the_window_changes_its_shape(page: Page
     # One pixel of the screen is 4 of the image.
     drawn = pytest.approx(((x0 + x1) / 2, (y0 + y1) / 2), abs=6)
     for _ in range(RESIZE_LOOKS):  # the pane and what lies over it are laid out anew after the window is
+        page.wait_for_timeout(RESIZE_LOOK_MS)
         if (middle := middle_of_the_mark(page)) == drawn:
             break
-        page.wait_for_timeout(RESIZE_LOOK_MS)
     assert middle == drawn
 
 
