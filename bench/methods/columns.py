@@ -47,13 +47,13 @@ class Column:
 COLUMNS: tuple[Column, ...] = (
     Column(name="mias-density", title="tissue class, mini-MIAS (kappa)", dataset="mini-mias", task="density",
            metric="qwk", level="exam",
-           note="Three classes and 76 patients. The histogram of a film says much of its class here. `alexnet_birads` "
-                "is far from having learned after its default steps: on phantoms of two classes, too, it was anywhere "
-                "between .52 and .82 after 150, and at .92 after 500."),
+           note="Three classes and 76 patients. The histogram of a film says much of its class here. "
+                "`alexnet_birads` learns slowly: on phantoms of two classes it was anywhere between .52 and .82 "
+                "after 150 steps and at .92 after 500; here it has 300."),
     Column(name="cesm-density", title="ACR density, cdd-cesm-seg512 DM (kappa)", dataset="cdd-cesm-seg512",
            task="density", metric="qwk", level="exam", kinds=("low_energy",),
-           note="58 patients, 46 images of B, 43 of C, 7 of D and none of A: neither methods nor baselines tell "
-                "them apart, and nearly every interval reaches over 0."),
+           note="58 patients, 46 images of B, 43 of C, 7 of D and none of A: the interval of every method that was "
+                "run holds 0."),
     Column(name="ddsm-percent", title="percent density, ddsm-tissue-seg (Spearman)", dataset="ddsm-tissue-seg",
            task="segmentation", target="tissue", metric="pd_spearman", level="image"),
     Column(name="cesm-outline", title="lesion outline, cdd-cesm-seg512 DM (Dice)", dataset="cdd-cesm-seg512",
@@ -64,9 +64,9 @@ COLUMNS: tuple[Column, ...] = (
            task="segmentation", target="tissue", metric="dice:dense", level="image"),
     Column(name="mias-boxes", title="circles, mini-MIAS (CPM)", dataset="mini-mias", task="lesion_detection",
            metric="cpm", level="finding", row="any",
-           note="72 circles, from 3 to 197 pixels in radius. `detr_lesion` has no anchors to begin with, and needed "
-                "1,400 steps on 800 phantoms before it found two masses; `dbn_forest` sets the thresholds of two "
-                "cascades on what few circles its training films have."),
+           note="72 circles, from 3 to 197 pixels in radius. `detr_lesion` has no anchors to begin with: its check "
+                "needed 1,400 steps on 800 phantoms. `dbn_forest` sets the thresholds of two cascades on what few "
+                "circles its training films have."),
     Column(name="cesm-boxes", title="boxes, cdd-cesm-seg512 DM (CPM over all images: none is normal)",
            dataset="cdd-cesm-seg512", task="lesion_detection", metric="cpm", variant=":complete", level="finding",
            row="any", kinds=("low_energy",)),
@@ -74,7 +74,7 @@ COLUMNS: tuple[Column, ...] = (
            task="lesion_classification", target="pathology", row="pathology", metric="auc", level="finding",
            note="Chance is what to expect: 29 malignant findings in all, and methods that are about masses are "
                 "asked about 37 masses alone, 12 of them malignant. The five folds are told as one; where so few "
-                "teach, a fold with more malignant regions to test has fewer to learn from, which pulls a figure "
+                "teach, a fold with more malignant regions to test has fewer to learn from, which can pull a figure "
                 "under one half."),
     Column(name="cesm-regions", title="lesion or background of its size, cdd-cesm-seg512 DM (AUC)",
            dataset="cdd-cesm-seg512", task="lesion_classification", target="presence", row="presence",

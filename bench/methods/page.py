@@ -19,9 +19,9 @@ One row a method. *T-true*: the learning check on phantoms that need what is dis
 itself, a stub of it (the same without that part), a trivial baseline; a check is accepted by rule, whose figures and
 reasons stand in `tests/ml/calibration/`. *Seconds*: of one such run at `tiny`, with preparation and prediction, on one
 thread; those of the first checks are of the wall, on a machine that other work shared. *Real data*: size `tiny` with
-its default steps, cross-validated by patient, the 95 % interval of the patient bootstrap; "better" is said only where
-the interval of the paired difference to the best baseline of the task stays above 0. What these small networks do on
-small public sets says little about the large ones. How it is measured, and how to go on:
+its default steps, cross-validated by patient, the 95 % interval of the patient bootstrap; better or worse is said
+only where the interval of the paired difference to the best baseline of the task stays on one side of 0. What these
+small networks do on small public sets says little about the large ones. How it is measured, and how to go on:
 [bench/methods](../bench/methods/README.md). Weights are those of all stages.
 
 | row | method | serves (fidelity) | weights (tiny) | T-true | seconds | real data |

@@ -5,13 +5,12 @@ from typing import Any, get_args
 
 from ml.methods.spec import Aim, MethodSpec, Serves, Task
 from ml.runs.errors import invalid
-from ml.runs.manifest import DENSITY_LABELS, ManifestRow
+from ml.runs.manifest import DENSITY_LABELS, TISSUES, ManifestRow
 from ml.runs.request import TargetKind
 
 BINARY = ("negative", "positive")
 PATHOLOGIES = ("benign", "malignant")
 ROI_PRESENCE = ("background", "lesion")
-TISSUES = ("background", "fat", "dense", "pectoral")
 
 #: The targets that serve a task; the default is the one that a method prefers, or else the first that the training rows
 #: can teach, or else the last.

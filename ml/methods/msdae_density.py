@@ -34,7 +34,6 @@ from ml.blocks.denoising_autoencoder import DenoisingAutoencoder
 from ml.blocks.dropout import HeldDropout
 from ml.blocks.losses import soft_cross_entropy
 from ml.blocks.patch_pyramid import every, patches_at, pyramid
-from ml.methods import aims
 from ml.methods.answering import classified, over_passes
 from ml.methods.densities import NEEDS, density_loss
 from ml.methods.spec import (
@@ -54,6 +53,7 @@ from ml.methods.spec import (
     Serves,
     Stage,
 )
+from ml.runs import manifest
 from ml.runs.manifest import ManifestRow
 
 TISSUES = ("outside", "fat", "dense")
@@ -62,7 +62,7 @@ DENSITY_CLASSES = 4
 HISTOGRAM_BINS = 16
 CLASS_SCALE, CLASS_STEP = 10.0, 0.2
 """Where the ordinal head begins: its slope, and the distance of its thresholds (from the first on)."""
-OWN_OF = tuple(TISSUES.index(name) if name in TISSUES else 0 for name in aims.TISSUES)
+OWN_OF = tuple(TISSUES.index(name) if name in TISSUES else 0 for name in manifest.TISSUES)
 """The tissue of each class of a label map: the muscle counts as outside."""
 MIN_OUTLINED = 4
 """Training images with outlined dense tissue from which on it is learned from them."""

@@ -6,7 +6,7 @@ of the manifest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from PIL import Image
 from skimage.draw import polygon2mask
 
 from ml.geometry import shapes
+from ml.runs.manifest import TISSUES
 
 Mask = npt.NDArray[np.bool_]
 MaskOf = Callable[[Mapping[str, Any], Mapping[str, Any]], Mask]
@@ -42,12 +43,11 @@ def filled(kind: str, geometry: Any, rows: int, cols: int) -> Mask:
     return out
 
 
-def named(pixels: npt.NDArray[np.uint8], values: Mapping[str, int], names: Sequence[str]) -> npt.NDArray[np.uint8]:
-    """A label map's grey values, `values` by name, as places in `names`; 0 where one means none of them."""
+def tissues(pixels: npt.NDArray[np.uint8], classes: Mapping[str, int]) -> npt.NDArray[np.uint8]:
+    """A label map as places in `TISSUES`; classes: the grey value of each tissue that it names."""
     places = np.zeros(256, np.uint8)
-    for name, value in values.items():
-        if name in names:
-            places[value] = names.index(name)
+    for name, value in classes.items():
+        places[value] = TISSUES.index(name)
     found: npt.NDArray[np.uint8] = places[pixels]
     return found
 

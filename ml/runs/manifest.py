@@ -20,6 +20,8 @@ _WRITES = "rows of your own get theirs by: python -m ml manifest own PIXELS RUN_
 
 Split = Literal["train", "val", "test", "audit", "pool"]
 DensityLabel = Literal["A", "B", "C", "D"]
+TISSUES = ("background", "fat", "dense", "pectoral")
+"""What a label map may name; a grey value that it does not name is background."""
 DENSITY_LABELS: tuple[DensityLabel, ...] = get_args(DensityLabel)
 MarkKind = Literal["point", "box", "circle", "ellipse", "polygon", "mask", "label_map"]
 

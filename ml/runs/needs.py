@@ -81,7 +81,8 @@ def _outlined(row: ManifestRow, findings: Sequence[str], target: str | None) -> 
     """What of an image is outlined: findings that are asked of; or its tissue, whatever finding brings its map."""
     drawn = [(own.type, {mark.kind for mark in own.marks}) for own in row.findings]
     if target == "tissue":
-        yield from ["tissue"] * any("label_map" in kinds for _, kinds in drawn)
+        if any("label_map" in kinds for _, kinds in drawn):
+            yield "tissue"
     else:
         yield from (kind for kind, kinds in drawn if kinds & OUTLINED and (not findings or kind in findings))
 

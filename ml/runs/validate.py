@@ -7,7 +7,7 @@ from typing import Any
 
 from ml.geometry.shapes import bounds
 from ml.runs.errors import refused
-from ml.runs.manifest import Finding, ManifestRow, Mark
+from ml.runs.manifest import TISSUES, Finding, ManifestRow, Mark
 from ml.runs.needs import Need, label_counts, missing
 from ml.runs.request import USUAL_KINDS
 
@@ -93,7 +93,8 @@ def _clipped(rows: Sequence[ManifestRow]) -> tuple[list[ManifestRow], list[tuple
 
 def _check_mark(mark: Mark, row: ManifestRow) -> Mark:
     if mark.kind == "label_map" and not _says_what_values_mean(mark.geometry):
-        raise refused("geometry_invalid", "a label_map names the grey value of each tissue", image_id=row.image_id)
+        names = ", ".join(TISSUES)
+        raise refused("geometry_invalid", f"a label_map gives the grey values of {names}", image_id=row.image_id)
     if mark.kind in ("mask", "label_map"):
         return mark
     try:
@@ -117,7 +118,9 @@ def _check_mark(mark: Mark, row: ManifestRow) -> Mark:
 
 def _says_what_values_mean(geometry: Any) -> bool:
     values = geometry.get("classes") if isinstance(geometry, Mapping) else None
-    return isinstance(values, Mapping) and all(isinstance(value, int) and 0 <= value < 256 for value in values.values())
+    if not isinstance(values, Mapping) or not values or not set(values) <= set(TISSUES):
+        return False
+    return all(isinstance(value, int) and 0 <= value < 256 for value in values.values())
 
 
 def _clip(mark: Mark, row: ManifestRow) -> Any:

@@ -17,9 +17,9 @@ from ml.evaluation.reports.percent_density import TARGET as PERCENT_DENSITY
 from ml.evaluation.reports.percent_density import error_rows, values
 from ml.evaluation.reports.rows import Rows, Scope, mean_figure, rows_of
 from ml.geometry.overlap import dice
-from ml.pixels.mark_masks import MaskUnreadable, named, stored
+from ml.pixels.mark_masks import MaskUnreadable, stored, tissues
+from ml.runs.manifest import TISSUES
 
-CLASSES = ("background", "fat", "dense", "pectoral")
 FAT, DENSE = 1, 2
 Labels = npt.NDArray[np.uint8]
 
@@ -43,7 +43,7 @@ def percent_density(classes: Labels) -> float:
 
 
 def truth_of(asked: Asked, row: Row) -> Labels | None:
-    """The readers' map of an image as places in `CLASSES`; None where there is none. Raises MaskUnreadable."""
+    """The readers' map of an image as places in `TISSUES`; None where there is none. Raises MaskUnreadable."""
     for finding in row.get("findings") or ():
         for mark in finding.get("marks") or ():
             if mark["kind"] == "label_map":
@@ -62,7 +62,7 @@ def measure(asked: Asked, split: str) -> tuple[Measured, ...]:
             continue
         classes = predicted(asked.run_dir, row, paths) if paths else None
         mapped = float("nan") if classes is None else percent_density(classes)
-        overlap = dict.fromkeys(CLASSES, float("nan")) if classes is None else _dice(classes, truth)
+        overlap = dict.fromkeys(TISSUES, float("nan")) if classes is None else _dice(classes, truth)
         percent = scalars.get(row["image_id"], mapped)
         found.append(Measured(row, overlap, percent, percent_density(truth), _baselines(asked, row, truth)))
     return tuple(found)
@@ -75,7 +75,7 @@ def rows(asked: Asked, split: str, found: Sequence[Measured]) -> Rows:
     scope = _scope(asked, split, TISSUE, found)
     told: Rows = []
     if any(not np.isnan(value) for one in found for value in one.dice.values()):
-        for name in CLASSES:
+        for name in TISSUES:
             own = mean_figure(np.array([one.dice[name] for one in found]))
             beside = {
                 side: mean_figure(np.array([one.others[side][name] for one in found])) for side in found[0].others
@@ -98,7 +98,7 @@ def _scope(asked: Asked, split: str, target: str, found: Sequence[Measured]) -> 
 def _dice(said: Labels, truth: Labels) -> dict[str, float]:
     return {
         name: dice(said == c, truth == c) if (said == c).any() or (truth == c).any() else float("nan")
-        for c, name in enumerate(CLASSES)
+        for c, name in enumerate(TISSUES)
     }
 
 
@@ -112,4 +112,4 @@ def _baselines(asked: Asked, row: dict[str, Any], truth: Labels) -> dict[str, di
 def _named(asked: Asked, row: Row, geometry: Mapping[str, Any]) -> Labels:
     if asked.pixels_root is None:
         raise MaskUnreadable("label maps need a folder to be read from")
-    return named(stored(asked.pixels_root, geometry["path"], row["rows"], row["cols"]), geometry["classes"], CLASSES)
+    return tissues(stored(asked.pixels_root, geometry["path"], row["rows"], row["cols"]), geometry["classes"])

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from ml.geometry.affine import apply_mark
-from ml.methods.aims import TISSUES
-from ml.pixels.mark_masks import filled, named
+from ml.pixels.mark_masks import filled, tissues
 from ml.pixels.resample import resample_labels
 from ml.runs.manifest import ManifestRow, Mark
 from ml.training.targets.boxes import marks_of
@@ -70,12 +69,12 @@ def label_map(row: ManifestRow) -> Mark | None:
 
 
 def tissue_of(row: ManifestRow, mark: Mark, mask_of: MaskOf) -> np.ndarray:
-    """(rows, cols) uint8 places in `aims.TISSUES`, in source pixels."""
-    return named(mask_of(row, mark), mark.geometry["classes"], TISSUES)
+    """(rows, cols) uint8 places in `TISSUES`, in source pixels."""
+    return tissues(mask_of(row, mark), mark.geometry["classes"])
 
 
 def build_tissue(shown: Shown) -> dict[str, Tensor]:
-    """tissue (H, W) long, classes of `aims.TISSUES`."""
+    """tissue (H, W) long, classes of `TISSUES`."""
     row = shown.rows[0]
     mark = label_map(row)
     if mark is None:

@@ -12,8 +12,7 @@ from PIL import Image
 from ml.datasets import ddsm_tissue_seg
 from ml.datasets.reading import DatasetError
 from ml.evaluation.reports.tissues import percent_density
-from ml.methods.aims import TISSUES
-from ml.pixels.mark_masks import named, stored
+from ml.pixels.mark_masks import stored, tissues
 from ml.runs.manifest import ManifestRow
 from ml.runs.validate import validate
 from ml.training.targets.masks import tissue_of
@@ -66,7 +65,7 @@ def test_the_maps_hold_the_four_values_and_give_the_share_again(real, shared_dat
         labels = stored(shared_data / "ddsm-tissue-seg", mark.geometry["path"], row.rows, row.cols)
         assert set(np.unique(labels)) <= set(mark.geometry["classes"].values())
         # As training and evaluation read them.
-        tissue = named(labels, mark.geometry["classes"], TISSUES)
+        tissue = tissues(labels, mark.geometry["classes"])
         assert row.density is not None and row.density.percent is not None
         assert percent_density(tissue) == pytest.approx(row.density.percent, abs=0.01)
         assert tissue_of(row, mark, lambda *_, own=labels: own).tolist() == tissue.tolist()

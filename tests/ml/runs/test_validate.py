@@ -26,6 +26,8 @@ def lesion(kind, geometry):
         ("geometry_invalid", [{"findings": lesion("polygon", [[[1, 1], [5, 5]]])}]),
         ("geometry_invalid", [{"findings": lesion("box", [5, 5, 5, 9])}]),
         ("geometry_invalid", [{"findings": lesion("label_map", {"path": "t.png", "classes": {"0": "fat"}})}]),
+        ("geometry_invalid", [{"findings": lesion("label_map", {"path": "t.png", "classes": {"gland": 2}})}]),
+        ("geometry_invalid", [{"findings": lesion("label_map", {"path": "t.png", "classes": {}})}]),
     ],
 )
 def test_bad_rows_are_refused_with_exit_3(a_row, code, rows):
