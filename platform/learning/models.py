@@ -140,6 +140,16 @@ class ModelVersion(Made):
         return leading_split(row["split"] for row in self.metrics)
 
     @property
+    def headline_patients(self) -> int | None:
+        """How many patients the headline's figures are of, at most; None where there are none."""
+        counts = [
+            row["n_patients"]
+            for row in self.metrics
+            if (row["split"], row["series"]) == (self.headline_split, "model") and not row["subgroup"]
+        ]
+        return max(counts, default=None)
+
+    @property
     def headline_reason(self) -> str | None:
         """Why no figure of the headline has a value; None where one has, or where none was asked for."""
         if any(value is not None for value in self.headline.values()):

@@ -292,6 +292,8 @@ def test_figures_of_validation_patients_are_said_to_be_theirs(snapshot, admin, a
     assert {row["id"]: row["headline_split"] for row in listed} == {str(version.pk): "val", str(tested.pk): "test"}
     rows = api(admin).get(f"/api/v1/runs/?project={snapshot.project_id}").json()["results"]
     assert [row["headline_split"] for row in rows] == ["test", "val"]
+    patients = max(row["n_patients"] for row in factories.METRICS if row["series"] == "model")
+    assert [row["headline_patients"] for row in [*rows, *listed]] == [patients] * 4
 
 
 def test_a_headline_without_a_value_says_why(lesion_version, density_version, admin, api):

@@ -2860,6 +2860,8 @@ export interface components {
             /** @description as of its version */
             readonly headline_split: string | null;
             /** @description as of its version */
+            readonly headline_patients: number | null;
+            /** @description as of its version */
             readonly headline_reason: string | null;
             readonly exit_code: number | null;
             /** Format: date-time */
@@ -3028,6 +3030,8 @@ export interface components {
             };
             /** @description as of its version */
             readonly headline_split: string | null;
+            /** @description as of its version */
+            readonly headline_patients: number | null;
             /** @description as of its version */
             readonly headline_reason: string | null;
             readonly exit_code: number | null;
@@ -3309,6 +3313,8 @@ export interface components {
             };
             /** @description whose figures these are; val patients chose the weights */
             readonly headline_split: string | null;
+            /** @description how many patients the figures are of, at most */
+            readonly headline_patients: number | null;
             /** @description why none of them has a value */
             readonly headline_reason: string | null;
             /** Format: date-time */
@@ -3361,6 +3367,8 @@ export interface components {
             };
             /** @description whose figures these are; val patients chose the weights */
             readonly headline_split: string | null;
+            /** @description how many patients the figures are of, at most */
+            readonly headline_patients: number | null;
             /** @description why none of them has a value */
             readonly headline_reason: string | null;
             /** Format: date-time */

@@ -40,6 +40,9 @@ class VersionOut(RowOut[ModelVersion]):
     headline_split = serializers.CharField(
         read_only=True, allow_null=True, help_text="whose figures these are; val patients chose the weights"
     )
+    headline_patients = serializers.IntegerField(
+        read_only=True, allow_null=True, help_text="how many patients the figures are of, at most"
+    )
     headline_reason = serializers.CharField(read_only=True, allow_null=True, help_text="why none of them has a value")
 
     class Meta:
@@ -47,7 +50,7 @@ class VersionOut(RowOut[ModelVersion]):
         fields = [
             "id", "project", "number", "task", "method", "size", "seed", "findings", "state", "run", "run_number",
             "snapshot", "snapshot_number", "snapshot_sha256", "model_sha256", "code_version", "headline",
-            "headline_split", "headline_reason", "promoted_at", "created_at",
+            "headline_split", "headline_patients", "headline_reason", "promoted_at", "created_at",
         ]  # fmt: skip
 
 

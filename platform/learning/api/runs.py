@@ -98,6 +98,9 @@ class RunOut(RowOut[Run]):
     headline_split = serializers.CharField(
         source="version.headline_split", default=None, read_only=True, allow_null=True, help_text="as of its version"
     )
+    headline_patients = serializers.IntegerField(
+        source="version.headline_patients", default=None, read_only=True, allow_null=True, help_text="as of its version"
+    )
     headline_reason = serializers.CharField(
         source="version.headline_reason", default=None, read_only=True, allow_null=True, help_text="as of its version"
     )
@@ -108,7 +111,8 @@ class RunOut(RowOut[Run]):
         fields = [
             "id", "project", "number", "state", "method", "size", "task", "target", "findings", "snapshot",
             "snapshot_number", "seed", "config", "compute", "init_version", "init_number", "init_weights", "job",
-            "version", "headline", "headline_split", "headline_reason", "exit_code", "created_at", "created_by",
+            "version", "headline", "headline_split", "headline_patients", "headline_reason", "exit_code",
+            "created_at", "created_by",
         ]  # fmt: skip
 
     def get_version(self, run: Run) -> UUID | None:

@@ -63,6 +63,7 @@ test("curves of both lie in one plot, told apart by name and dash, without the b
     ["model 2", "two"],
   ]);
   expect(overlaid({}, {}, "test", ["a", "b"])).toEqual([]);
+  expect(overlaid(roc(0.5), { roc: [] }, "test", ["a", "b"])).toEqual([]);
 });
 
 test("a setting is shown as it was set", () => {

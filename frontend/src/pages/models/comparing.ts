@@ -2,7 +2,7 @@
 
 import type { Series } from "../../ui/charts/lines";
 import type { Curves, Metric } from "../contract";
-import { cut, reliabilitySeries, rocSeries, targetsOf } from "./curves";
+import { cut, reliabilitySeries, rocKeys, rocSeries, targetsOf } from "./curves";
 import { figureLines, isDenseGap, verdict } from "./report";
 
 /** A figure of both, and what their paired difference says. */
@@ -103,6 +103,7 @@ export function overlaid(
     marks: kind === "reliability",
   });
   const targets = [...new Set(both.flatMap((curves) => targetsOf(curves, split)))];
+  const shared = rocKeys(first, split).find((key) => rocKeys(second, split).includes(key));
   const found = [
     ...targets.map((target) =>
       plot(
@@ -115,7 +116,7 @@ export function overlaid(
     ),
     plot(
       "ROC",
-      of((curves) => rocSeries(curves, split).filter((one) => one.style === "one")),
+      of((curves) => rocSeries(curves, split, shared).filter((one) => one.style === "one")),
       { label: "false positive rate", domain: SHARE },
       { label: "sensitivity", domain: SHARE },
       "roc",

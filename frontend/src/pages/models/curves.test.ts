@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Metric } from "../contract";
-import { confusionOf, cut, frocSeries, reliabilitySeries, targetsOf } from "./curves";
+import { confusionOf, cut, frocSeries, reliabilitySeries, rocKeys, rocSeries, targetsOf } from "./curves";
 
 const froc = (series: string, fp_on: "normal" | "complete") => ({
   split: "test",
@@ -45,6 +45,28 @@ it("draws the model with its interval and each baseline, false positives on norm
 
 it("takes all complete images where no image is normal", () => {
   expect(frocSeries({ froc: [froc("model", "complete")] }, [], "test", "any")).toHaveLength(1);
+});
+
+it("draws the ROC of one way of counting at a time, for the same exam is in each", () => {
+  const roc = (level: string, series: string) => ({
+    split: "test",
+    target: "presence",
+    level,
+    series,
+    fpr: [0, 1],
+    tpr: [0, 1],
+  });
+  const curves = {
+    roc: [roc("exam", "model"), roc("exam", "baseline:brightest_spot"), roc("breast", "model")],
+  };
+  expect(rocKeys(curves, "test")).toEqual(["presence, by exam", "presence, by breast"]);
+  expect(rocSeries(curves, "test", "presence, by exam").map((s) => s.name)).toEqual([
+    "this model",
+    "brightest spot",
+  ]);
+  expect(rocSeries(curves, "test", "presence, by breast")).toHaveLength(1);
+  expect(rocKeys(curves, "val")).toEqual([]);
+  expect(rocSeries(curves, "val", undefined)).toEqual([]);
 });
 
 it("leaves out empty bins of a reliability curve", () => {

@@ -77,9 +77,17 @@ function rocName(curve: Roc): string {
   return [whose || what, whose && curve.positive, fold].filter(Boolean).join(", ").replaceAll("_", " ");
 }
 
-/** The ROC curves of a split, those of the baselines beside the model's. */
-export function rocSeries(curves: Curves, split: string): Series[] {
-  const drawn = ofSplit(curves.roc, split);
+/** What ROC curves of a split are of, each once: a target, and by what it is counted; the exam's comes first. */
+export function rocKeys(curves: Curves, split: string): string[] {
+  return [...new Set(ofSplit(curves.roc, split).map(rocKey))];
+}
+
+const rocKey = ({ target, level }: Roc): string =>
+  level ? `${target.replaceAll("_", " ")}, by ${level}` : target.replaceAll("_", " ");
+
+/** The ROC curves of one of `rocKeys`, those of the baselines beside the model's. */
+export function rocSeries(curves: Curves, split: string, key: string | undefined): Series[] {
+  const drawn = ofSplit(curves.roc, split).filter((curve) => rocKey(curve) === key);
   const baselines = drawn.filter(isBaseline).map((c) => c.series);
   return drawn.map((c) => ({
     name: rocName(c),

@@ -16,9 +16,15 @@ it("judges a model by the first figure that it has", () => {
 });
 
 it("tells figures on unseen patients from those on patients who chose the weights", () => {
-  const of = (headline_split: string | null, headline: Record<string, number | null>, reason?: string) =>
-    unseenText({ headline, headline_split, headline_reason: reason ?? null });
+  const of = (
+    headline_split: string | null,
+    headline: Record<string, number | null>,
+    reason?: string,
+    headline_patients: number | null = null,
+  ) => unseenText({ headline, headline_split, headline_patients, headline_reason: reason ?? null });
   expect(of("test", { qwk: 0.61 })).toBe("kappa .610");
+  expect(of("test", { qwk: 1 }, undefined, 2)).toBe("kappa 1.000 (2 patients)");
+  expect(of("test", { qwk: 1 }, undefined, 1)).toBe("kappa 1.000 (1 patient)");
   expect(of("val", { qwk: 0.61 })).toBe(
     "no test patient yet; on validation patients, who chose the weights: kappa .610",
   );

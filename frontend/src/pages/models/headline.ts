@@ -38,16 +38,21 @@ export function headlineText(headline: Headline): string {
 }
 
 /** A headline, whose it is, and why it is empty; as a version and a run have them. */
-export type Headlined = Pick<Model, "headline" | "headline_split" | "headline_reason">;
+export type Headlined = Pick<Model, "headline" | "headline_split" | "headline_patients" | "headline_reason">;
 
 /** Whether the figures are of patients who had no part in the model. */
 export function isUnseen({ headline_split: split }: Pick<Model, "headline_split">): boolean {
   return split === "test" || split === "audit";
 }
 
+/** A figure of few is not one of many: in a list it says of how many, and its interval stands in the report. */
+const withPatients = (figures: string, patients: number | null): string =>
+  patients === null ? figures : `${figures} (${patients} ${patients === 1 ? "patient" : "patients"})`;
+
 /** What is known of a model on patients that it never saw; where nothing is, why, and what validation says instead. */
 export function unseenText(of: Headlined): string {
-  const text = headlineText(of.headline);
+  const figures = headlineText(of.headline);
+  const text = figures && withPatients(figures, of.headline_patients);
   if (isUnseen(of)) return text || `none: ${reasonOfNull(of.headline_reason)}`;
   if (of.headline_split === "val" && text)
     return `no test patient yet; on validation patients, who chose the weights: ${text}`;

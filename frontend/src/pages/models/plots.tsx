@@ -7,12 +7,11 @@ import { words } from "../../ui/format";
 import { Panel } from "../../ui/panel";
 import type { ModelDetail } from "../contract";
 import { barPlots } from "./bars";
-import { confusionOf, cut, frocSeries, reliabilitySeries, rocSeries, targetsOf } from "./curves";
+import { confusionOf, cut, frocSeries, reliabilitySeries, rocKeys, rocSeries, targetsOf } from "./curves";
 
 /** The curves of the report, whichever it has. */
 export function ModelPlots({ model, split }: { model: ModelDetail; split: string }) {
   const { curves } = model;
-  const roc = rocSeries(curves, split);
   const reliability = reliabilitySeries(curves, split);
   const confusion = confusionOf(curves, split);
   return (
@@ -24,19 +23,7 @@ export function ModelPlots({ model, split }: { model: ModelDetail; split: string
             <Confusion labels={confusion.labels} matrix={confusion.matrix} />
           </Panel>
         )}
-        {roc.length > 0 && (
-          <Panel title="ROC">
-            <Lines
-              title="ROC"
-              series={roc}
-              diagonal
-              x={{ label: "false positive rate", domain: [0, 1] }}
-              y={{ label: "sensitivity", domain: [0, 1] }}
-              width={420}
-              height={300}
-            />
-          </Panel>
-        )}
+        <Roc curves={curves} split={split} />
         {reliability.length > 0 && (
           <Panel title="Reliability: how sure against how often right">
             <Lines
@@ -58,6 +45,34 @@ export function ModelPlots({ model, split }: { model: ModelDetail; split: string
         ))}
       </div>
     </>
+  );
+}
+
+function Roc({ curves, split }: { curves: ModelDetail["curves"]; split: string }) {
+  const keys = rocKeys(curves, split);
+  const [chosen, setChosen] = useState<string | null>(null);
+  const key = keys.includes(chosen ?? "") ? (chosen ?? "") : keys[0];
+  if (key === undefined) return null;
+  return (
+    <Panel title="ROC">
+      {keys.length > 1 && (
+        <SelectField
+          label="Of"
+          value={key}
+          onChange={setChosen}
+          options={keys.map((one) => ({ value: one, label: one }))}
+        />
+      )}
+      <Lines
+        title={`ROC of ${key}`}
+        series={rocSeries(curves, split, key)}
+        diagonal
+        x={{ label: "false positive rate", domain: [0, 1] }}
+        y={{ label: "sensitivity", domain: [0, 1] }}
+        width={420}
+        height={300}
+      />
+    </Panel>
   );
 }
 
