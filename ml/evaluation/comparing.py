@@ -45,8 +45,9 @@ class Comparison:
 def compare(one: Asked, other: Asked, task: str, *, split: str = "test") -> Comparison:
     """Both models on the images that both manifests have in `split`, in the figures of the first's task.
 
-    Raises NotComparable where there is no such image, where they were labelled otherwise, or where one model learned
-    from a patient whom the other is tested on; NotAScore and MaskUnreadable as `evaluate`.
+    Raises NotComparable where there is no such image, where they were labelled otherwise, where what is positive for
+    one is not for the other, or where one model learned from a patient whom the other is tested on; NotAScore and
+    MaskUnreadable as `evaluate`.
     """
     shared = _shared(one, other, split)
     own, theirs = (_only(asked, shared, split) for asked in (one, other))
@@ -123,6 +124,12 @@ def _densities(own: density.Ground, theirs: density.Ground) -> density.Ground:
 
 def _units(own: Units, theirs: Units) -> Units:
     keep, places = _aligned(own.ids, theirs.ids)
+    # Of masses and of any finding: whoever was asked for the other would be judged by an answer it never gave.
+    if apart := int((own.y[keep] != theirs.y[places]).sum()):
+        raise NotComparable(
+            f"the two models were asked for different things: of {len(places)} {own.level}s, {apart} count as positive "
+            "for one of them alone"
+        )
     return replace(replace(own, others={}).only(keep), others={OTHER: theirs.p[places]})
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ml.evaluation.comparing import compare
+from ml.evaluation.comparing import NotComparable, compare
 from ml.evaluation.reports.asked import Asked
 from tests.ml.evaluation.reports.factories import a_box, a_row
 from tests.ml.evaluation.reports.test_binary import an_exam, said
@@ -58,3 +58,20 @@ def test_groups_that_are_too_small_for_a_gap_are_not_compared():
     rows = [a_row(n, "test", density="AD"[n // 2 % 2], findings=[("mass", BOX)] if n % 2 else ()) for n in range(20)]
     boxes = [a_box(row, "mass", 0.9, BOX) for row in rows if row["findings"]]
     assert not gaps(compare(asked(rows, boxes), asked(rows, boxes), "lesion_detection"), "mass")
+
+
+def test_models_that_were_asked_for_different_findings_are_not_compared():
+    rows = [
+        {**row, "findings": a_row(n, "test", findings=[(kind, BOX)]).get("findings") if kind else []}
+        for n in range(12)
+        for kind in [(None, "mass", "calcification")[n % 3]]
+        for row in an_exam(n, "test", cancer=None)
+    ]
+    answers = [p for n, row in enumerate(rows) for p in said(row, n % 5 / 5, target="presence")]
+    masses, anything = (
+        asked(rows, answers, target="presence", labels=("negative", "positive"), findings=findings)
+        for findings in (("mass",), ())
+    )
+    with pytest.raises(NotComparable, match="of 12 exams, 4 count as positive for one of"):
+        compare(masses, anything, "exam_classification")
+    assert compare(masses, masses, "exam_classification").patients == 12
