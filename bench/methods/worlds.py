@@ -18,7 +18,6 @@ from PIL import Image
 
 from ml.runs.manifest import Density, Finding, ManifestRow, Mark, Outcome, Split
 from ml.simulation.probes import FAMILIES, Masks, boxes, canvas
-from ml.simulation.probes.exams import ASYMMETRY
 from ml.simulation.streams import stream
 from ml.simulation.texture import power_law
 
@@ -38,7 +37,7 @@ REGION_MARGIN = 1.5
 OUTLINED = ("mass_shapes", "masses_apart")
 """Families of patches whose regions have an outline, too."""
 
-Answer = Literal["density", "outcome", "breast_outcome", "boxes", "mask", "asymmetry", "pathology", "presence"]
+Answer = Literal["density", "outcome", "boxes", "mask", "asymmetry", "pathology", "presence"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,22 +122,8 @@ def _rows(
             spacing_mm=(phantoms.spacing_mm, phantoms.spacing_mm), spacing_source="user", dataset="phantoms",
             density=Density(label=letter) if letter else None,
             findings=findings, complete=True, split=split,
-            outcome=_outcome(phantoms, y, masks[_of_breast(phantoms, view)], masks),
+            outcome=Outcome(cancer=1 if y > 0 else 0) if phantoms.answer == "outcome" else None,
         )  # fmt: skip
-
-
-def _of_breast(phantoms: Phantoms, view: str) -> list[int]:
-    """The slots of the views of the breast that a view shows."""
-    return [slot for slot, other in enumerate(VIEWS[phantoms.layout]) if other[0] == view[0]]
-
-
-def _outcome(phantoms: Phantoms, y: int, breast: Masks, exam: Masks) -> Outcome | None:
-    """An exam's own label for each of its breasts, or each breast's own; breasts that differ are ill both."""
-    if phantoms.answer == "outcome":
-        return Outcome(cancer=1 if y > 0 else 0)
-    if phantoms.answer == "breast_outcome":
-        return Outcome(cancer=1 if breast.any() or (exam == ASYMMETRY).any() else 0)
-    return None
 
 
 def _findings(folder: Path, phantoms: Phantoms, image_id: str, y: int, mask: Masks) -> Iterator[Finding]:

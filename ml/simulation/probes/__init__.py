@@ -21,14 +21,14 @@ from ml.simulation.probes.masses import (
     two_lesions,
 )
 from ml.simulation.probes.pairs import mirrored_pair
-from ml.simulation.probes.relations import masses_apart, spiculated_masses, told_masses
+from ml.simulation.probes.relations import masses_apart, spiculated_masses
 from ml.simulation.probes.textures import equal_histogram, equal_spectrum
 
 __all__ = [
     "DENSE_SHARES", "FAMILIES", "Images", "Labels", "Masks", "Probe", "boxes", "calc_cluster", "clumped_greys",
     "density_one_view", "equal_histogram", "equal_spectrum", "graded_density", "marker_confound",
     "mass_one_of_four_views", "mass_one_of_two_views", "mass_shapes", "mass_sizes", "masses_apart", "mirrored_pair",
-    "roi_mass", "small_lesion_large_image", "spiculated_masses", "three_cues", "told_masses", "two_lesions",
+    "roi_mass", "small_lesion_large_image", "spiculated_masses", "three_cues", "two_lesions",
 ]  # fmt: skip
 
 FAMILIES: Mapping[str, Callable[..., Probe]] = {
@@ -36,7 +36,7 @@ FAMILIES: Mapping[str, Callable[..., Probe]] = {
     for family in (
         graded_density, density_one_view, mass_sizes, mass_shapes, roi_mass, calc_cluster, mirrored_pair,
         equal_histogram, equal_spectrum, three_cues, marker_confound, small_lesion_large_image, two_lesions,
-        mass_one_of_two_views, masses_apart, spiculated_masses, told_masses,
+        mass_one_of_two_views, masses_apart, spiculated_masses,
         mass_one_of_four_views, clumped_greys,
     )
 }  # fmt: skip

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from ml.simulation.model import Bools, Floats
@@ -30,30 +28,19 @@ _MASS, _RING, _BLOB = 1.6, 2.0, 1.0
 """How far things stand out, in the range of the tissue's grey values."""
 
 
-def three_cues(
-    n: int,
-    seed: int,
-    size: int = 48,
-    *,
-    cues: Sequence[int] = (LESION, ASYMMETRY, AGREEMENT),
-    mass: float = MASS,
-    rough: tuple[float, float] = ROUGH,
-) -> Probe:
+def three_cues(n: int, seed: int, size: int = 48) -> Probe:
     """Exams of four views (R-CC, L-CC, R-MLO, L-MLO): x (n, 4, size, size); y 1 where one of three cues is there.
 
     LESION: a mass in one view, where other exams have a ring. ASYMMETRY: one breast is rough and the other smooth, in
     both views; else both are rough or both smooth. AGREEMENT: each view has a blob, and those of one breast are at the
     same depth in both views; else they are not. masks are as x and hold the number of the cue where it is.
-
-    cues: those that are drawn, each as often; mass: radius of a mass, a share of the side; rough: shares of rough
-    tissue in a smooth and in a rough breast.
     """
     labels = balanced(n, seed, 2)
     exams, masks = [], []
     for index, label in enumerate(labels):
         generator = stream(seed, "three cues", str(index))
-        cue = cues[int(generator.integers(len(cues)))] if label else 0
-        views, found = _exam(generator, size, cue, mass, rough)
+        cue = int(generator.integers(LESION, AGREEMENT + 1)) if label else 0
+        views, found = _exam(generator, size, cue)
         exams.append(views)
         masks.append(found)
     return np.stack(exams), labels, np.stack(masks)
@@ -72,14 +59,12 @@ def marker_confound(n: int, seed: int, size: int = 64, *, correlated: bool = Tru
     return canvas.stacked(pairs, labels)
 
 
-def _exam(
-    generator: np.random.Generator, size: int, cue: int, mass: float, shares: tuple[float, float]
-) -> tuple[Images, Masks]:
+def _exam(generator: np.random.Generator, size: int, cue: int) -> tuple[Images, Masks]:
     breast = half_ellipse(generator, size)
     side, view = int(generator.integers(2)), int(generator.integers(2))
-    rough = [shares[int(generator.integers(2))]] * 2
+    rough = [ROUGH[int(generator.integers(2))]] * 2
     if cue == ASYMMETRY:
-        rough = [shares[own == side] for own in range(2)]
+        rough = [ROUGH[own == side] for own in range(2)]
     depths = [_depths(generator, agreed=cue == AGREEMENT and own == side) for own in range(2)]
     views, masks = [], []
     for slot in range(4):
@@ -95,8 +80,8 @@ def _exam(
         if (own, way) == (side, view):
             place = _away_from(generator, breast, blob)
             if cue == LESION:
-                image += _MASS * dome(size, place, mass * size)
-                mask[(canvas.distance(size, place) < mass * size) & breast] = LESION
+                image += _MASS * dome(size, place, MASS * size)
+                mask[(canvas.distance(size, place) < MASS * size) & breast] = LESION
             else:
                 image += _RING * canvas.ring(generator, size, place)
         views.append(levelled(image, breast))

@@ -1,7 +1,7 @@
-"""Masses whose answer is not in themselves: how far another one lies, how fine they end, what stands at the other end.
+"""Masses whose answer is not in themselves: how far another one lies, how fine they end.
 
-Each family asks for one thing that a network sees only as a whole (`masses_apart`, `told_masses`) or only at full
-resolution (`spiculated_masses`).
+Each family asks for one thing that a network sees only as a whole (`masses_apart`) or only at full resolution
+(`spiculated_masses`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 
 from ml.simulation.model import Bools, Floats
 from ml.simulation.probes import canvas
-from ml.simulation.probes.canvas import Images, Masks, Probe, balanced, dome, half_ellipse, levelled, ranks, stacked
+from ml.simulation.probes.canvas import Images, Masks, Probe, balanced, half_ellipse, levelled, stacked
 from ml.simulation.streams import stream
 from ml.simulation.texture import power_law
 
@@ -19,8 +19,6 @@ APART_RADIUS, NEAR, FAR = 0.065, 0.34, 0.56
 CORE, REACH, HALF_WIDTH = 0.03, 0.21, 0.0085
 """Radius of a spiculated mass's core, how far its spicules reach from its centre, half of their width."""
 SPICULES = (6, 9)
-TOLD_RADIUS, TOLD_ROWS, TELLING_ROWS = 0.055, (0.1, 0.28), 0.8
-"""Radius of the masses of `told_masses`, where their centres lie, from where on the tissue tells which are meant."""
 _MASS, _RING = 4.0, 4.0
 
 
@@ -56,17 +54,6 @@ def spiculated_masses(n: int, seed: int, size: int = 96) -> Probe:
     return stacked(pairs, labels)
 
 
-def told_masses(n: int, seed: int, size: int = 256, *, telling: float = TELLING_ROWS) -> Probe:
-    """Bright and dark masses at one end, of which the tissue of the other end tells which are meant.
-
-    x (n, size, size); y 1 where the telling tissue is rough: then masks are 1 on the bright masses, else (smooth) on
-    the dark ones. telling: from where on, as a share of the side, the tissue tells. Which end it is is drawn.
-    """
-    labels = balanced(n, seed, 2)
-    pairs = [_told(stream(seed, "told", str(i)), size, bool(label), telling) for i, label in enumerate(labels)]
-    return stacked(pairs, labels)
-
-
 def _tissue(generator: np.random.Generator, size: int) -> Floats:
     return power_law(generator, (size, size), 1.0, beta=3.0, coarsest_mm=size / 4)
 
@@ -97,22 +84,3 @@ def _star(generator: np.random.Generator, size: int, place: Floats) -> Bools:
         reach = size * REACH * generator.uniform(0.8, 1.0)
         inside |= (along > 0) & (along < reach) & (np.abs(across) < HALF_WIDTH * size)
     return inside
-
-
-def _told(generator: np.random.Generator, size: int, bright: bool, begins: float) -> tuple[Images, Masks]:
-    row, col = np.mgrid[:size, :size] + 0.5
-    depth = size * generator.uniform(0.85, 0.95)
-    breast = (col / depth) ** 2 + ((row - size / 2) / (0.62 * size)) ** 2 < 1
-    image, mask = ranks(_tissue(generator, size).ravel()).reshape(size, size), np.zeros((size, size), np.uint8)
-    rough = power_law(generator, (size, size), 1.0, beta=0.5, coarsest_mm=3.0, finest_mm=0.8)
-    smooth = power_law(generator, (size, size), 1.0, beta=4.5, coarsest_mm=size / 20, finest_mm=2.0)
-    telling = breast & (row > begins * size)
-    image[telling] = ranks((rough if bright else smooth)[telling])
-    there = breast & (row > TOLD_ROWS[0] * size) & (row < TOLD_ROWS[1] * size)
-    for number, place in enumerate(canvas.places(generator, there, 4, margin=0.01, apart=2.4 * TOLD_RADIUS)):
-        sign = 1.0 if number % 2 else -1.0
-        image += 1.5 * sign * dome(size, place, TOLD_RADIUS * size)
-        if (sign > 0) == bright:
-            mask[(canvas.distance(size, place) < TOLD_RADIUS * size) & breast] = 1
-    drawn = levelled(image, breast)
-    return (drawn[::-1].copy(), mask[::-1].copy()) if generator.random() < 0.5 else (drawn, mask)
