@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
-#: Without it this is the learner alone: its tests need no server, and find none.
-WITH_PLATFORM = find_spec("django") is not None
-if WITH_PLATFORM:
+try:
+    import django  # noqa: F401 - only whether it is there
+except ModuleNotFoundError:
+    WITH_PLATFORM = False
+    """The learner alone: its tests need no server, and find none."""
+else:
+    WITH_PLATFORM = True
     from tests.settings import REDIS_SOCKET, STATE
 
 # A busy machine is no bug: no property has a deadline, and none fails because its data are slow to make.

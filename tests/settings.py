@@ -12,9 +12,10 @@ STATE = Path(tempfile.mkdtemp(prefix="mammoloop-test-"))
 REDIS_SOCKET = STATE / "redis.sock"
 
 ROOTS = [str(Path(__file__).resolve().parents[1] / name) for name in ("platform", "", "client")]
+GIVEN = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
 
 os.environ.update(
-    PYTHONPATH=os.pathsep.join(ROOTS),  # for the processes that tests start
+    PYTHONPATH=os.pathsep.join([*GIVEN, *ROOTS]),  # for the processes that tests start
     VAR_DIR=str(STATE),
     DATABASE_URL=os.environ.get("TEST_DATABASE_URL", ""),
     REDIS_URL=f"unix://{REDIS_SOCKET}",

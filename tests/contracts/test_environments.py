@@ -22,7 +22,7 @@ PLATFORM = (
     "psycopg",
     "pytest_django",
 )
-LEARNER = ("torch", "safetensors", "sklearn", "skimage")
+LEARNER = ("torch", "sklearn", "skimage")
 SERVER_TESTS = [
     f"tests/{app}" for app in ("core", "accounts", "jobs", "archive", "annotations", "exchange", "learning")
 ]
