@@ -1,7 +1,8 @@
 """What makes a method itself and shows only once it was taught: properties of methods-17.md, on phantoms it never saw.
 
 One training a method, of seed 0, shared by its tests. What was measured stands beside each bound, which leaves room for
-another machine; what a method does not have is a strict xfail with its figure.
+another machine: the same seed is another training on another processor, so figures of several seeds stand there, too.
+What a method does not have with any seed is a strict xfail; of what it has with some, nothing is asserted.
 """
 
 from dataclasses import replace
@@ -20,8 +21,8 @@ from tests.ml.methods.slow.taught import lesion_boxes, teach
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 LESION = Phantoms(
-    family="small_lesion_large_image", layout="image", answer="outcome", count=(160, 0, 60), size=96, spacing_mm=1.6,
-    options={"radius": 0.1},
+    family="small_lesion_large_image", layout="image", answer="outcome", count=(300, 0, 60), size=96, spacing_mm=1.6,
+    options={"radius": 0.12},
 )  # fmt: skip
 #: A cluster in every image; the other family has masses and images without anything.
 DOTS = Phantoms(
@@ -41,8 +42,9 @@ SHAPES = Phantoms(
 
 @pytest.fixture(scope="module")
 def gmic(tmp_path_factory):
+    """Seeds 0 and 1 find all lesions, 2 and 4 none in any of three settings: it learns the place or nothing."""
     folder = tmp_path_factory.mktemp("gmic")
-    return teach(folder, "gmic", LESION, target="outcome", rows_px=96, cols_px=96)
+    return teach(folder, "gmic", LESION, target="outcome", rows_px=96, cols_px=96, steps=500)
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +106,8 @@ def test_hiding_the_crop_that_counts_most_lowers_the_answer_and_hiding_the_other
         return probabilities(gmic.said(replace(batch, x=x)))
 
     first, second = hidden(0), hidden(1)
-    # measured: .995 as it is, .138 without the first crop, lower in 29 of 30; .996 without the second
+    # measured (seeds 0, 1): .98 and .99 as it is, .00 and .01 without the first crop, lower in all 30; .96 and .99
+    # without the second
     assert (first < plain).float().mean() >= 0.9
     assert plain.mean() - first.mean() > 0.4
     assert abs(plain.mean() - second.mean()) < 0.2
@@ -120,12 +123,12 @@ def test_attention_and_saliency_are_highest_on_the_lesion(gmic):
         [[holds([x, y, x + size, y + size], place) for x, y in corners.tolist()]
          for corners, place in zip(outputs["corners"], middle(boxes), strict=True)]
     )  # fmt: skip
-    # measured: a crop holds the middle of the lesion in 26 of 30, and has .99 of the attention there
+    # measured (seeds 0, 1): a crop holds the middle of the lesion in 30 of 30, and has .98 and 1.00 of the attention
     some = held.any(1)
     assert some.float().mean() > 0.7
     assert (outputs["attention"] * held).sum(1)[some].mean() > 0.75
     heat = gmic.model.method.heat(gmic.model.modules, batch, gmic.model.config)[:, 0]
-    # measured: 30 of 30, give or take a cell
+    # measured (seeds 0, 1): 30 of 30, give or take a cell
     assert np.mean([holds(box, highest(own)) for box, own in zip(boxes + CELL, heat, strict=True)]) > 0.75
 
 
@@ -143,7 +146,7 @@ def test_the_tile_that_speaks_most_for_cancer_holds_the_lesion(frozen_mil):
     for own, place in zip(said, places, strict=True):
         scores, boxes = (torch.cat([getattr(where, part) for where in own.where]) for part in ("scores", "boxes"))
         hits.append(len(scores) > 0 and holds(boxes[scores.argmax()], place))
-    # measured: in 23 of 30 images, where chance would in 4
+    # measured (seeds 0, 1, 2): in 29, 30 and 30 of 30 images, where chance would in 4
     assert np.mean(hits) > 0.6
 
 
@@ -222,12 +225,12 @@ def shared(name, turned, lacks=""):
 @pytest.mark.parametrize(
     ("name", "turned"),
     [
-        shared("frozen_mil", noise),  # measured: .0109 nats, .0086 about what it knows
-        shared("frozen_mil", negative),  # .0108 and .0086
-        shared("dualcorenet", noise),  # .021 and .00008
-        shared("dualcorenet", negative),  # .023 and .00008
-        shared("cascade_segmentation", noise, lacks="3.2e-5 nats a pixel, 4.2e-5 about what it knows"),
-        shared("cascade_segmentation", negative, lacks="3.7e-5 nats a pixel, 4.2e-5 about what it knows"),
+        # Measured with seeds 0, 1, 2: nats about what is out of range, as a multiple of those about what it knows.
+        shared("dualcorenet", negative),  # 6, 9, 57; noise: .4, 1.1, .5, and 250 on another processor
+        shared("frozen_mil", noise, lacks=".82, .88, .86"),
+        shared("frozen_mil", negative, lacks=".83, .71, .84"),
+        shared("cascade_segmentation", noise, lacks=".73, .27, .33"),
+        shared("cascade_segmentation", negative, lacks=".93, .73, .90"),
     ],
 )
 def test_passes_and_members_disagree_more_about_what_is_out_of_range(name, turned, request):
