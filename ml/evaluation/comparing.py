@@ -127,8 +127,8 @@ def _units(own: Units, theirs: Units) -> Units:
     # Of masses and of any finding: whoever was asked for the other would be judged by an answer it never gave.
     if apart := int((own.y[keep] != theirs.y[places]).sum()):
         raise NotComparable(
-            f"the two models were asked for different things: of {len(places)} {own.level}s, {apart} count as positive "
-            "for one of them alone"
+            "the two models were asked for different things: what is positive for one is not for the other in "
+            f"{apart} of {len(places)} {own.level}s"
         )
     return replace(replace(own, others={}).only(keep), others={OTHER: theirs.p[places]})
 

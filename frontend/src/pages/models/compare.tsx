@@ -63,7 +63,7 @@ function Compared({ of }: { of: Comparison }) {
         </p>
       )}
       {of.done && splits.length === 0 && (
-        <Empty title="They cannot be compared.">{Object.values(of.refusals).join("; ")}</Empty>
+        <Empty title="They cannot be compared.">{[...new Set(Object.values(of.refusals))].join("; ")}</Empty>
       )}
       {of.done && splits.length > 0 && (
         <>
