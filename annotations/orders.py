@@ -1,7 +1,7 @@
 """Publishing a ranking: rows in chunks, then one row that flips, so that readers never wait for it."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 from uuid import UUID
@@ -24,10 +24,19 @@ CHUNK = 1000
 HEAD_STEP = 200
 
 
-def publish_order(project: Project, rows: Iterable[Row], *, source: dict[str, Any], by: User | None = None) -> Order:
+def publish_order(
+    project: Project,
+    rows: Iterable[Row],
+    *,
+    source: dict[str, Any],
+    by: User | None = None,
+    stands: Callable[[], bool] = lambda: True,
+) -> Order | None:
     """Make a ranking (best first) the one that a project is served by. An empty one is fine. Raises OrderRefused.
 
     Until the last statement readers are served by the ranking before; one that breaks off on the way is never current.
+    stands: asked before that statement, one ranking of the project at a time; where it says no, the ranking before
+    stays, and there is no order (None).
     """
     order = Order.objects.create(project=project, source=source, created_by=by)
     size = 0
@@ -36,6 +45,9 @@ def publish_order(project: Project, rows: Iterable[Row], *, source: dict[str, An
         size += len(chunk)
     _tell_planner()
     with transaction.atomic():
+        list(CurrentOrder.objects.select_for_update(of=("self",)).filter(project=project))
+        if not stands():
+            return None
         order.size = size
         order.save(update_fields=["size"])
         CurrentOrder.objects.update_or_create(project=project, defaults={"order": order, "head": 0, "since": now()})

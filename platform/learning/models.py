@@ -217,7 +217,7 @@ class Round(Made):
         CLOSED = "closed"
 
     MOVES = {
-        State.DRAWN: frozenset({State.READING}),
+        State.DRAWN: frozenset({State.READING, State.CLOSED}),
         State.READING: frozenset({State.CLOSED}),
         State.CLOSED: frozenset(),
     }

@@ -40,6 +40,9 @@ def rank(ctx: JobContext, *, project_id: str) -> dict[str, Any]:
         ctx.conclude("Left to a later ranking, which sees more.")
         return {"round": None, "left_to": str(later)}
     drawn = rounds.draw_round(project, job=ctx.job)
+    if drawn.order_id is None:
+        ctx.conclude("Left to a later ranking, which knows more.")
+        return {"round": None, "left_to": None}
     exams = drawn.items.count()
     ctx.conclude(f"Ranked {counted(exams, 'exam')} as round {drawn.number}." if exams else "Nothing was unread.")
     return {"round": str(drawn.pk), "number": drawn.number, "exams": exams}

@@ -1,6 +1,7 @@
 """Promote, score, rank, publish: the order that readers are served is the order that was ranked."""
 
 import pytest
+from django.db import connection
 
 from accounts.errors import RoleMissing
 from annotations import services as annotations
@@ -168,6 +169,38 @@ def test_a_new_round_closes_the_one_before(admin, read_project, pool):
     second = rounds.draw_round(read_project, job=rank_job(read_project, admin))
     first.refresh_from_db()
     assert (first.state, second.state, second.number) == ("closed", "reading", 2)
+
+
+def test_a_round_that_was_overtaken_is_closed_and_never_served(admin, read_project, pool):
+    """The worker died before it published; meanwhile another ranking was drawn, which knows more."""
+    job = rank_job(read_project, admin)
+    first = rounds.draw_round(read_project, job=job)
+    Round.objects.filter(pk=first.pk).update(state="drawn", order_id=None, published_at=None)
+    CurrentOrder.objects.filter(project=read_project).delete()
+    second = rounds.draw_round(read_project, job=rank_job(read_project, admin))
+    again = rounds.draw_round(read_project, job=job)
+    second.refresh_from_db()
+    assert (again.pk, again.state, again.order_id, second.state) == (first.pk, "closed", None, "reading")
+    assert CurrentOrder.objects.get(project=read_project).order_id == second.order_id
+
+
+def test_a_version_that_is_promoted_while_a_round_is_drawn_is_in_it(admin, density_version, lesion_version, pool):
+    """Two rankings at once: the one that read first must not come last, with the older version."""
+    density_version.state = State.PROMOTED
+    density_version.save()
+    project, told = density_version.project, []
+
+    def promote(execute, sql, params, many, context):
+        found = execute(sql, params, many, context)
+        if "learning_score" in sql and not told:
+            told.append(sql)
+            ModelVersion.objects.filter(pk=lesion_version.pk).update(state=State.PROMOTED)
+        return found
+
+    with connection.execute_wrapper(promote):
+        drawn = rounds.draw_round(project, job=rank_job(project, admin))
+    assert told and {row["id"] for row in drawn.input["versions"]} == {str(density_version.pk), str(lesion_version.pk)}
+    assert Round.objects.count() == 1
 
 
 @pytest.mark.trap(35)

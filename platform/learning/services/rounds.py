@@ -1,5 +1,7 @@
 """Rounds: rank what is unread and publish it."""
 
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -16,7 +18,7 @@ from jobs.models import Job
 from jobs.services import submit
 from learning import queries
 from learning.models import Round, RoundItem
-from learning.ranking import batch_sha256, draw
+from learning.ranking import Ranked, batch_sha256, draw
 from learning.services.versions import submit_scoring
 
 _CHUNK = 1000
@@ -38,7 +40,8 @@ def order_round(project: Project, *, by: User) -> list[Job]:
 def draw_round(project: Project, *, job: Job) -> Round:
     """Rank every unread training exam and publish the order; a second delivery of the job gives the same round.
 
-    The whole input is kept first, so the list can be drawn again from the round alone.
+    The whole input is kept first, so the list can be drawn again from the round alone. Where a later round has been
+    drawn by then, which knows what this one knew and more, this one is closed and its order never served.
     """
     known = Round.objects.filter(job_id=job.pk).first() or _drawn(project, job)
     if known.state != Round.State.DRAWN:
@@ -46,8 +49,14 @@ def draw_round(project: Project, *, job: Job) -> Round:
     rows = [(item.exam_id, item.score, item.reason) for item in known.items.order_by("position")]
     source = {"round": str(known.pk), "number": known.number, "strategy": known.strategy,
               "versions": known.input["versions"]}  # fmt: skip
-    order = publish_order(project, rows, source=source)
+    later = Round.objects.filter(project=project, number__gt=known.number)
+    order = publish_order(project, rows, source=source, stands=lambda: not later.exists())
     with transaction.atomic():
+        _one_at_a_time(project)
+        if order is None or later.exclude(state=Round.State.DRAWN).exists():
+            known.state, known.closed_at = moved(known.state, Round.State.CLOSED, Round.MOVES), now()
+            known.save(update_fields=["state", "closed_at"])
+            return known
         for other in Round.objects.filter(project=project, state=Round.State.READING):
             other.state, other.closed_at = moved(other.state, Round.State.CLOSED, Round.MOVES), now()
             other.save(update_fields=["state", "closed_at"])
@@ -58,9 +67,23 @@ def draw_round(project: Project, *, job: Job) -> Round:
     return known
 
 
+def _one_at_a_time(project: Project) -> None:
+    """Until the transaction ends no other ranking of the project passes here; other rows of it may be added."""
+    list(Project.objects.select_for_update(no_key=True).filter(pk=project.pk))
+
+
 def _drawn(project: Project, job: Job) -> Round:
-    given = queries.ranking_input(project)
-    ranked = draw(given)
+    """A later number never knows older versions: what was promoted since the input was read is read again."""
+    while True:
+        given = queries.ranking_input(project)
+        ranked = draw(given)
+        with transaction.atomic():
+            _one_at_a_time(project)
+            if [version["id"] for version in given["versions"]] == [str(v.pk) for v in queries.promoted(project)]:
+                return _kept(project, job, given, ranked)
+
+
+def _kept(project: Project, job: Job, given: dict[str, Any], ranked: Sequence[Ranked]) -> Round:
     with transaction.atomic():
         drawn = numbered(
             Round,
