@@ -10,6 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Min
 
 from accounts.models import Project, User
+from accounts.queries import one_at_a_time
 from annotations.errors import OrderRefused
 from annotations.models import CurrentOrder, Order, OrderEntry, WorkItem
 from annotations.signals import order_published
@@ -30,13 +31,13 @@ def publish_order(
     *,
     source: dict[str, Any],
     by: User | None = None,
-    stands: Callable[[], bool] = lambda: True,
+    settle: Callable[[Order], bool] = lambda order: True,
 ) -> Order | None:
     """Make a ranking (best first) the one that a project is served by. An empty one is fine. Raises OrderRefused.
 
     Until the last statement readers are served by the ranking before; one that breaks off on the way is never current.
-    stands: asked before that statement, one ranking of the project at a time; where it says no, the ranking before
-    stays, and there is no order (None).
+    settle: called with the order in the transaction of that statement, one ranking of the project at a time; where it
+    says False the ranking before stays, and there is no order (None).
     """
     order = Order.objects.create(project=project, source=source, created_by=by)
     size = 0
@@ -45,8 +46,8 @@ def publish_order(
         size += len(chunk)
     _tell_planner()
     with transaction.atomic():
-        list(CurrentOrder.objects.select_for_update(of=("self",)).filter(project=project))
-        if not stands():
+        one_at_a_time(project)
+        if not settle(order):
             return None
         order.size = size
         order.save(update_fields=["size"])

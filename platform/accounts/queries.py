@@ -52,3 +52,8 @@ def memberships_visible_to(user: User) -> QuerySet[Membership]:
         return rows
     administered = Membership.objects.filter(user=user, role=Role.ADMIN).values("project_id")
     return rows.filter(Q(project_id__in=administered) | Q(user=user))
+
+
+def one_at_a_time(project: Project) -> None:
+    """Until the transaction ends nobody else passes here for the project; rows that belong to it may be added."""
+    list(Project.objects.select_for_update(no_key=True).filter(pk=project.pk))

@@ -1,5 +1,7 @@
 """What is learned from snapshots, and what that says of exams."""
 
+from typing import Any
+
 from django.db import models
 
 from accounts.models import Project
@@ -142,20 +144,19 @@ class ModelVersion(Made):
     @property
     def headline_patients(self) -> int | None:
         """How many patients the headline's figures are of, at most; None where there are none."""
-        counts = [
-            row["n_patients"]
-            for row in self.metrics
-            if (row["split"], row["series"]) == (self.headline_split, "model") and not row["subgroup"]
-        ]
-        return max(counts, default=None)
+        return max((row["n_patients"] for row in self._leading()), default=None)
 
     @property
     def headline_reason(self) -> str | None:
         """Why no figure of the headline has a value; None where one has, or where none was asked for."""
         if any(value is not None for value in self.headline.values()):
             return None
-        own = (row for row in self.metrics if row["split"] == self.headline_split and not row["subgroup"])
-        return next((row["reason"] for row in own if row["series"] == "model" and row.get("reason")), None)
+        return next((row["reason"] for row in self._leading() if row.get("reason")), None)
+
+    def _leading(self) -> list[dict[str, Any]]:
+        """The model's own figures of the patients whom the headline is of."""
+        of = (self.headline_split, "model")
+        return [row for row in self.metrics if (row["split"], row["series"]) == of and not row["subgroup"]]
 
 
 class Promotion(Made):

@@ -247,7 +247,7 @@ def ranking_input(project: Project) -> dict[str, Any]:
 
 def latest_round(project: Project) -> Round | None:
     """The newest published round."""
-    rows = Round.objects.filter(project=project).exclude(state=Round.State.DRAWN)
+    rows = Round.objects.filter(project=project, published_at__isnull=False)
     return rows.order_by("-number").first()
 
 

@@ -1,13 +1,15 @@
 """Rounds: rank what is unread and publish it."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
 from accounts.models import Project, Role, User
-from accounts.queries import require_role
+from accounts.queries import one_at_a_time, require_role
+from annotations.models import Order
 from annotations.services import publish_order
 from core.audit import record
 from core.clock import now
@@ -49,27 +51,28 @@ def draw_round(project: Project, *, job: Job) -> Round:
     rows = [(item.exam_id, item.score, item.reason) for item in known.items.order_by("position")]
     source = {"round": str(known.pk), "number": known.number, "strategy": known.strategy,
               "versions": known.input["versions"]}  # fmt: skip
-    later = Round.objects.filter(project=project, number__gt=known.number)
-    order = publish_order(project, rows, source=source, stands=lambda: not later.exists())
-    with transaction.atomic():
-        _one_at_a_time(project)
-        if order is None or later.exclude(state=Round.State.DRAWN).exists():
-            known.state, known.closed_at = moved(known.state, Round.State.CLOSED, Round.MOVES), now()
-            known.save(update_fields=["state", "closed_at"])
-            return known
-        for other in Round.objects.filter(project=project, state=Round.State.READING):
-            other.state, other.closed_at = moved(other.state, Round.State.CLOSED, Round.MOVES), now()
-            other.save(update_fields=["state", "closed_at"])
-        known.state = moved(known.state, Round.State.READING, Round.MOVES)
-        known.order_id, known.published_at = order.pk, now()
-        known.save(update_fields=["state", "order_id", "published_at"])
-        record(job.created_by, "round.published", target=known, exams=len(rows))
+    publish_order(project, rows, source=source, settle=partial(_settle, known, job))
     return known
 
 
-def _one_at_a_time(project: Project) -> None:
-    """Until the transaction ends no other ranking of the project passes here; other rows of it may be added."""
-    list(Project.objects.select_for_update(no_key=True).filter(pk=project.pk))
+def _settle(known: Round, job: Job, order: Order) -> bool:
+    """The round that readers follow from now on, or one that was overtaken: both with the order, or not at all."""
+    rounds = Round.objects.filter(project=known.project)
+    if rounds.filter(number__gt=known.number).exists():
+        _close(known)
+        return False
+    for other in rounds.filter(state=Round.State.READING):
+        _close(other)
+    known.state = moved(known.state, Round.State.READING, Round.MOVES)
+    known.order_id, known.published_at = order.pk, now()
+    known.save(update_fields=["state", "order_id", "published_at"])
+    record(job.created_by, "round.published", target=known, exams=known.items.count())
+    return True
+
+
+def _close(row: Round) -> None:
+    row.state, row.closed_at = moved(row.state, Round.State.CLOSED, Round.MOVES), now()
+    row.save(update_fields=["state", "closed_at"])
 
 
 def _drawn(project: Project, job: Job) -> Round:
@@ -78,26 +81,25 @@ def _drawn(project: Project, job: Job) -> Round:
         given = queries.ranking_input(project)
         ranked = draw(given)
         with transaction.atomic():
-            _one_at_a_time(project)
+            one_at_a_time(project)
             if [version["id"] for version in given["versions"]] == [str(v.pk) for v in queries.promoted(project)]:
                 return _kept(project, job, given, ranked)
 
 
 def _kept(project: Project, job: Job, given: dict[str, Any], ranked: Sequence[Ranked]) -> Round:
-    with transaction.atomic():
-        drawn = numbered(
-            Round,
-            within={"project": project},
-            strategy=given["strategy"],
-            input=given,
-            input_sha256=sha256_of(canonical(given)),
-            batch_sha256=batch_sha256(ranked),
-            job_id=job.pk,
-            created_by=job.created_by,
-        )
-        items = [
-            RoundItem(round=drawn, position=row.position, exam_id=UUID(row.exam_id), score=row.score, reason=row.reason)
-            for row in ranked
-        ]
-        RoundItem.objects.bulk_create(items, batch_size=_CHUNK)
+    drawn = numbered(
+        Round,
+        within={"project": project},
+        strategy=given["strategy"],
+        input=given,
+        input_sha256=sha256_of(canonical(given)),
+        batch_sha256=batch_sha256(ranked),
+        job_id=job.pk,
+        created_by=job.created_by,
+    )
+    items = [
+        RoundItem(round=drawn, position=row.position, exam_id=UUID(row.exam_id), score=row.score, reason=row.reason)
+        for row in ranked
+    ]
+    RoundItem.objects.bulk_create(items, batch_size=_CHUNK)
     return drawn
