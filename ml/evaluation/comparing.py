@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ml.evaluation.detection.things import ANY
 from ml.evaluation.report import report_of
 from ml.evaluation.reports import density, outlines, tissues
 from ml.evaluation.reports.asked import Asked
@@ -45,9 +46,10 @@ class Comparison:
 def compare(one: Asked, other: Asked, task: str, *, split: str = "test") -> Comparison:
     """Both models on the images that both manifests have in `split`, in the figures of the first's task.
 
-    Raises NotComparable where there is no such image, where they were labelled otherwise, where what is positive for
-    one is not for the other, or where one model learned from a patient whom the other is tested on; NotAScore and
-    MaskUnreadable as `evaluate`.
+    Of models that were asked for different findings, those of the findings of both. Raises NotComparable where there
+    is no such image or finding, where they were labelled otherwise, where what is positive for one is not for the
+    other, or where one model learned from a patient whom the other is tested on; NotAScore and MaskUnreadable as
+    `evaluate`.
     """
     shared = _shared(one, other, split)
     own, theirs = (_only(asked, shared, split) for asked in (one, other))
@@ -56,7 +58,11 @@ def compare(one: Asked, other: Asked, task: str, *, split: str = "test") -> Comp
     # Of the groups of patients only the dense-tissue gap is compared: whether the first closes what the second left.
     rows = [row for row in report.tell(own, split, ground).metrics if not row["subgroup"] or row["metric"] == GAP]
     told = {_unit(row) for row in rows if row["series"] == "difference"}
-    metrics = [row for row in rows if _unit(row) in told]
+    compared = [row for row in rows if _unit(row) in told]
+    apart = _asked_of_one(one.findings, other.findings)
+    metrics = [row for row in compared if row["target"] not in apart]
+    if compared and not metrics:
+        raise NotComparable(f"no finding was asked of both models: {_said(one.findings)}, and {_said(other.findings)}")
     if not metrics:
         raise NotComparable(f"the two models have no answer of {task} in common")
     leading = [
@@ -65,6 +71,17 @@ def compare(one: Asked, other: Asked, task: str, *, split: str = "test") -> Comp
         and row["name"] == f"difference:{OTHER}:{row['metric']}"
     ]  # fmt: skip
     return Comparison(metrics, leading, len({patient for patient, _ in shared.values()}))
+
+
+def _asked_of_one(ours: Sequence[str], theirs: Sequence[str]) -> set[str]:
+    """Targets that one of the two was not asked for; none named are all. `any` means to each what it was asked for."""
+    if set(ours) == set(theirs):
+        return set()
+    return {ANY, *(set(ours) ^ set(theirs) if ours and theirs else ())}
+
+
+def _said(findings: Sequence[str]) -> str:
+    return " and ".join(findings).replace("_", " ") or "any finding"
 
 
 def _unit(row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -1,9 +1,10 @@
-"""Whether one model leaves a smaller dense-tissue gap than another, on the same draws of patients."""
+"""Two models on the same draws of patients: whose dense-tissue gap is smaller, and what of both may be compared."""
 
 import pytest
 
 from ml.evaluation.comparing import NotComparable, compare
 from ml.evaluation.reports.asked import Asked
+from tests.ml.evaluation.reports import test_outlines as outlines
 from tests.ml.evaluation.reports.factories import a_box, a_row
 from tests.ml.evaluation.reports.test_binary import an_exam, said
 from tests.ml.evaluation.reports.test_lesions import BOX, right
@@ -75,3 +76,47 @@ def test_models_that_were_asked_for_different_findings_are_not_compared():
     with pytest.raises(NotComparable, match="not for the other in 4 of 12 exams"):
         compare(masses, anything, "exam_classification")
     assert compare(masses, masses, "exam_classification").patients == 12
+
+
+KINDS = (None, "mass", "calcification")
+
+
+def boxes_of(findings):
+    """Images with a mass, a calcification or nothing, and the boxes of a detector that was asked for `findings`."""
+    rows = [a_row(n, "test", findings=[(kind, BOX)] if kind else ()) for n in range(12) for kind in [KINDS[n % 3]]]
+    drawn = [a_box(row, f["type"], 0.9, BOX) for row in rows for f in row["findings"] if f["type"] in findings]
+    return asked(rows, drawn, findings=findings)
+
+
+def targets(one, other, task="lesion_detection"):
+    return {row["target"] for row in compare(one, other, task).metrics}
+
+
+def test_detectors_are_compared_in_the_findings_that_both_were_asked_for():
+    masses, both = boxes_of(("mass",)), boxes_of(("mass", "calcification"))
+    assert targets(both, boxes_of(("calcification", "mass"))) == {"any", "mass", "calcification"}
+    assert targets(both, masses) == targets(masses, both) == {"mass"}
+    assert {row["value"] for row in compare(masses, both, "lesion_detection").headline} == {0}
+    with pytest.raises(NotComparable, match="no finding was asked of both models: mass, and calcification"):
+        compare(masses, boxes_of(("calcification",)), "lesion_detection")
+
+
+@pytest.fixture
+def outliners(tmp_path):
+    """An outliner of masses alone and one of whatever there is, right of every mass; each calls its masks `any`."""
+    rows = [outlines.outlined(n, geometry=[24, 48, 12]) for n in range(6)]
+    for row in rows[3:]:
+        row["findings"][0]["type"] = "calcification"
+    (tmp_path / "run").mkdir()
+    said = [outlines.said(tmp_path, row, outlines.disc()) for row in rows]
+
+    def of(findings):
+        return asked(rows, said, findings=findings, run_dir=tmp_path / "run")
+
+    return of
+
+
+def test_outliners_of_different_findings_are_not_compared_in_any(outliners):
+    assert targets(outliners(("mass",)), outliners(("mass",)), "segmentation") == {"any"}
+    with pytest.raises(NotComparable, match="no finding was asked of both models: any finding, and mass"):
+        compare(outliners(()), outliners(("mass",)), "segmentation")

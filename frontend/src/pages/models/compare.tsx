@@ -6,13 +6,14 @@ import { useAll, useAnswer, useDeed } from "../../shell/data";
 import { Problem } from "../../shell/problem";
 import { useBelongsTo, useHere } from "../../shell/project";
 import { Lines } from "../../ui/charts/lines";
+import { useChosen } from "../../ui/chosen";
 import { SelectField } from "../../ui/field";
 import { counted, figure, interval, words } from "../../ui/format";
 import { Empty, PageHead, Panel, State } from "../../ui/panel";
 import { type Column, Table } from "../../ui/table/table";
 import type { Model } from "../contract";
-import { overlaid, type Pair, pairsOf, settingText, verdictOf } from "./comparing";
-import { figureName } from "./report";
+import { comparedTargets, overlaid, type Pair, pairsOf, settingText, verdictOf } from "./comparing";
+import { figureName, splitsOf } from "./report";
 import "./models.css";
 
 type Comparison = components["schemas"]["ComparisonOut"];
@@ -43,9 +44,8 @@ export default function ComparePage({ params }: PageProps) {
 
 function Compared({ of }: { of: Comparison }) {
   const { first, second } = of;
-  const splits = Object.entries(of.patients).filter(([, n]) => n > 0);
-  const [chosen, setChosen] = useState<string | null>(null);
-  const split = chosen ?? (splits.some(([name]) => name === "test") ? "test" : (splits[0]?.[0] ?? "test"));
+  const splits = splitsOf(of.rows);
+  const [split, choose] = useChosen(splits);
   return (
     <>
       <PageHead
@@ -62,17 +62,17 @@ function Compared({ of }: { of: Comparison }) {
           closed.
         </p>
       )}
-      {of.done && splits.length === 0 && (
+      {of.done && split === undefined && (
         <Empty title="They cannot be compared.">{[...new Set(Object.values(of.refusals))].join("; ")}</Empty>
       )}
-      {of.done && splits.length > 0 && (
+      {of.done && split !== undefined && (
         <>
           <fieldset className="tabs">
             <legend className="visually-hidden">Patients</legend>
-            {splits.map(([name, n]) => (
+            {splits.map((name) => (
               <label key={name}>
-                <input type="radio" name="split" checked={name === split} onChange={() => setChosen(name)} />
-                {name === "val" ? "validation" : name}, {counted(n, "patient")}
+                <input type="radio" name="split" checked={name === split} onChange={() => choose(name)} />
+                {name === "val" ? "validation" : name}, {counted(of.patients[name] ?? 0, "patient")}
               </label>
             ))}
           </fieldset>
@@ -164,7 +164,7 @@ function Differences({ of, split }: { of: Comparison; split: string }) {
 
 function Curves({ of, split }: { of: Comparison; split: string }) {
   const names = [`model ${of.first.number}`, `model ${of.second.number}`] as const;
-  const plots = overlaid(of.first_curves, of.second_curves, split, names);
+  const plots = overlaid(of.first_curves, of.second_curves, split, names, comparedTargets(of.rows, split));
   return (
     <div className="columns">
       {plots.map((plot) => (

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { overlaid, pairsOf, settingText, verdictOf } from "./comparing";
+import { comparedTargets, overlaid, pairsOf, settingText, verdictOf } from "./comparing";
 
 const row = (
   series: "model" | "baseline" | "difference",
@@ -56,14 +56,38 @@ test("curves of both lie in one plot, told apart by name and dash, without the b
       { split: "test", target: "x", series: "baseline:prior", fpr: [0, 1], tpr: [0, 1] },
     ],
   });
-  const [plot, ...more] = overlaid(roc(0.5), roc(0.7), "test", ["model 1", "model 2"]);
+  const [plot, ...more] = overlaid(roc(0.5), roc(0.7), "test", ["model 1", "model 2"], new Set("x"));
   expect(more).toEqual([]);
   expect(plot?.series.map(({ name, style }) => [name, style])).toEqual([
     ["model 1", "one"],
     ["model 2", "two"],
   ]);
-  expect(overlaid({}, {}, "test", ["a", "b"])).toEqual([]);
-  expect(overlaid(roc(0.5), { roc: [] }, "test", ["a", "b"])).toEqual([]);
+  expect(overlaid({}, {}, "test", ["a", "b"], new Set("x"))).toEqual([]);
+  expect(overlaid(roc(0.5), { roc: [] }, "test", ["a", "b"], new Set("x"))).toEqual([]);
+});
+
+test("of detectors that were asked for different findings the FROC of those of both is drawn", () => {
+  const froc = (...targets: string[]) => ({
+    froc: targets.map((target) => ({
+      split: "test",
+      target,
+      series: "model",
+      criterion: "centre",
+      fp_on: "normal" as const,
+      fp_per_image: [0, 1],
+      sensitivity: [0, 1],
+      threshold: [1, 0],
+    })),
+  });
+  const compared = comparedTargets([{ ...row("model", "cpm", 1, null), target: "mass" }], "test");
+  const plots = overlaid(
+    froc("any", "mass", "calcification"),
+    froc("any", "mass"),
+    "test",
+    ["a", "b"],
+    compared,
+  );
+  expect(plots.map((plot) => plot.title)).toEqual(["FROC, mass"]);
 });
 
 test("a setting is shown as it was set", () => {

@@ -72,12 +72,18 @@ const SHARE: readonly [number, number] = [0, 1];
 const MOST_RATE = 4;
 const STYLES = ["one", "two"] as const;
 
-/** One plot a kind of curve and finding, the baselines left out. */
+/** What both were asked for: each model has curves of its own findings, too. */
+export function comparedTargets(metrics: readonly Metric[], split: string): Set<string> {
+  return new Set(metrics.filter((row) => row.split === split).map((row) => row.target));
+}
+
+/** One plot a kind of curve and finding of those that were compared, the baselines left out. */
 export function overlaid(
   first: Curves,
   second: Curves,
   split: string,
   names: readonly [string, string],
+  compared: ReadonlySet<string>,
 ): Plot[] {
   const both = [first, second] as const;
   const of = (seriesOf: (curves: Curves) => Series[]): Series[] =>
@@ -102,7 +108,7 @@ export function overlaid(
     diagonal: kind !== "froc",
     marks: kind === "reliability",
   });
-  const targets = [...new Set(both.flatMap((curves) => targetsOf(curves, split)))];
+  const targets = targetsOf(first, split).filter((target) => compared.has(target));
   const shared = rocKeys(first, split).find((key) => rocKeys(second, split).includes(key));
   const found = [
     ...targets.map((target) =>

@@ -1,9 +1,9 @@
-import { useState } from "react";
 import { Link, type PageProps } from "../../router";
 import { useAnswer } from "../../shell/data";
 import { Problem } from "../../shell/problem";
 import { useBelongsTo } from "../../shell/project";
 import { Ago } from "../../ui/ago";
+import { useChosen } from "../../ui/chosen";
 import { Snippet } from "../../ui/copy";
 import { shortHash, words } from "../../ui/format";
 import { Facts, PageHead, Panel, State } from "../../ui/panel";
@@ -38,8 +38,7 @@ const SPLITS: Readonly<Record<string, string>> = {
 function Detail({ model, onChanged }: { model: ModelDetail; onChanged: () => void }) {
   const { metrics } = model;
   const splits = splitsOf(metrics);
-  const [chosen, setChosen] = useState<string | null>(null);
-  const split = chosen ?? splits[0] ?? "test";
+  const [split = "test", choose] = useChosen(splits);
   return (
     <>
       <PageHead
@@ -56,7 +55,7 @@ function Detail({ model, onChanged }: { model: ModelDetail; onChanged: () => voi
         <legend className="visually-hidden">Patients</legend>
         {splits.map((name) => (
           <label key={name}>
-            <input type="radio" name="split" checked={name === split} onChange={() => setChosen(name)} />
+            <input type="radio" name="split" checked={name === split} onChange={() => choose(name)} />
             {SPLITS[name] ?? name}
           </label>
         ))}

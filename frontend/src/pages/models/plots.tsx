@@ -1,7 +1,7 @@
-import { useState } from "react";
 import { Confusion } from "../../ui/charts/confusion";
 import { FigureBars } from "../../ui/charts/figure-bars";
 import { Lines } from "../../ui/charts/lines";
+import { useChosen } from "../../ui/chosen";
 import { SelectField } from "../../ui/field";
 import { words } from "../../ui/format";
 import { Panel } from "../../ui/panel";
@@ -50,8 +50,7 @@ export function ModelPlots({ model, split }: { model: ModelDetail; split: string
 
 function Roc({ curves, split }: { curves: ModelDetail["curves"]; split: string }) {
   const keys = rocKeys(curves, split);
-  const [chosen, setChosen] = useState<string | null>(null);
-  const key = keys.includes(chosen ?? "") ? (chosen ?? "") : keys[0];
+  const [key, choose] = useChosen(keys);
   if (key === undefined) return null;
   return (
     <Panel title="ROC">
@@ -59,7 +58,7 @@ function Roc({ curves, split }: { curves: ModelDetail["curves"]; split: string }
         <SelectField
           label="Of"
           value={key}
-          onChange={setChosen}
+          onChange={choose}
           options={keys.map((one) => ({ value: one, label: one }))}
         />
       )}
@@ -81,8 +80,7 @@ const RATES = [0.25, 0.5, 1, 2, 4];
 
 function Froc({ model, split }: { model: ModelDetail; split: string }) {
   const targets = targetsOf(model.curves, split);
-  const [chosen, setChosen] = useState<string | null>(null);
-  const target = targets.includes(chosen ?? "") ? (chosen ?? "") : targets[0];
+  const [target, choose] = useChosen(targets);
   if (target === undefined) return null;
   const series = frocSeries(model.curves, model.metrics, split, target).map((s) => ({
     ...s,
@@ -93,7 +91,7 @@ function Froc({ model, split }: { model: ModelDetail; split: string }) {
       <SelectField
         label="Finding"
         value={target}
-        onChange={setChosen}
+        onChange={choose}
         options={targets.map((t) => ({ value: t, label: t === "any" ? "any finding" : words(t) }))}
       />
       <Lines
