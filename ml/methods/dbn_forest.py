@@ -232,7 +232,8 @@ def predict(modules: Modules, batch: Batch, config: Config, inference: Inference
         return _regions(modules, batch, inference)
     said = []
     for n in range(len(batch.ids)):
-        counts, boxes, rows, members = survivors(config, modules, batch, n)
+        left, rows, members = survivors(config, modules, batch, n)
+        boxes = left[-1]
         scores = members.mean(0).float()
         eligible = torch.nonzero(scores >= inference.min_score)[:, 0]
         limit = inference.per_finding or inference.max_boxes
@@ -243,7 +244,7 @@ def predict(modules: Modules, batch: Batch, config: Config, inference: Inference
                 scores=scores[keep],
                 labels=torch.zeros(len(keep), dtype=torch.long),
                 samples=members[:, keep].float() if inference.passes else None,
-                values={f"left_after_{k}": float(count) for k, count in enumerate(counts)},
+                values={f"left_after_{k}": float(len(own)) for k, own in enumerate(left)},
                 embedding=rows[keep].float().mean(0) if len(keep) else torch.zeros(rows.shape[1]),
             )
         )

@@ -329,25 +329,26 @@ def learn_forest(config: Config, level: int, lesson: Lesson) -> None:
     step.least[0] = torch.quantile(true, 1 - config.kept).float()
 
 
-def survivors(config: Config, modules: Modules, batch: Batch, n: int) -> tuple[list[int], Tensor, Tensor, Tensor]:
-    """Candidates of an image after each step, their boxes, features and the trees' probabilities (T, M).
+def survivors(config: Config, modules: Modules, batch: Batch, n: int) -> tuple[list[Tensor], Tensor, Tensor]:
+    """Boxes (M, 4) of an image that are left after each step, features of the last and the trees' probabilities (T, M).
 
-    The counts are of: belief nets, first and second CNN, first forest.
+    The steps are: belief nets, first and second CNN, first forest.
     """
     found, learned = candidates(config, modules, batch, n), Learned(modules)
-    image, keep, counts, deep = batch.x[n, 0, 0], torch.arange(len(found.boxes)), [len(found.boxes)], []
+    image, boxes, deep = batch.x[n, 0, 0], found.boxes.cpu(), []
+    keep, left = torch.arange(len(boxes)), [boxes]
     crops = crops_of(config, image, found.boxes)
     for level in (1, 2):
         network = learned.cnn(level)
         deep.append(network.embed(crops).double().cpu() if len(crops) else torch.zeros(0, FEATURES).double())
         said = said_by(network, crops).cpu()
         keep = keep[said[keep] >= learned.least(level).cpu()]
-        counts.append(len(keep))
-    kept = Found(found.boxes.cpu()[keep], found.belief[keep], tuple(found.parts[int(k)] for k in keep))
+        left.append(boxes[keep])
+    kept = Found(boxes[keep], found.belief[keep], tuple(found.parts[int(k)] for k in keep))
     rows = torch.cat([*(own[keep] for own in deep), hand_made(config, image, kept, torch.zeros(0, 4))], 1)
     first, second = learned.forest(1), learned.forest(2)
     passed = first.passes(rows) if len(rows) else torch.zeros(0, dtype=torch.bool)
-    counts.append(int(passed.sum()))
-    rows, boxes = rows[passed], kept.boxes[passed]
+    left.append(kept.boxes[passed])
+    rows = rows[passed]
     members = second.members(rows) if len(rows) else torch.zeros(config.trees, 0).double()
-    return counts, boxes, rows, members
+    return left, rows, members

@@ -72,13 +72,18 @@ def is_done(stamp: Path, of: str) -> bool:
 
 
 def run(argv: Sequence[str], *, cwd: Path = ROOT, what: str) -> None:
-    """Run a step; its output is shown only when it fails."""
+    """Run a step and say how long it took."""
     start = time.monotonic()
+    must(argv, cwd=cwd, what=what)
+    say(f"{what} ({time.monotonic() - start:.0f} s)")
+
+
+def must(argv: Sequence[str], *, cwd: Path = ROOT, what: str) -> None:
+    """Run a command; its output is shown only when it fails. Raises Refused."""
     done = subprocess.run(argv, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
         tail = "\n".join(done.stdout.splitlines()[-25:])
         raise Refused(f"{what} failed:\n{tail}")
-    say(f"{what} ({time.monotonic() - start:.0f} s)")
 
 
 def pip(*arguments: str) -> list[str]:
@@ -100,7 +105,7 @@ def torch_arguments() -> list[str]:
         return []
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
         asked = pip("install", "--quiet", "--dry-run", "--ignore-installed", "--report", report.name, TORCH)
-        subprocess.run(asked, capture_output=True, check=True)
+        must(asked, what=f"asked where {TORCH} comes from")
         names = [row["metadata"]["name"] for row in json.load(report)["install"]]
     return ["--index-url", TORCH_CPU_INDEX] if any(name.startswith("nvidia") for name in names) else []
 

@@ -94,3 +94,19 @@ def test_a_disk_that_is_too_full_is_named_with_what_is_left(clone: Path, program
     line = refused(on_a_small_disk(root, [sys.executable, str(clone)]), path)
     assert line == f"[setup] MammoLoop needs 5 GB of free disk to install, and 0.1 GB are left in {root}."
     assert not (root / ".venv").exists()
+
+
+def test_where_no_package_can_be_had_pip_s_own_words_are_shown(clone: Path, programs: Callable[..., str]) -> None:
+    root = clone.parents[2]
+    (root / "requirements").mkdir()
+    (root / "requirements" / "runtime.lock").write_text("")
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "PIP_CONFIG_FILE": os.devnull}
+    path = f"{programs(node='echo v22.1.0', npm='exit 1')}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [sys.executable, str(clone)], env={"PATH": path, **nowhere}, capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+    first, *told = done.stderr.splitlines()
+    assert done.returncode == 1 and first.startswith("[setup] ") and first.endswith(" failed:")
+    assert any("No matching distribution found for torch" in line for line in told)
+    assert "Traceback" not in done.stderr
