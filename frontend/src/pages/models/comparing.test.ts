@@ -91,7 +91,14 @@ test("of detectors that were asked for different findings the FROC of those of b
 });
 
 test("a setting is shown as it was set", () => {
-  expect([settingText(null), settingText(60), settingText([1, 2])]).toEqual(["—", "60", "[1,2]"]);
+  expect([null, 60, [1, 2], ["mass"], [], { a: 1 }].map(settingText)).toEqual([
+    "—",
+    "60",
+    "1, 2",
+    "mass",
+    "—",
+    '{"a":1}',
+  ]);
 });
 
 test("a paired dense-tissue gap stands with the leading figures, and its verdict is whose is smaller", () => {

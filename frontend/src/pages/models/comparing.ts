@@ -51,6 +51,7 @@ export function verdictOf({ difference }: Pair): string {
 
 export function settingText(value: unknown): string {
   if (value === null || value === undefined) return "—";
+  if (Array.isArray(value)) return value.map(settingText).join(", ") || "—";
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
