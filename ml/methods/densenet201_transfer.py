@@ -11,8 +11,8 @@ Departures, each a default: the source of the transfer is the images at hand, wi
 since no ImageNet weights come with this project; `source="none"` leaves the trunk as such a file has it, or as it was
 drawn, which is no transfer; one linear layer instead of the new
 fully connected ones; dropout 0.2 before it, for Monte-Carlo passes; in `transfer_all` the trunk moves at a tenth of
-the rate. Asymmetry is adapted: regions of asymmetries against all others, an image as suspicious as its worst region;
-left and right are not compared. `base` is DenseNet-121; `tiny` is ours.
+the rate. Asymmetry is adapted: regions of asymmetries against all others, an image as suspicious as the worst square of
+a grid over its breast, whatever is marked in it; left and right are not compared. `base` is DenseNet-121; `tiny` is ours.
 """
 
 from collections.abc import Mapping, Sequence
@@ -244,8 +244,9 @@ SPEC = MethodSpec(
         Serves(
             task="asymmetry",
             fidelity="adapted",
-            claim_note="Regions of asymmetries against other regions. Left and right are never compared, so what is "
-            "learned is what an asymmetry looks like, not asymmetry; while evaluated, regions come from the marks.",
+            claim_note="Learns regions of asymmetries against other regions, and then looks at an image all over, in "
+            "squares. Left and right are never compared, so what is learned is what an asymmetry looks like, not "
+            "asymmetry.",
         ),
     ),
     findings=(),

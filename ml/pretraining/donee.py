@@ -50,9 +50,10 @@ def network_of(name: str, size: str) -> nn.Module:
 
 
 class Trunk(nn.Module):
-    """The base of all kinds: the method's `trunk`, fed images (B, 1, H, W) in [0, 1]."""
+    """The base of all kinds: the method's `trunk`, fed images (B, 1, H, W) in [0, 1]; `steps`: how many are planned."""
 
     spread: Tensor
+    steps = 0
 
     def __init__(self, name: str, size: str) -> None:
         super().__init__()

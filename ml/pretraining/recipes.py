@@ -55,9 +55,9 @@ def apart(p: Tensor, z: Tensor) -> Tensor:
 class Siamese(Trunk):
     """Two crops of an image shall be told from each other: no. They shall say the same (SimSiam)."""
 
-    def __init__(self, name: str, size: str, side: int, steps: int) -> None:
+    def __init__(self, name: str, size: str, side: int) -> None:
         super().__init__(name, size)
-        self.side, self.steps = side, steps
+        self.side = side
         width = min(PROJECTED, 4 * self.trunk.feature_width)
         self.projector = projector(self.trunk.feature_width, width)
         self.predictor = predictor(width)
@@ -80,12 +80,12 @@ class Siamese(Trunk):
 
 
 class Bootstrap(Siamese):
-    """The same against a slow average of the network, whose momentum rises from 0.99 to 1 (BYOL)."""
+    """The same against a slow average of the network, whose momentum rises from 0.99 to 1 in `steps` (BYOL)."""
 
     seen: Tensor
 
-    def __init__(self, name: str, size: str, side: int, steps: int) -> None:
-        super().__init__(name, size, side, steps)
+    def __init__(self, name: str, size: str, side: int) -> None:
+        super().__init__(name, size, side)
         self.slow = nn.ModuleDict({"trunk": copy.deepcopy(self.trunk), "projector": copy.deepcopy(self.projector)})
         self.register_buffer("seen", torch.zeros((), dtype=torch.long))
 
@@ -108,7 +108,7 @@ class Bootstrap(Siamese):
     @torch.no_grad()
     def _follow(self) -> None:
         """One step of the average; buffers, which are averages already, are copied."""
-        done = min(float(self.seen) / max(self.steps, 1), 1.0)
+        done = min(float(self.seen) / self.steps, 1.0)
         momentum = 1 - (1 - MOMENTUM) * (math.cos(math.pi * done) + 1) / 2
         for name, own in (("trunk", self.trunk), ("projector", self.projector)):
             slow = self.slow[name].state_dict()
@@ -143,7 +143,7 @@ class ViewPairs(Siamese):
 class Denoising(Trunk):
     """A patch is drawn anew from a noisy or torn copy of it, without skips: what the trunk keeps is all there is."""
 
-    def __init__(self, name: str, size: str, side: int, steps: int) -> None:
+    def __init__(self, name: str, size: str, side: int) -> None:
         super().__init__(name, size)
         self.side = side
         with torch.no_grad():
@@ -179,7 +179,7 @@ class Denoising(Trunk):
 class Masked(Trunk):
     """Hidden blocks are drawn from what is around them; a light decoder reads the last map block by block."""
 
-    def __init__(self, name: str, size: str, side: int, steps: int) -> None:
+    def __init__(self, name: str, size: str, side: int) -> None:
         super().__init__(name, size)
         self.block = 32 if side >= 160 else 16
         self.side = max(side // self.block, 2) * self.block

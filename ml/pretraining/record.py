@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
+
+from torch import nn
 
 from ml.methods.spec import (
     Aim,
@@ -28,7 +30,7 @@ COLLAPSED_BELOW = 0.2
 """Of 1: vectors whose spread is smaller point the same way, whatever they were made of."""
 SIDE = 224
 AIM = Aim(task="pretrain", labels=(), target="none")
-NETWORKS: dict[str, Callable[[str, str, int, int], Trunk]] = {
+NETWORKS: dict[str, Callable[[str, str, int], Trunk]] = {
     "simsiam": Siamese,
     "byol": Bootstrap,
     "denoising": Denoising,
@@ -80,6 +82,11 @@ def optimiser_of(kind: str, config: Config) -> Optimiser:
     return Optimiser(kind="sgd", lr=lr, weight_decay=1e-4)
 
 
+def told_steps(network: nn.Module, steps: int) -> None:
+    """How many steps there will be, for what has to end with them."""
+    cast(Trunk, network).steps = steps
+
+
 def spec_of(kind: str) -> MethodSpec:
     """The record of a kind."""
     pairs = kind == "view_pairs"
@@ -92,7 +99,7 @@ def spec_of(kind: str) -> MethodSpec:
         return Reads(inputs=inputs, pixels=donee(config.donee, config.donee_size).pixels)
 
     def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
-        side, steps = side_of(config), config.steps or 0
+        side = side_of(config)
 
         def forward(modules: Modules, batch: Batch) -> Outputs:
             return {"loss": modules[STAGE](batch)}
@@ -100,13 +107,14 @@ def spec_of(kind: str) -> MethodSpec:
         return (
             Stage(
                 name=STAGE,
-                build=lambda: NETWORKS[kind](config.donee, config.donee_size, side, steps),
+                build=lambda: NETWORKS[kind](config.donee, config.donee_size, side),
                 forward=forward,
                 loss=lambda outputs, batch: {kind: outputs["loss"]},
                 tells=lambda modules: {"spread": float(modules[STAGE].get_buffer("spread"))},
                 reads=reads(config, aim),
                 optimiser=optimiser_of(kind, config),
                 trainable=("trunk.", "projector.", "predictor.", "decoder."),
+                planned=told_steps,
                 steps=config.steps,
                 epochs=config.epochs,
                 batch=config.batch,

@@ -37,7 +37,7 @@ from ml.training.model_folder import (
     settled_config,
     trained_on,
 )
-from ml.training.samples import region_options
+from ml.training.samples import LOOKED_ALL_OVER, region_options
 from ml.training.scoring import write_embeddings, write_samples, write_scores
 from ml.training.starting import Start, beginning_of, find_start
 from ml.training.views import all_views, images_for, readable, stored_pixels, view_of
@@ -63,7 +63,8 @@ def train(run: Run) -> None:
     view = views[id(reads)]
     temperature = temperature_of(run, model, view)
     model = replace(model, spec=replace(model.spec, temperature=temperature))
-    said = predicted(run, model, View(of_splits(view.samples, *REPORTED), view.loader))
+    reported = _reported(run, model, view, reads)
+    said = predicted(run, model, reported)
     atomic.write_lines(run.folder.predictions, said.rows)
     if request.output.all_embeddings:
         describe(run, model, View(of_splits(view.samples, "train"), view.loader), said)
@@ -72,7 +73,7 @@ def train(run: Run) -> None:
     images = view.loader.images
     pixels = images.for_row if isinstance(images, StoredImages) else None
     found = _evaluation(run, said.rows, aim, reads, pixels)
-    explain(run, model, View(of_splits(view.samples, *REPORTED), view.loader), said, exams_named(found.worst))
+    explain(run, model, reported, said, exams_named(found.worst))
     spec = replace(model.spec, thresholds=found.thresholds or _thresholds(found, aim.task))
     weights = {name: own.weights for name, own in fitted.items()}
     reports = {name: own.report for name, own in fitted.items()}
@@ -80,6 +81,16 @@ def train(run: Run) -> None:
     save_model(run.folder.model, spec, weights, card, card_text(card))
     _environment(run, {"stages": reports})
     _finish(run, found.headline, [run.folder.model], split=found.headline_split)
+
+
+def _reported(run: Run, model: Model, view: View, reads: Reads) -> View:
+    """What the model is judged on: the regions whose class is known, or all of an image where exams are judged."""
+    if reads.inputs.unit != "roi" or model.aim.task not in LOOKED_ALL_OVER:
+        return View(of_splits(view.samples, *REPORTED), view.loader)
+    images = view.loader.images
+    assert isinstance(images, StoredImages)
+    rows = [row for row in run.rows if row.split in REPORTED]
+    return view_of(run, reads, model.aim, model.config, images, windows=True, rows=rows)
 
 
 def _views(run: Run, config: Any, aim: Aim, stages: Sequence[Stage], reads: Reads) -> dict[int, View]:

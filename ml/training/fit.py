@@ -224,6 +224,8 @@ def _mixed(job: Job, stage: Stage) -> Mixed | None:
 def _state(job: Job, stage: Stage, steps: int, earlier: Modules) -> tuple[TrainState, dict[str, Any]]:
     torch.manual_seed(key_seed(job.request.seed, stage.drawn_as or stage.name, "weights"))
     network = job.machine.place(stage.build())
+    if stage.planned is not None:
+        stage.planned(network, steps)
     report = load_start(network, stage, job.start)
     if job.start.lent is not None or job.start.donor is not None:
         job.watch.events.write("weights_loaded", stage=stage.name, **report)

@@ -23,6 +23,9 @@ REGION_CLASSES: Mapping[str, Mapping[str, str]] = {
     "asymmetry": {"asymmetry": "present", "lesion": "absent", "background": "absent"},
 }
 
+#: Tasks whose answer is of an exam: what a reader marked in it must not say where to look.
+LOOKED_ALL_OVER = ("asymmetry",)
+
 LeftOut = list[tuple[str, str]]
 Warn = Callable[[str, str, str | None], None]
 
@@ -34,8 +37,8 @@ def build_samples(
     """Samples in the order of their ids, and (exam or image, reason) for what could not be one.
 
     Regions are the marks and the background that `ml.pixels.rois` draws. With `windows` (to be judged, not learned
-    from) they are the marks alone, whatever is known of them, and where an image has none a grid of squares over the
-    breast.
+    from) they are the marks alone, whatever is known of them, and where an image has none, or where exams are judged, a
+    grid of squares over the breast.
     """
     if reads.inputs.unit == "roi":
         found = _asked(rows, reads, aim, images, seed, warn) if windows else _taught(rows, reads, aim, images, seed)
@@ -138,6 +141,8 @@ def _asked(
     rows: Sequence[ManifestRow], reads: Reads, aim: Aim, images: Images, seed: int, warn: Warn | None
 ) -> list[Roi]:
     """The marks of findings that count, with their class where it is known; a grid over images without such a mark."""
+    if aim.task in LOOKED_ALL_OVER:
+        return _grid(rows, reads, images)
     own = own_names(aim)
     known = {
         (row.image_id, finding.finding_id): label_of(to_dict(finding), tuple(own))
@@ -156,8 +161,12 @@ def _asked(
             "about, though only lesions were learned from, so what is said of them is but a hint where to look",
             unmarked[0].image_id,
         )
-    grid = [roi for row in unmarked for roi in windows_of(to_dict(row), images.prepared(row), window_mm_of(reads.roi))]
-    return [*marked, *grid]
+    return [*marked, *_grid(unmarked, reads, images)]
+
+
+def _grid(rows: Sequence[ManifestRow], reads: Reads, images: Images) -> list[Roi]:
+    side = window_mm_of(reads.roi)
+    return [roi for row in rows for roi in windows_of(to_dict(row), images.prepared(row), side)]
 
 
 def own_names(aim: Aim) -> Mapping[str, str]:

@@ -110,3 +110,13 @@ def test_an_image_is_as_asymmetric_as_its_worst_region(trained):
                 images[row["image_id"]] = row["prob"]
     assert images == {image: max(own) for image, own in regions.items()}
     assert any(len(own) > 1 for own in regions.values())
+
+
+def test_where_a_reader_marked_an_asymmetry_does_not_say_where_to_look_for_one(trained, a_setup):
+    """Exams are judged, and an image with a mark is asked about in the squares of one without."""
+    run = trained("densenet201_transfer", "asymmetry")
+    rows = [json.loads(line) for line in (run / "predictions.jsonl").read_text().splitlines()]
+    marked = {row.image_id for row in a_setup("densenet201_transfer").rows if row.findings}
+    asked = {(row["roi"], row["finding_id"], row["truth"]) for row in rows if row["level"] == "finding"}
+    assert asked == {("window", None, None)}
+    assert marked & {row["image_id"] for row in rows}

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import shutil
 from dataclasses import replace
 
@@ -14,11 +15,12 @@ from ml.cli.main import main
 from ml.pretraining import NAMES, get
 from ml.pretraining.crops import crops, masked_blocks
 from ml.pretraining.recipes import apart, spread_of
-from ml.pretraining.record import COLLAPSED_BELOW, SPECS
+from ml.pretraining.record import COLLAPSED_BELOW, SPECS, told_steps
 from ml.runs.events import read_events
 from ml.runs.exits import Exit
 from ml.runs.manifest import Density, write_manifest
 from ml.runs.request import Compute, EvaluationOptions, Init, Request, write_request
+from ml.training.pretraining import AIM
 from ml.training.run import run as run_folder
 from tests.ml.methods.world import world
 
@@ -40,7 +42,7 @@ def a_run(tmp_path, rows):
     own, folder = rows
     ours = [replace(row, split="pool", density=None, findings=()) if row.patient_id == "p5" else row for row in own]
 
-    def make(name, method, command="pretrain", *, change=lambda row: row, init=None, **config):
+    def make(name, method, command="pretrain", *, change=lambda row: row, init=None, max_steps=2, **config):
         run = tmp_path / name
         run.mkdir()
         write_manifest(run, [change(row) for row in ours], pixels_root=folder)
@@ -49,7 +51,7 @@ def a_run(tmp_path, rows):
         request = Request(
             run_id=name, command=command, method=method, config=config, init=init or Init(),
             pixels={"cache_dir": str(folder / "cache")}, evaluation=EvaluationOptions(bootstrap=20),
-            compute=Compute(device="cpu", checkpoint_seconds=0.0, max_steps=2),
+            compute=Compute(device="cpu", checkpoint_seconds=0.0, max_steps=max_steps),
         )  # fmt: skip
         write_request(run, request)
         return run
@@ -133,6 +135,26 @@ def test_the_slow_network_of_byol_follows_and_is_no_part_of_the_model(a_run):
     name = next(name for name in kept if name.startswith("slow.trunk.") and name.endswith("conv1.weight"))
     assert np.abs(kept[name] - kept[name.removeprefix("slow.")]).max() > 0  # it is behind
     assert not any("slow" in name for name in weights(run))
+
+
+def test_the_slow_network_of_byol_comes_to_rest_with_the_last_step_of_a_plan_in_epochs(a_run):
+    """Momentum rises from .99 to 1 by the steps that there are: of six images in fours, three in two epochs."""
+    run = a_run("taught", "byol", steps=None, epochs=2, max_steps=None)
+    run_folder(run, command="pretrain")
+    [begun] = events(run, "stage_started")
+    kept = load_file(run / "artefacts" / "pretrain" / "weights.safetensors")
+    assert int(kept["seen"]) == begun["planned_steps"] > 2
+    network = get("byol").stages(get("byol").configured("tiny", {"crop_px": 64}), AIM)[0].build()
+    told_steps(network, 100)
+    moved = []
+    with torch.no_grad():
+        for step in (0, 50, 99):
+            network.seen.fill_(step)
+            before = network.slow["projector"][0].weight.clone()
+            network.projector[0].weight.copy_(before + 1)
+            network._follow()
+            moved.append(float((network.slow["projector"][0].weight - before).mean()))
+    assert moved == pytest.approx([0.01, 0.005, 0.01 * (math.cos(math.pi * 0.99) + 1) / 2], rel=1e-3)
 
 
 def test_the_alarm_tells_one_vector_from_many():

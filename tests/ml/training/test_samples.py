@@ -87,3 +87,6 @@ def test_what_is_asked_about_is_the_mark_where_there_is_one_and_a_grid_elsewhere
     presence = replace(aim, labels=("background", "lesion"), target="presence")
     asked, _ = build_samples(rows, reads, presence, images, windows=True, warn=lambda *words: heard.append(words))
     assert not heard and {s.roi.kind for s in asked if s.row.image_id == "i0"} == {"mark"}
+    whole = Aim(task="asymmetry", labels=("absent", "present"), target="asymmetry", findings=())
+    asked, _ = build_samples(rows, reads, whole, images, windows=True)
+    assert {(s.roi.kind, s.roi.label) for s in asked} == {("window", "")}
