@@ -3,6 +3,9 @@
 Source: Hu et al. 2018 (squeeze and excitation); the residual form x*g + x is that of Li et al. 2020.
 """
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -48,3 +51,26 @@ class ChannelGate(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.apply_gate(x, self.gate(x))
+
+
+@contextmanager
+def gates_seen(network: nn.Module) -> Iterator[list[Tensor]]:
+    """The values (N, C) of every gate of a network, in order, of what runs through it meanwhile."""
+    values: list[Tensor] = []
+
+    def look(gate: nn.Module, given: tuple[Tensor, ...]) -> None:
+        assert isinstance(gate, ChannelGate)
+        values.append(gate.gate(given[0]))
+
+    gates = [module for module in network.modules() if isinstance(module, ChannelGate)]
+    hooks = [gate.register_forward_pre_hook(look) for gate in gates]
+    try:
+        yield values
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def gate_means(gates: list[Tensor], count: int) -> Mapping[str, Tensor]:
+    """`gate_<n>`: (count,) the mean value of the n-th gate for each sample, over its channels and its views."""
+    return {f"gate_{n:02d}": gate.float().reshape(count, -1).mean(1) for n, gate in enumerate(gates, 1)}

@@ -16,7 +16,7 @@ last map, of one type of finding, are the boxes. `base` and `tiny` have two leve
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -274,14 +274,16 @@ def predict(modules: Modules, batch: Batch, config: Config, inference: Inference
     for n, own in enumerate(drawn):
         rows, cols = int(batch.valid[n, 0, 0].any(1).sum()), int(batch.valid[n, 0, 0].any(0).sum())
         maps, embedding = own[:, :rows, :cols], summary[n].cpu()
+        values = {"level_disagreement": float(gap[n])}
         if inference.aim.task == "lesion_detection":
-            said.append(boxes_of_map(maps, float(batch.mm_per_px[n, 0]), inference, embedding))
+            boxes = boxes_of_map(maps, float(batch.mm_per_px[n, 0]), inference, embedding)
+            said.append(replace(boxes, values={**boxes.values, **values}))
             continue
         said.append(
             Prediction(
                 mask=maps.mean(0),
                 mask_samples=maps if inference.passes else None,
-                values={"level_disagreement": float(gap[n])},
+                values=values,
                 embedding=embedding,
             )
         )

@@ -6,7 +6,8 @@ of its title "Deep Belief-RF". All figures here are a reconstruction.
 
 As there, from memory: deep belief nets look at the patches of a pyramid from coarse to fine and propose regions; two
 CNNs throw out what is no mass, then two forests that see the CNNs' features with hand-made ones; what is left and
-overlaps is merged.
+overlaps is merged. The second forest throws out nothing here: its probability is the score, and whoever reads the FROC
+sets the threshold.
 
 Ours: regions are the connected parts of the finest map over several thresholds, the 20 (`tiny` 8) with the highest
 peak; boxes of a mark count as true from IoU 0.2; the nets' gradients are those of CD-1 written as a difference of free

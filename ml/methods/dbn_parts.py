@@ -84,7 +84,7 @@ class Kept(nn.Module):
 
 
 class ForestStep(nn.Module):
-    """A forest and the probability under which it throws a candidate out."""
+    """A forest and the probability under which it throws a candidate out; 0 for the last, whose answer is the score."""
 
     least: Tensor
 

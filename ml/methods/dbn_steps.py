@@ -295,7 +295,7 @@ def hand_made(config: Config, image: Tensor, found: Found, marks: Tensor) -> Ten
 
 
 def learn_forest(config: Config, level: int, lesson: Lesson) -> None:
-    """Fit on the candidates of training images with the CNNs' out-of-fold features; keep 98 % of the true ones."""
+    """Fit on candidates of training images with the CNNs' out-of-fold features; the first keeps 98 % of the true."""
     kept = lesson.artefact("candidates:found")
     values = [lesson.artefact(f"cascade_{k}:out_of_fold") for k in (1, 2)]
     where_kept, *place = ({int(i): n for n, i in enumerate(own["index"])} for own in (kept, *values))
@@ -323,6 +323,8 @@ def learn_forest(config: Config, level: int, lesson: Lesson) -> None:
         if bool(labels[keep].all()):  # the first forest let nothing false through: there is no one to learn against
             keep[:] = True
     step.est.fit(rows[keep].numpy(), labels[keep].numpy(), seed=lesson.seed)
+    if level == 2:
+        return
     # By the trees that did not see a candidate: of those that they saw, trees are sure.
     assert step.est.out_of_bag is not None
     true = step.est.out_of_bag[labels[keep] == 1, 1]

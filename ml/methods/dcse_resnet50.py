@@ -22,7 +22,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from ml.blocks.channel_gate import ChannelGate
+from ml.blocks.channel_gate import ChannelGate, gate_means, gates_seen
 from ml.blocks.dropout import HeldDropout
 from ml.blocks.losses import soft_cross_entropy
 from ml.blocks.norm import Norm
@@ -227,11 +227,15 @@ def stages(config: Config, aim: Aim) -> tuple[Stage, ...]:
 
 
 def predict(modules: Modules, batch: Batch, config: Config, inference: Inference) -> list[Prediction]:
-    """Softmax of a batch; with passes, their mean. The trunk runs once, the last layer once per pass."""
+    """Softmax of a batch; with passes, their mean. The trunk runs once, the last layer once per pass.
+
+    `gate_<n>` is the mean value of the n-th gate.
+    """
     network: Any = modules["main"]
-    embedding = network.embed(batch.x).float()
+    with gates_seen(network.trunk) as gates:
+        embedding = network.embed(batch.x).float()
     logits = over_passes(network, "main", inference, lambda: network.head(network.dropout(embedding)))
-    return classified(logits, embedding, inference)
+    return classified(logits, embedding, inference, gate_means(gates, len(embedding)))
 
 
 SPEC = MethodSpec(

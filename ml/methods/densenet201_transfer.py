@@ -9,10 +9,10 @@ a new last layer that is trained first with the rest frozen, then everything; SG
 Departures, each a default: the source of the transfer is the images at hand, with or without a finding (`pretrain`;
 `ml.methods.pretraining`: phantoms beside them where few are known or all are alike), or the operator's weights file,
 since no ImageNet weights come with this project; `source="none"` leaves the trunk as such a file has it, or as it was
-drawn, which is no transfer; one linear layer instead of the new
-fully connected ones; dropout 0.2 before it, for Monte-Carlo passes; in `transfer_all` the trunk moves at a tenth of
-the rate. Asymmetry is adapted: regions of asymmetries against all others, an image as suspicious as the worst square of
-a grid over its breast, whatever is marked in it; left and right are not compared. `base` is DenseNet-121; `tiny` is ours.
+drawn, which is no transfer; one linear layer instead of the new fully connected ones; dropout 0.2 before it, for Monte-
+Carlo passes; in `transfer_all` the trunk moves at a tenth of the rate. Asymmetry is adapted: regions of asymmetries
+against all others, an image as suspicious as the worst square of a grid over its breast, whatever is marked in it; left
+and right are not compared. `base` is DenseNet-121; `tiny` is ours.
 """
 
 from collections.abc import Mapping, Sequence

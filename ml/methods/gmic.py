@@ -12,7 +12,8 @@ and no mark is needed. The saliency learns from the global score alone: crops ca
 Departures, each a default: the loss (from memory of the paper: three cross-entropies and the saliency's mean) with
 weights of its own; the local network starts as the rest does, not from ImageNet; a benign label is left out of the loss
 where nobody knows it; without outcomes the two classes become one, any lesion; no noise, up-down flips and shifts for
-variation. `copies` trains several networks whose mean is the answer, as the paper's ensemble of five. `tiny` is ours.
+variation; boxes are the crops that matter, and the saliency is shown whole, as a map, instead of parts of it over a
+threshold. `copies` trains several networks whose mean is the answer, as the paper's ensemble of five. `tiny` is ours.
 """
 
 from collections.abc import Callable, Mapping

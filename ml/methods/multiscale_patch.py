@@ -10,10 +10,10 @@ A reconstruction in its numbers, each a default: widths, spacings and patch size
 overlapping, of whose features the scan takes the maximum; SGD for patches (AdamW at `tiny`: in few steps SGD learns
 next to nothing), AdamW for scans, the trunk at a tenth of the head's rate and its BatchNorm at rest; dropout 0.3 before
 both heads. A lesion of unknown pathology teaches its type alone. Hard backgrounds: in each batch the half that looks
-most like a lesion counts twice, where the paper draws such patches anew. A marked image gives a patch around a lesion,
-others one of the breast, so half of them are each. What a scale's patch network says of every window is a heat map,
-whose peaks over 0.5 are boxes of a window's size; the scan, which gives the answer, moved away from that network in its
-own stage.
+most like a lesion counts twice, where the paper draws such patches anew. Half of the images of a batch have a finding
+of the scale's type, and give a patch around it; the others give one of the breast. What a scale's patch network says of
+every window is a heat map, whose peaks over 0.5 are boxes of a window's size; the scan, which gives the answer, moved
+away from that network in its own stage.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,6 +34,7 @@ from ml.methods.multiscale_views import (
     CLASSES,
     LESIONS,
     SCALES,
+    TARGETS,
     TAUGHT,
     Scale,
     at_scale,
@@ -257,7 +258,7 @@ def _of_scale(config: Config, scale: Scale) -> tuple[Stage, Stage]:
             build=lambda: PatchNet(config),
             forward=patch_forward(scale),
             loss=patch_loss(scale),
-            reads=reads_of(config, ("lesions",), patch_view(scale)),
+            reads=reads_of(config, (TARGETS[scale],), patch_view(scale)),
             optimiser=_of_patches(config),
             steps=config.patches_steps,
             epochs=config.patches_epochs,

@@ -14,6 +14,8 @@ LESIONS = ("mass", "calcification")
 SCALES: tuple[Scale, ...] = ("fine", "coarse")
 TAUGHT: Mapping[Scale, str] = {"fine": "calcification", "coarse": "mass"}
 """The finding that a scale's patches are about; the other one is background to it."""
+TARGETS: Mapping[Scale, str] = {"fine": "calcifications", "coarse": "masses"}
+"""The target by which half of the patches are drawn around that finding."""
 CLASSES = ("background", "calcification:benign", "calcification:malignant", "mass:benign", "mass:malignant")
 JITTER = 0.25
 TRIES = 20

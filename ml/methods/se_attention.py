@@ -13,15 +13,14 @@ Dropout 0.2 before the last layer is held in Monte-Carlo passes. `base` halves a
 one B of an eighth, at 96 px.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from torch import Tensor, nn
 
 from ml.blocks.backbones import backbone
-from ml.blocks.channel_gate import ChannelGate
+from ml.blocks.channel_gate import ChannelGate, gate_means, gates_seen
 from ml.blocks.dropout import HeldDropout
 from ml.blocks.inception_parts import AuxiliaryHead
 from ml.blocks.inception_v4 import InceptionV4
@@ -136,22 +135,6 @@ class SeNet(nn.Module):
         return said
 
 
-@contextmanager
-def gates_seen(trunk: InceptionV4) -> Iterator[list[Tensor]]:
-    """The values (N, C) of every gate, in order, of what runs through the trunk meanwhile."""
-    values: list[Tensor] = []
-
-    def look(gate: nn.Module, given: tuple[Tensor, ...]) -> None:
-        values.append(cast(ChannelGate, gate).gate(given[0]))
-
-    hooks = [gate.register_forward_pre_hook(look) for gate in trunk.gates]
-    try:
-        yield values
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
 def loss(config: Config) -> Loss:
     """Cross-entropy of the head and, in training, of the auxiliary head."""
     main = density_loss(config.smoothing)
@@ -229,8 +212,7 @@ def predict(modules: Modules, batch: Batch, config: Config, inference: Inference
     with gates_seen(network.trunk) as gates:
         embedding = network.trunk.embed(seen(config, batch)).float()
     logits = over_passes(network, "transfer", inference, lambda: network.head(network.dropout(embedding)))
-    values = {f"gate_{n:02d}": gate.float().mean(1) for n, gate in enumerate(gates, 1)}
-    return classified(logits, embedding, inference, values)
+    return classified(logits, embedding, inference, gate_means(gates, len(embedding)))
 
 
 SPEC = MethodSpec(

@@ -288,9 +288,10 @@ class Stage:
     `sampler` says how training samples are drawn. validate: by the task's figures (the stage's network must be what
     predicts), by the loss on validation samples, or not at all. pretrains: left out where an earlier version of the
     same model goes on. given: its trunk must come from the run's `init`. planned(network, steps) is told how many steps
-    there will be, before the first. tells(modules): figures of the stage's own for the training curve. mixes: an artefact `stage:name` with `x` (N, 1, H, W) and `class` (N,) that is added to the
-    training samples. recalls: an artefact `stage:name` with `index` (N,), as out-of-fold rows have it, and tensors
-    (N, ...), whose rows batches have among their targets; zeros for a sample that is not in it.
+    there will be, before the first. tells(modules): figures of the stage's own for the training curve. mixes: an
+    artefact `stage:name` with `x` (N, 1, H, W) and `class` (N,) that is added to the training samples. recalls: an
+    artefact `stage:name` with `index` (N,), as out-of-fold rows have it, and tensors (N, ...), whose rows batches have
+    among their targets; zeros for a sample that is not in it.
     """
 
     name: str

@@ -9,7 +9,8 @@ decision of both.
 Reconstructed: the widths of the CNN; median 3x3 and CLAHE before it; 96 named texture numbers at 0.2 mm per pixel,
 standardised, principal components of 95 % of the variance (the papers use UMAP, by memory), a Gaussian support vector
 machine with Platt scaling; p = w p_cnn + (1 - w) p_texture, w by the log-loss on validation in steps of 0.05 (one half
-where there is no validation). AdamW and our augmentation train the CNN. `tiny` and `base` are ours.
+where there is no validation), from 0.05 to 0.95: a few validation regions silence no branch, so that the fusion can be
+worse there than a branch that is perfect on them. AdamW and our augmentation train the CNN. `tiny` and `base` are ours.
 """
 
 from collections.abc import Iterator

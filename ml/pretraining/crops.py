@@ -9,16 +9,29 @@ from torch.nn import functional
 SMALLEST, TURN_DEGREES, GAMMA, CONTRAST, BRIGHTNESS = 0.5, 20.0, 0.4, 0.3, 0.1
 HALF = 0.5
 CUT = 0.25
+LEAST_BREAST, TRIES, COARSE = 0.5, 6, 16
+"""A square is half breast, or the fullest of so many; its share is that of so many pixels a side."""
 
 
 def crops(x: Tensor, breast: Tensor, side: int, *, toned: bool = True) -> Tensor:
-    """A square of each image (B, 1, H, W), about a place of its breast: (B, 1, side, side).
+    """A square of each image (B, 1, H, W), about a place of its breast and at least half breast: (B, 1, side, side).
 
     Scaled by 0.5 to 1 of the image, turned and mirrored; toned: grey values varied, blurred, and a square cut out.
     """
-    grid = functional.affine_grid(_matrices(x, breast), [len(x), 1, side, side], align_corners=False)
+    grid = functional.affine_grid(_full_enough(x, breast), [len(x), 1, side, side], align_corners=False)
     square = functional.grid_sample(x, grid, align_corners=False)
     return _cut_out(_blurred(_toned(square))) if toned else square
+
+
+def _full_enough(x: Tensor, breast: Tensor) -> Tensor:
+    """(B, 2, 3): for each image the first of several drawn squares that is breast enough, else the fullest."""
+    drawn = torch.stack([_matrices(x, breast) for _ in range(TRIES)], 1)
+    grid = functional.affine_grid(drawn.flatten(0, 1), [len(x) * TRIES, 1, COARSE, COARSE], align_corners=False)
+    inside = functional.grid_sample(breast.to(x).repeat_interleave(TRIES, 0), grid, align_corners=False)
+    share = inside.mean((1, 2, 3)).view(len(x), TRIES)
+    enough = share >= LEAST_BREAST
+    chosen = torch.where(enough.any(1), enough.int().argmax(1), share.argmax(1))
+    return drawn[torch.arange(len(x), device=x.device), chosen]
 
 
 def _matrices(x: Tensor, breast: Tensor) -> Tensor:

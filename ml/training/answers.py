@@ -112,10 +112,11 @@ def part_of(aim: Aim) -> str:
 
 
 def lesions(said: Said, how: Writing, sample: Sample, item: Item, prediction: Prediction) -> None:
-    """Boxes of an image, and the passes of its best candidates."""
+    """Boxes of an image, what else its detector says of it, and the passes of its best candidates."""
     labels = how.aim.labels if how.aim.task == "lesion_detection" else ("lesion",)
     rows = box_rows(sample.row, prediction, item.affines[0], labels, how.version)
     said.rows += [row for row in rows if row["score"] >= MIN_SCORE][:MAX_BOXES]
+    said.rows += _scalars(sample, "image", prediction.values, how)
     if not how.uncertain:
         return
     assert prediction.scores is not None and prediction.labels is not None
@@ -139,10 +140,7 @@ def outlines(said: Said, how: Writing, sample: Sample, item: Item, prediction: P
     whole = resample(mask, invert(item.affines[0]), (sample.row.rows, sample.row.cols))
     if sample.roi is None:
         _whole(said, how, sample.row, whole)
-        said.rows += [
-            scalar_row(sample.row, "image", name, value, how.version)
-            for name, value in sorted(prediction.values.items())
-        ]
+        said.rows += _scalars(sample, "image", prediction.values, how)
     else:
         _join(said, how, sample.row, whole)
     mm = item.mm_per_px[0] if item.mm_per_px else 1.0

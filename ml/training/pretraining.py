@@ -2,7 +2,8 @@
 
 What it sees are the images of `train` and `pool`, without a label; those of val, test and audit are not even opened. A
 probe then asks what the trunk knows that a fresh one does not: logistic regression on its vectors, learned on three
-quarters of the labelled training patients and judged on the fourth, beside the same network as it was before.
+quarters of the labelled training patients and judged on the fourth, beside the same network as it was before. It asks
+once, at the end, and of whole images: nothing is chosen by what it would say on the way.
 """
 
 from collections.abc import Sequence

@@ -2,6 +2,7 @@
 
 What is true of an image is 1, 0 or None (nobody knows); a breast, an exam, a patient is positive if a part of it is,
 negative only if every part is known to be. Scores go up by their maximum, unless there are rows of the level itself.
+A manifest has no dates, so no exam is a patient's latest, by whom one might judge her: all of them are hers.
 """
 
 from __future__ import annotations

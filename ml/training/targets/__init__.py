@@ -26,7 +26,8 @@ class Target:
 TARGETS: Mapping[str, Target] = {
     "density": Target(density.build, density.group),
     "boxes": Target(boxes.build, boxes.group),
-    "lesions": Target(boxes.build_lesions, boxes.group),
+    "masses": Target(boxes.build_lesions, boxes.group_of_type("mass")),
+    "calcifications": Target(boxes.build_lesions, boxes.group_of_type("calcification")),
     "mask": Target(masks.build, masks.group),
     "side_marks": Target(masks.build_sides, masks.group),
     "tissue": Target(masks.build_tissue, masks.group_tissue),

@@ -1,6 +1,6 @@
 """Boxes around marks. Detection reads the first slot of a sample."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -99,7 +99,16 @@ def build_lesions(shown: Shown) -> dict[str, Tensor]:
 
 def group(shown: Shown) -> Group:
     """1 with a mark to learn from, 0 without; an incomplete image without one is left out."""
-    marks, _, _ = marks_of(shown.rows[0], shown.aim.findings)
+    return _marked(shown, shown.aim.findings)
+
+
+def group_of_type(kind: str) -> Callable[[Shown], Group]:
+    """The same of one type of finding: an image with others alone shows none of it."""
+    return lambda shown: _marked(shown, (kind,))
+
+
+def _marked(shown: Shown, findings: Sequence[str]) -> Group:
+    marks, _, _ = marks_of(shown.rows[0], findings)
     if marks:
         return 1
     return 0 if shown.rows[0].complete else None

@@ -1,5 +1,6 @@
 """What makes `dbn_forest` itself: nets, gates, CNNs and forests, each leaving less. Source: methods-17.md 3.13a."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -153,6 +154,19 @@ def test_every_step_of_the_cascade_leaves_no_more_than_the_one_before(trained, a
             assert counts == sorted(counts, reverse=True)
             assert len(rows) == members.shape[1] == counts[-1]
             assert rows.shape[1] == 2 * 128 + 2 + len(NAMES)
+
+
+def test_how_many_boxes_each_step_left_is_told_of_every_image(trained):
+    run = trained("dbn_forest", "lesion_detection")
+    rows = [json.loads(line) for line in (run / "predictions.jsonl").read_text().splitlines()]
+    told = {}
+    for row in rows:
+        if row["kind"] == "scalar":
+            told.setdefault(row["image_id"], {})[row["target"]] = row["value"]
+    assert told
+    for own in told.values():
+        counts = [own[f"left_after_{k}"] for k in range(4)]
+        assert counts == sorted(counts, reverse=True)
 
 
 def test_forests_learn_from_features_that_a_cnn_gave_of_patients_it_had_not_seen(trained):

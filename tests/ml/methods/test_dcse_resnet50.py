@@ -8,6 +8,7 @@ from ml.blocks.residual import Bottleneck
 from ml.blocks.resnet import ResNet
 from ml.methods import get
 from ml.methods.dcse_resnet50 import DcseNet, plan
+from ml.methods.spec import Inference
 from ml.runs.manifest import ManifestRow
 
 
@@ -137,3 +138,16 @@ def test_the_plan_is_that_of_the_code_for_its_views(views, epochs, halved, a_sta
     assert stage.epochs == epochs
     assert stage.optimiser.steps_at == pytest.approx(halved)
     assert a_stage("dcse_resnet50", "large", views=views, epochs=12)[2].epochs == 12
+
+
+def test_the_mean_of_each_gate_is_told_beside_the_answer(a_setup):
+    setup = a_setup("dcse_resnet50")
+    modules, batch = setup.modules(), setup.batch(n=2)
+    network = modules["main"].eval()
+    for n, gate in enumerate(network.trunk.gates):
+        torch.nn.init.zeros_(gate.excite.weight)
+        torch.nn.init.constant_(gate.excite.bias, float(n))
+    with torch.no_grad():
+        said = setup.method.predict(modules, batch, setup.config, Inference(aim=setup.aim))
+    wanted = {f"gate_{n + 1:02d}": float(torch.sigmoid(torch.tensor(float(n)))) for n in range(5)}
+    assert [own.values for own in said] == [pytest.approx(wanted, rel=1e-5)] * 2

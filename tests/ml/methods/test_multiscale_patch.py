@@ -102,6 +102,15 @@ def test_the_norms_of_a_scan_rest_and_their_weights_learn(a_setup):
 
 
 @pytest.mark.parametrize(("scale", "kind"), [("fine", "calcification"), ("coarse", "mass")])
+def test_images_that_give_a_patch_of_a_lesion_are_those_with_one_of_the_scale_s_own_type(scale, kind, a_setup):
+    samples, loader = (setup := a_setup("multiscale_patch")).view(setup.stage(f"patches_{scale}").reads)
+    groups = {sample.id: loader.group(sample) for sample in samples}
+    types = {sample.id: {finding.type for finding in sample.row.findings} for sample in samples}
+    assert groups == {name: int(kind in own) for name, own in types.items()}
+    assert set(groups.values()) == {0, 1} and set().union(*types.values()) >= {"mass", "calcification"}
+
+
+@pytest.mark.parametrize(("scale", "kind"), [("fine", "calcification"), ("coarse", "mass")])
 def test_a_patch_shows_half_of_a_lesion_of_its_scale_or_none_at_all(scale, kind, a_setup):
     setup = a_setup("multiscale_patch")
     view, own = patch_view(scale), LESIONS.index(kind)

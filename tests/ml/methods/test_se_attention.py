@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from ml.blocks.channel_gate import ChannelGate
-from ml.methods.se_attention import gates_seen, seen
+from ml.blocks.channel_gate import ChannelGate, gates_seen
+from ml.methods.se_attention import seen
 
 
 def count(module):

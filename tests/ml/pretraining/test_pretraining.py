@@ -175,7 +175,8 @@ def test_crops_are_of_the_breast_and_depend_on_the_seed_alone():
         drawn.append(crops(x, breast, 48))
     assert torch.equal(*drawn) and drawn[0].shape == (3, 1, 48, 48)
     assert drawn[0].min() >= 0 and drawn[0].max() <= 1
-    assert all(float((own > 0).float().mean()) > 0.05 for own in drawn[0])
+    plain = [own for _ in range(10) for own in crops(x, breast, 48, toned=False)]
+    assert min(float((own > 0).float().mean()) for own in plain) > 0.45
     hidden = masked_blocks(torch.zeros(2, 1, 64, 64), 16, 0.6)
     assert hidden.flatten(1).sum(1).tolist() == [10, 10]
 
