@@ -13,7 +13,6 @@ from scipy.stats import norm
 from ml.evaluation.classification import delong
 from ml.evaluation.detection.things import Mark
 from ml.evaluation.undefined import Undefined
-from ml.geometry.shapes import bounds
 
 LEAST = 10
 """Positives and negatives under which a cell shows its counts and no figure."""
@@ -96,6 +95,6 @@ def size_group(mark: Mark, spacing_mm: tuple[float, float] | None) -> str | None
     """The lesion's largest diameter in three classes; None for a point, or where the spacing is not known."""
     if mark.kind == "point" or spacing_mm is None:
         return None
-    x0, y0, x1, y1 = bounds(mark.kind, mark.geometry)
+    x0, y0, x1, y1 = mark.bounds()
     diameter = max((x1 - x0) * spacing_mm[1], (y1 - y0) * spacing_mm[0])
     return "<10 mm" if diameter < 10 else "10-20 mm" if diameter <= 20 else ">20 mm"

@@ -82,16 +82,17 @@ def covered(row: Mapping[str, Any], mark: Mapping[str, Any], mask_of: MaskOf | N
     return mask_of(row, mark)
 
 
-def extent(
-    row: Mapping[str, Any], mark: Mapping[str, Any], mask_of: MaskOf | None = None
-) -> tuple[float, float, float, float] | None:
+def extent(row: Mapping[str, Any], mark: Mapping[str, Any], mask_of: MaskOf | None = None) -> shapes.Bounds | None:
     """Box (x0, y0, x1, y1) around a mark; None for an empty stored mask, or one that cannot be read here."""
     if mark["kind"] != "mask":
         return shapes.bounds(mark["kind"], mark["geometry"])
-    if mask_of is None:
-        return None
-    ys, xs = np.nonzero(mask_of(row, mark))
-    return (float(xs.min()), float(ys.min()), float(xs.max() + 1), float(ys.max() + 1)) if len(ys) else None
+    return None if mask_of is None else box_around(mask_of(row, mark))
+
+
+def box_around(mask: Mask) -> shapes.Bounds | None:
+    """The smallest box (x0, y0, x1, y1) of whole pixels around a mask; None where it covers nothing."""
+    ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return (float(xs[0]), float(ys[0]), float(xs[-1] + 1), float(ys[-1] + 1)) if len(ys) else None
 
 
 def _covers(kind: str, geometry: Any, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> Mask:

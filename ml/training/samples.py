@@ -180,7 +180,7 @@ def _drawn(
     by_id = {row.image_id: row for row in rows}
     return rois_of(
         [to_dict(row) for row in rows], labels, RoiOptions.of(region_options(reads, aim)), seed,
-        image=lambda row: images.prepared(by_id[row["image_id"]]), mask_of=_reader(by_id, images),
+        image=lambda row: images.prepared(by_id[row["image_id"]]), mask_of=mask_reader(rows, images),
     )  # fmt: skip
 
 
@@ -194,8 +194,9 @@ def _numbered(rows: Sequence[ManifestRow], found: Sequence[Roi]) -> list[Sample]
     return sorted(samples, key=lambda sample: sample.id)
 
 
-def _reader(by_id: Mapping[str, ManifestRow], images: Images) -> MaskOf:
-    """Stored masks for what speaks of rows and marks as JSON values."""
+def mask_reader(rows: Sequence[ManifestRow], images: Images) -> MaskOf:
+    """Stored masks of these rows for what speaks of rows and marks as JSON values."""
+    by_id = {row.image_id: row for row in rows}
     return lambda row, mark: images.mask_of(by_id[row["image_id"]], from_dict(Mark, dict(mark))) > 0
 
 

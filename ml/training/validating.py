@@ -22,6 +22,7 @@ from ml.training.data import Sample, SampleLoader, batches_of
 from ml.training.loop import Watch, forward_of
 from ml.training.predicting import Predictor, weights_in
 from ml.training.prediction_rows import box_rows
+from ml.training.samples import mask_reader
 from ml.training.state import TrainState
 
 MIN_PATIENTS = 20
@@ -65,16 +66,16 @@ def class_values(answers: Iterable[Answer], aim: Aim, loader: SampleLoader) -> V
 def lesion_values(answers: Iterable[Answer], aim: Aim, loader: SampleLoader) -> Values:
     """Sensitivity at one false positive an image, and its mean over rates, on complete images, types pooled."""
     found: dict[str, Any] = {}
-    seen = []
+    images = []
     for sample, item, said in answers:
-        seen.append(to_dict(sample.row))
+        # While the masks of its target are still at hand.
+        images += images_of([to_dict(sample.row)], mask_reader([sample.row], loader.images))
         rows = box_rows(sample.row, said, item.affines[0], aim.labels, "")
         found[sample.row.image_id] = candidates(
             [[row[side] for side in ("x0", "y0", "x1", "y1")] for row in rows],
             [row["score"] for row in rows],
             [row["target"] for row in rows],
         )
-    images = images_of(seen)
     curve = froc(judge(images, found, ANY, headline(ANY)), "finding", "complete")
     mean = _known(float(cpm(curve)[0]))
     return {"cpm": mean, "sens@1": _known(float(sensitivity(curve, (1.0,))[0, 0])), "headline": mean}

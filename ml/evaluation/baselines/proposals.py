@@ -7,8 +7,8 @@ from typing import Any
 
 from ml.evaluation.baselines import lesions
 from ml.evaluation.baselines.pixels import Loader
-from ml.evaluation.detection.things import Candidates, candidates, images_of
-from ml.geometry.shapes import bounds
+from ml.evaluation.detection.things import Candidates, Mark, candidates, images_of
+from ml.pixels.mark_masks import MaskOf
 
 Row = Mapping[str, Any]
 FALLBACK_SIDE_MM = 20.0
@@ -22,11 +22,13 @@ def proposals(
     findings: Sequence[str],
     seed: int,
     pixels: Loader,
+    mask_of: MaskOf | None = None,
 ) -> dict[str, dict[str, Candidates]]:
     """Baseline to image to candidates, for the images of `rows`; what is learned is learned on the training rows."""
     train = [row for row in manifest if row["split"] == "train"]
     scale = _strongest(train, findings, pixels)
-    sides = {finding: _sides(train, finding) for finding in findings}
+    marks = [mark for image in images_of(train, mask_of) for mark in image.marks if mark.kind != "point"]
+    sides = {finding: _sides(train, [mark for mark in marks if mark.type == finding]) for finding in findings}
     found: dict[str, dict[str, Candidates]] = {"brightest_blob": {}, "random": {}}
     for row in rows:
         image = pixels(row)
@@ -47,12 +49,9 @@ def _strongest(train: Sequence[dict[str, Any]], findings: Sequence[str], pixels:
     return {finding: value or 1.0 for finding, value in best.items()}
 
 
-def _sides(train: Sequence[Row], finding: str) -> list[float]:
+def _sides(train: Sequence[Row], marks: Sequence[Mark]) -> list[float]:
     """Longest sides (pixels) of the training marks of a finding; 20 mm where there is none."""
-    marks = [
-        mark for image in images_of(train) for mark in image.marks if mark.type == finding and mark.kind != "point"
-    ]
-    boxes = [bounds(mark.kind, mark.geometry) for mark in marks]
+    boxes = [mark.bounds() for mark in marks]
     spacing = next((row["spacing_mm"][0] for row in train if row.get("spacing_mm")), 0.2)
     return [max(x1 - x0, y1 - y0) for x0, y0, x1, y1 in boxes] or [FALLBACK_SIDE_MM / spacing]
 

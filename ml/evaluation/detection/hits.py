@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from ml.evaluation.detection.things import Candidates, Image, Mark
 from ml.geometry.overlap import pairwise_iou
-from ml.geometry.shapes import bounds, contains
 
 CENTRE = "centre_in_mark"
 BY_FINDING = "by_finding"
@@ -51,7 +50,7 @@ def hits(found: Candidates, marks: tuple[Mark, ...], image: Image, criterion: st
         if own == CENTRE:
             hit[:, j], merit[:, j] = _centre_hits(found, mark, image)
         elif mark.kind != "point":
-            overlap = pairwise_iou(found.boxes, np.asarray([bounds(mark.kind, mark.geometry)], np.float64))[:, 0]
+            overlap = pairwise_iou(found.boxes, np.asarray([mark.bounds()], np.float64))[:, 0]
             hit[:, j], merit[:, j] = overlap >= float(own.removeprefix("iou>=")) - 1e-12, overlap
     return Hits(hit, merit)
 
@@ -67,7 +66,7 @@ def _centre_hits(found: Candidates, mark: Mark, image: Image) -> tuple[npt.NDArr
         reach_x, reach_y = image.point_reach()
         inside = np.hypot((x - cx) / reach_x, (y - cy) / reach_y) <= 1.0
     else:
-        x0, y0, x1, y1 = bounds(mark.kind, mark.geometry)
+        x0, y0, x1, y1 = mark.bounds()
         cx, cy = (x0 + x1) / 2, (y0 + y1) / 2
-        inside = np.array([contains(mark.kind, mark.geometry, px, py) for px, py in zip(x, y, strict=True)], bool)
+        inside = np.array([mark.contains(px, py) for px, py in zip(x, y, strict=True)], bool)
     return inside, -np.hypot(x - cx, y - cy)

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ml.evaluation.undefined import NotAScore
+from ml.geometry import shapes
+from ml.pixels.mark_masks import Mask, MaskOf, box_around
 
 ANY = "any"
 """The pooled target: a candidate of any type on a mark of any type."""
@@ -22,9 +25,27 @@ POINT_SHARE = 0.03
 DRAWN = ("box", "circle", "ellipse", "polygon", "point")
 
 
+@dataclass(frozen=True, eq=False)
+class Covered:
+    """What a stored mask covers: the box (x0, y0, x1, y1) of whole pixels around it, and its pixels in there (H, W)."""
+
+    box: shapes.Bounds
+    pixels: Mask
+
+    def holds(self, x: float, y: float) -> bool:
+        """Whether a point lies on one of its pixels, their edges included: on an edge it lies on both sides."""
+        column, row = x - self.box[0], y - self.box[1]
+        rows = slice(max(ceil(row) - 1, 0), max(floor(row) + 1, 0))
+        columns = slice(max(ceil(column) - 1, 0), max(floor(column) + 1, 0))
+        return bool(self.pixels[rows, columns].any())
+
+
 @dataclass(frozen=True)
 class Mark:
-    """One geometry in one image. `unit` is its finding: two marks of one finding are one lesion in two views."""
+    """One geometry in one image. `unit` is its finding: two marks of one finding are one lesion in two views.
+
+    geometry: as in the manifest, of a mark of kind mask what it covers.
+    """
 
     image_id: str
     unit: str
@@ -34,6 +55,23 @@ class Mark:
     mark_id: str = ""
     ignore: bool = False
     pathology: str = "unknown"
+
+    def bounds(self) -> shapes.Bounds:
+        """The smallest upright box (x0, y0, x1, y1) around it."""
+        box: shapes.Bounds = self.geometry.box if self.kind == "mask" else shapes.bounds(self.kind, self.geometry)
+        return box
+
+    def contains(self, x: float, y: float) -> bool:
+        """Whether a point lies inside, the border included."""
+        return bool(
+            self.geometry.holds(x, y) if self.kind == "mask" else shapes.contains(self.kind, self.geometry, x, y)
+        )
+
+    def outline(self) -> dict[str, Any]:
+        """Kind and geometry to draw it by, as plain JSON; of a stored mask the box around it."""
+        if self.kind == "mask":
+            return {"kind": "box", "geometry": list(self.bounds())}
+        return {"kind": self.kind, "geometry": self.geometry}
 
 
 @dataclass(frozen=True)
@@ -86,15 +124,18 @@ def candidates(boxes: Sequence[Sequence[float]], scores: Sequence[float], types:
     return Candidates(b[by_score], s[by_score], tuple(types[i] for i in by_score))
 
 
-def images_of(manifest: Iterable[Mapping[str, Any]]) -> list[Image]:
-    """Images of manifest rows (`mammoloop.manifest/1.0`) in the order of their ids."""
-    return sorted((_image(row) for row in manifest), key=lambda image: image.image_id)
+def images_of(manifest: Iterable[Mapping[str, Any]], mask_of: MaskOf | None = None) -> list[Image]:
+    """Images of manifest rows (`mammoloop.manifest/1.0`) in the order of their ids; each stored mask is read once.
+
+    Without `mask_of` a finding that is marked by a mask alone counts as unmarked. Raises MaskUnreadable.
+    """
+    return sorted((_image(row, mask_of) for row in manifest), key=lambda image: image.image_id)
 
 
-def _image(row: Mapping[str, Any]) -> Image:
+def _image(row: Mapping[str, Any], mask_of: MaskOf | None) -> Image:
     findings = row.get("findings") or ()
     spacing = row.get("spacing_mm")
-    drawn = [(finding, [mark for mark in finding.get("marks") or () if mark["kind"] in DRAWN]) for finding in findings]
+    marked = [(finding, _marks(row, finding, mask_of)) for finding in findings]
     return Image(
         image_id=row["image_id"],
         exam_id=row["exam_id"],
@@ -104,18 +145,37 @@ def _image(row: Mapping[str, Any]) -> Image:
         rows=int(row["rows"]),
         cols=int(row["cols"]),
         spacing_mm=(float(spacing[0]), float(spacing[1])) if spacing else None,
-        marks=tuple(_mark(row["image_id"], row["exam_id"], finding, mark) for finding, own in drawn for mark in own),
-        unmarked=tuple(finding["type"] for finding, own in drawn if not own),
+        marks=tuple(mark for _, own in marked for mark in own),
+        unmarked=tuple(finding["type"] for finding, own in marked if not own),
     )
 
 
-def _mark(image_id: str, exam_id: str, finding: Mapping[str, Any], mark: Mapping[str, Any]) -> Mark:
+def _marks(row: Mapping[str, Any], finding: Mapping[str, Any], mask_of: MaskOf | None) -> list[Mark]:
+    marks = finding.get("marks") or ()
+    drawn = [_mark(row, finding, mark, mark["geometry"]) for mark in marks if mark["kind"] in DRAWN]
+    # A mask beside what was drawn is the same lesion once more: it would have to be found twice.
+    if drawn or mask_of is None:
+        return drawn
+    covered = [(mark, _covered(mask_of(row, mark))) for mark in marks if mark["kind"] == "mask"]
+    return [_mark(row, finding, mark, own) for mark, own in covered if own]
+
+
+def _covered(mask: Mask) -> Covered | None:
+    """None for an empty mask."""
+    if (box := box_around(mask)) is None:
+        return None
+    left, top, right, bottom = map(int, box)
+    # A copy: a view would keep the mask of the whole image in memory.
+    return Covered(box, mask[top:bottom, left:right].copy())
+
+
+def _mark(row: Mapping[str, Any], finding: Mapping[str, Any], mark: Mapping[str, Any], geometry: Any) -> Mark:
     return Mark(
-        image_id=image_id,
-        unit=f"{exam_id}/{finding['finding_id']}",
+        image_id=row["image_id"],
+        unit=f"{row['exam_id']}/{finding['finding_id']}",
         type=finding["type"],
         kind=mark["kind"],
-        geometry=mark["geometry"],
+        geometry=geometry,
         mark_id=str(mark.get("mark_id") or ""),
         ignore=finding.get("difficulty") == "ignore",
         pathology=finding.get("pathology") or "unknown",

@@ -9,6 +9,7 @@ from typing import Any
 
 from ml.evaluation.baselines.pixels import Loader
 from ml.evaluation.intervals import REPLICATES
+from ml.pixels.mark_masks import MaskOf, reader
 from ml.pixels.rois import RoiOptions
 
 Row = Mapping[str, Any]
@@ -47,6 +48,11 @@ class Asked:
         """Manifest rows of the kinds that methods take; all rows where there is no image of those kinds."""
         usual = [row for row in self.manifest if (row.get("image_kind") or "standard") in USED_KINDS]
         return usual or list(self.manifest)
+
+    @property
+    def mask_of(self) -> MaskOf | None:
+        """Reads the readers' stored masks, where their folder is known."""
+        return reader(self.pixels_root) if self.pixels_root else None
 
 
 @dataclass(frozen=True)

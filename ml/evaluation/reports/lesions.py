@@ -42,15 +42,22 @@ CURVE_POINTS = 400
 
 
 def gather(asked: Asked) -> dict[str, Ground]:
-    """Split to its images with what the model and the baselines propose. Without pixels there is no baseline."""
+    """Split to its images with what the model and the baselines propose. Without pixels there is no baseline.
+
+    Raises NotAScore, MaskUnreadable.
+    """
     used = asked.used
     model = _found(asked.answers)
     rows = [row for row in used if row["split"] in asked.splits]
-    others = proposals(rows, used, asked.findings, asked.seed, asked.pixels) if asked.pixels is not None else {}
+    others = {}
+    if asked.pixels is not None:
+        others = proposals(rows, used, asked.findings, asked.seed, asked.pixels, asked.mask_of)
     found = {}
     for split in asked.splits:
         own = {row["image_id"]: row for row in rows if row["split"] == split}
-        found[split] = Ground(split, images_of(own.values()), model, others, asked.replicates, asked.seed, own)
+        found[split] = Ground(
+            split, images_of(own.values(), asked.mask_of), model, others, asked.replicates, asked.seed, own
+        )
     return found
 
 

@@ -47,7 +47,7 @@ def _misses(images: Sequence[Image], found: Mapping[str, Candidates], finding: s
             "image_id": mark.image_id,
             "finding_id": mark.unit.rpartition("/")[2],
             "mark_id": mark.mark_id,
-            "mark": {"kind": mark.kind, "geometry": mark.geometry},
+            "mark": mark.outline(),
             "score": float(score[mark.unit]) if np.isfinite(score[mark.unit]) else None,
             "candidates": _drawn(found.get(mark.image_id, Candidates())),
             "what": f"{finding.replace('_', ' ')} {'missed' if np.isinf(score[mark.unit]) else 'scored too low'}",

@@ -17,7 +17,7 @@ from ml.evaluation.reports.asked import Asked, Row
 from ml.evaluation.subgroups import groups_of
 from ml.evaluation.undefined import NotAScore
 from ml.geometry.overlap import dice
-from ml.pixels.mark_masks import MaskOf, covered, reader, stored
+from ml.pixels.mark_masks import MaskOf, covered, stored
 
 Mask = npt.NDArray[np.bool_]
 OUTLINES = ("polygon", "mask", "circle", "ellipse")
@@ -105,17 +105,11 @@ def predicted(run_dir: Path | None, row: Row, paths: Sequence[str]) -> npt.NDArr
     return whole
 
 
-def truth_reader(asked: Asked) -> MaskOf | None:
-    """Reads the stored masks of marks, where their folder is known."""
-    return reader(asked.pixels_root) if asked.pixels_root else None
-
-
 def _measure(
     asked: Asked, row: dict[str, Any], target: str, own: Sequence[Row], paths: Sequence[str]
 ) -> tuple[Measured, list[Measured]]:
     said = predicted(asked.run_dir, row, paths) > 0
-    mask_of = truth_reader(asked)
-    outlined = [(finding["finding_id"], mask) for finding in own for mask in _masks(row, finding, mask_of)]
+    outlined = [(finding["finding_id"], mask) for finding in own for mask in _masks(row, finding, asked.mask_of)]
     truth = np.zeros(said.shape, bool)
     for _, mask in outlined:
         truth |= mask

@@ -13,7 +13,6 @@ from ml.evaluation.baselines import regression, texture
 from ml.evaluation.baselines.pixels import Loader
 from ml.evaluation.reports.asked import Asked, Row
 from ml.evaluation.reports.region_units import Regions
-from ml.pixels.mark_masks import reader
 from ml.pixels.prepare import Prepared
 from ml.pixels.rois import BACKGROUND, Roi, around, cut, roi_matrix, rois_of
 
@@ -58,9 +57,8 @@ def _train_regions(asked: Asked, labels: Sequence[str]) -> list[Roi]:
     train = [row for row in asked.manifest if row["split"] == "train"]
     if BACKGROUND in labels and asked.pixels is None:
         return []
-    mask_of = reader(asked.pixels_root) if asked.pixels_root else None
     pixels: Any = asked.pixels
-    return rois_of(train, labels, asked.roi, asked.seed, image=pixels, mask_of=mask_of)
+    return rois_of(train, labels, asked.roi, asked.seed, image=pixels, mask_of=asked.mask_of)
 
 
 def _sides(boxes: Floats) -> Floats:

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from ml.evaluation.reports.asked import Asked, Row
 from ml.evaluation.subgroups import groups_of
 from ml.evaluation.undefined import NotAScore
-from ml.pixels.mark_masks import reader
 from ml.pixels.rois import BACKGROUND, Box, class_of, is_background
 
 Floats = npt.NDArray[np.float64]
@@ -153,5 +152,4 @@ def _truth(asked: Asked, labels: Sequence[str], said: Row, row: Row) -> str | No
         return None if finding is None else class_of(finding, labels, wanted)
     if said.get("truth") != BACKGROUND:
         return said.get("truth")
-    mask_of = reader(asked.pixels_root) if asked.pixels_root else None
-    return BACKGROUND if is_background(row, _square(said)[2], mask_of) else None
+    return BACKGROUND if is_background(row, _square(said)[2], asked.mask_of) else None

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ml.geometry.affine import apply_mark
 from ml.geometry.shapes import bounds
+from ml.pixels.mark_masks import box_around
 from ml.runs.manifest import ManifestRow, Mark
 from ml.training.targets.shown import Group, MaskOf, Shown
 
@@ -39,10 +40,7 @@ def extent(row: ManifestRow, mark: Mark, mask_of: MaskOf) -> tuple[str, object]:
     """A mark as (kind, geometry) that can be moved: a stored mask is the box around it."""
     if mark.kind != "mask":
         return mark.kind, mark.geometry
-    ys, xs = np.nonzero(mask_of(row, mark))
-    if not len(ys):
-        return "box", [0.0, 0.0, 0.0, 0.0]
-    return "box", [float(xs.min()), float(ys.min()), float(xs.max() + 1), float(ys.max() + 1)]
+    return "box", list(box_around(mask_of(row, mark) > 0) or (0.0, 0.0, 0.0, 0.0))
 
 
 def boxes_of(

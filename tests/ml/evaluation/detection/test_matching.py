@@ -7,7 +7,7 @@ import pytest
 
 from ml.evaluation.detection.froc import froc, require
 from ml.evaluation.detection.matching import Verdict, judge
-from ml.evaluation.detection.things import ANY, Image, Mark, candidates, images_of
+from ml.evaluation.detection.things import ANY, Covered, Image, Mark, candidates, images_of
 from ml.evaluation.undefined import NotAScore, Undefined
 
 
@@ -32,6 +32,7 @@ def verdicts(image, boxes, criterion, target="mass", types=None):
         ("ellipse", [150, 150, 60, 20, 90], (150, 205), (205, 150)),
         ("polygon", [[[100, 100], [200, 100], [100, 200]]], (120, 120), (180, 180)),
         ("point", [150, 150], (150, 199), (150, 201)),
+        ("mask", Covered((100, 100, 200, 200), np.tril(np.ones((100, 100), bool))), (120, 180), (180, 120)),
     ],
 )
 def test_a_centre_inside_the_shape_of_any_kind_is_a_hit(kind, geometry, inside, outside):
@@ -48,6 +49,19 @@ def test_a_point_of_unknown_spacing_reaches_three_percent_of_the_long_side():
 
 def test_an_overlap_with_a_circle_is_with_its_bounding_box():
     image = an_image(a_mark("circle", [50, 50, 50]))
+    assert verdicts(image, [[0, 0, 100, 50]], "iou>=0.5") == ["TRUE"]
+
+
+def test_a_stored_mask_holds_its_pixels_and_their_edges():
+    pixels = np.zeros((4, 4), bool)
+    pixels[1, 2] = True
+    covered = Covered((10.0, 20.0, 14.0, 24.0), pixels)
+    assert all(covered.holds(x, y) for x, y in ((12.5, 21.5), (12, 21), (13, 22), (12, 21.5)))
+    assert not any(covered.holds(x, y) for x, y in ((11.9, 21.5), (12.5, 22.1), (13.1, 21), (9, 19), (15, 25)))
+
+
+def test_an_overlap_with_a_stored_mask_is_with_its_bounding_box():
+    image = an_image(a_mark("mask", Covered((0, 0, 100, 100), np.eye(100, dtype=bool))))
     assert verdicts(image, [[0, 0, 100, 50]], "iou>=0.5") == ["TRUE"]
 
 
@@ -122,3 +136,21 @@ def test_an_image_with_an_unmarked_finding_is_neither_normal_nor_complete():
     assert (image.normal, image.complete, image.unmarked) == (False, False, ("mass",))
     assert images_of([{**row, "complete": True, "findings": []}])[0].normal
     assert not images_of([{**row, "complete": False, "findings": []}])[0].normal
+
+
+def a_masked_row(*kinds):
+    marks = [{"kind": kind, "geometry": {"path": "m.png"} if kind == "mask" else [1, 1, 3, 3]} for kind in kinds]
+    finding = {"finding_id": "f", "type": "mass", "marks": marks}
+    about = {"image_id": "i", "exam_id": "e", "patient_id": "p", "rows": 9, "cols": 9, "complete": True}
+    return {**about, "findings": [finding]}
+
+
+def test_a_stored_mask_is_the_mark_of_a_finding_that_has_no_other():
+    mask = np.zeros((9, 9), bool)
+    mask[2:5, 3:8] = True
+    (image,) = images_of([a_masked_row("mask")], lambda row, mark: mask)
+    assert (image.unmarked, image.marks[0].kind, image.marks[0].bounds()) == ((), "mask", (3, 2, 8, 5))
+    assert image.marks[0].outline() == {"kind": "box", "geometry": [3, 2, 8, 5]}
+    assert [mark.kind for mark in images_of([a_masked_row("mask", "box")], lambda row, mark: mask)[0].marks] == ["box"]
+    for mask_of in (None, lambda row, mark: np.zeros((9, 9), bool)):
+        assert images_of([a_masked_row("mask")], mask_of)[0].unmarked == ("mass",)

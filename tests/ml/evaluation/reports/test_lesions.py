@@ -6,8 +6,10 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ml.evaluation.report import evaluate
+from ml.pixels import mark_masks
 from tests.ml.evaluation.reports.factories import SIZE, a_box, a_row, an_image
 
 BOX = [20, 30, 34, 44]
@@ -222,3 +224,42 @@ def test_the_headline_is_of_all_test_patients_and_not_of_a_subgroup(study):
     whole = {row["name"]: row["value"] for row in found.metrics if row["target"] == "mass" and not row["subgroup"]}
     for name in ("froc_sens@0.25", "froc_sens@1", "cpm"):
         assert found.headline[f"mass:{name}"] == whole[name] == 1.0
+
+
+@pytest.fixture
+def masked(study, tmp_path):
+    """The study, each mass known by a stored mask alone."""
+    rows, pixels = study
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    mask[30:44, 20:34] = 255
+    Image.fromarray(mask).save(tmp_path / "m.png")
+    for finding in (finding for row in rows for finding in row["findings"]):
+        finding["marks"] = [{"mark_id": "m", "kind": "mask", "geometry": {"path": "m.png"}}]
+    return rows, pixels, tmp_path
+
+
+def test_a_mass_that_only_a_stored_mask_marks_is_found_like_any_other(masked):
+    rows, pixels, folder = masked
+    found = run(rows, right(rows), pixels=pixels, pixels_root=folder)
+    assert the(found.metrics, "froc_sens@1")["value"] == the(found.metrics, "ap@0.5")["value"] == 1.0
+    assert the(found.metrics, "froc_sens@1:centre_in_mark")["value"] == 1.0
+    assert "findings_without_mark" not in the(found.metrics, "froc_sens@1")["params"]
+    assert the(found.metrics, "baseline:brightest_blob:froc_sens@1")["value"] > 0.9
+    nowhere = the(run(rows, right(rows)).metrics, "froc_sens@1:complete")
+    assert (nowhere["value"], nowhere["params"]["findings_without_mark"]) == (None, 15)
+
+
+def test_a_missed_stored_mask_is_drawn_as_its_box(masked):
+    rows, _, folder = masked
+    found = run(rows, wrong(rows), pixels_root=folder)
+    json.dumps(found.worst, allow_nan=False)
+    assert found.worst[0]["mark"] == {"kind": "box", "geometry": BOX}
+
+
+def test_each_stored_mask_is_read_once_for_all_figures(masked, monkeypatch):
+    rows, pixels, folder = masked
+    read = []
+    stored = mark_masks.stored
+    monkeypatch.setattr(mark_masks, "stored", lambda *asked: read.append(asked) or stored(*asked))
+    run(rows, right(rows), pixels=pixels, pixels_root=folder)
+    assert len(read) == 30
