@@ -9,10 +9,9 @@ from typing import Any
 from ml.cli.merging import Fold, read_fold
 from ml.evaluation.comparing import Comparison, NotComparable
 from ml.evaluation.comparing import compare as compared
+from ml.evaluation.refusing import refusing
 from ml.evaluation.report import TASKS
 from ml.evaluation.reports.rows import OTHER
-from ml.evaluation.undefined import NotAScore
-from ml.pixels.mark_masks import MaskUnreadable
 from ml.runs import versions
 from ml.runs.errors import invalid, refused
 
@@ -22,13 +21,10 @@ def compare(arguments: argparse.Namespace) -> int:
     one, other = (read_fold(path, use_pixels=False) for path in (arguments.one, arguments.other))
     _require_alike(one, other)
     try:
-        found = compared(one.asked, other.asked, one.task, split=arguments.split)
+        with refusing():
+            found = compared(one.asked, other.asked, one.task, split=arguments.split)
     except NotComparable as error:
         raise refused("not_comparable", str(error)) from None
-    except NotAScore as error:
-        raise refused("prediction_not_finite", str(error)) from None
-    except MaskUnreadable as error:
-        raise refused("pixels_unreadable", str(error)) from None
     if arguments.json:
         print(json.dumps(_document(one, other, found), allow_nan=False))
     for line in lines(found, one.request.run_id, other.request.run_id):

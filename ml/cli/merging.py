@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ml.datasets.folds import fold_rows
+from ml.evaluation.refusing import refusing
 from ml.evaluation.report import TASKS, Evaluation, evaluate_folds
 from ml.evaluation.reports.asked import Asked
-from ml.evaluation.undefined import NotAScore
-from ml.pixels.errors import PixelError
-from ml.pixels.mark_masks import MaskUnreadable
 from ml.pixels.rois import RoiOptions
 from ml.runs import atomic, versions
-from ml.runs.errors import invalid, refused
+from ml.runs.errors import invalid
 from ml.runs.folder import RunFolder
 from ml.runs.manifest import read_manifest, read_meta
 from ml.runs.records import to_dict
@@ -48,12 +46,8 @@ def merge(arguments: argparse.Namespace) -> int:
         if arguments.bootstrap < 1:
             raise invalid("bootstrap_invalid", "an interval needs at least one replicate")
         asked = [replace(own, replicates=arguments.bootstrap) for own in asked]
-    try:
+    with refusing():
         found = evaluate_folds(asked, folds[0].task)
-    except NotAScore as error:
-        raise refused("prediction_not_finite", str(error)) from None
-    except (MaskUnreadable, PixelError) as error:
-        raise refused("pixels_unreadable", str(error)) from None
     document = _document(folds, found)
     if arguments.out is not None:
         arguments.out.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ml.blocks.dropout import held
+from ml.evaluation.undefined import NotAScore
 from ml.methods.spec import Aim, Inference, Prediction
 from ml.pixels.components import components
 from ml.runs.errors import invalid
@@ -14,6 +15,12 @@ MASK_THRESHOLD = 0.5
 #: Parts of a map that are looked at for the ranking reach down to this probability.
 FAINT = 0.1
 MIN_COMPONENT_MM2 = 20.0
+
+
+def require_numbers(*said: Tensor | None) -> None:
+    """Raises NotAScore where something that is said is NaN or infinite: a threshold would drop it without a word."""
+    if not all(bool(torch.isfinite(part).all()) for part in said if part is not None):
+        raise NotAScore("the model says NaN or infinity")
 
 
 def binary(z: Tensor) -> Tensor:
@@ -67,8 +74,9 @@ def boxes_of_map(maps: Tensor, mm_per_px: float, inference: Inference, embedding
     """Connected parts of a map as boxes, for a method that outlines and is asked to detect; maps (T, H, W).
 
     A part's score is its mean probability. A plain answer has the parts over 0.5; for the ranking, which wants
-    candidates at any score, they reach down to FAINT, or lower where the whole map is.
+    candidates at any score, they reach down to FAINT, or lower where the whole map is. Raises NotAScore.
     """
+    require_numbers(maps)
     mean = maps.float().mean(0).cpu().numpy()
     limit, threshold = inference.max_boxes, MASK_THRESHOLD
     if inference.per_finding is not None:

@@ -30,6 +30,7 @@ from ml.blocks.dropout import held
 from ml.blocks.norm import Norm
 from ml.blocks.resnet import resnet
 from ml.blocks.set_matching import Target, deep_set_loss
+from ml.methods.answering import require_numbers
 from ml.methods.reading import IMAGE, whole_images
 from ml.methods.spec import (
     Aim,
@@ -205,7 +206,8 @@ def predict(modules: Modules, batch: Batch, config: Config, inference: Inference
 
 
 def _said(samples: Tensor, boxes: Tensor, embedding: Tensor, inference: Inference) -> Prediction:
-    """Of one image: samples (T, Q, K), boxes (Q, 4)."""
+    """Of one image: samples (T, Q, K), boxes (Q, 4). Raises NotAScore."""
+    require_numbers(samples, boxes)
     scores, labels = samples.mean(0).max(-1)
     order = torch.argsort(scores, descending=True, stable=True)
     order = order[scores[order] >= inference.min_score]

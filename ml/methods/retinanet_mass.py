@@ -31,6 +31,7 @@ from ml.blocks.residual import BasicBlock, Bottleneck
 from ml.blocks.resnet import ResNet
 from ml.blocks.retina_head import RetinaHead
 from ml.blocks.sections import inner_edge, resize, section_windows, window_scale
+from ml.methods.answering import require_numbers
 from ml.methods.reading import IMAGE, whole_images
 from ml.methods.spec import (
     Aim,
@@ -274,7 +275,8 @@ def _column(mask: Tensor, like: Tensor) -> Tensor:
 
 
 def _settle(found: _Candidates, config: Config, inference: Inference, embedding: Tensor) -> Prediction:
-    """Suppression within each finding, then the best over all."""
+    """Suppression within each finding, then the best over all. Raises NotAScore."""
+    require_numbers(found.probabilities, found.boxes)
     picked, labels = [], []
     for k in range(found.probabilities.shape[1]):
         scores = found.probabilities[:, k]

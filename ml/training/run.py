@@ -11,6 +11,7 @@ from typing import Any
 
 from ml import methods, pretraining
 from ml.datasets.folds import fold_rows
+from ml.evaluation.refusing import refusing
 from ml.runs.cancel import Stopped, StopRequest
 from ml.runs.errors import RunRefused, invalid
 from ml.runs.events import EventWriter, read_events
@@ -148,7 +149,7 @@ def _work(folder: RunFolder, request: Request, watch: Watch, attempt: int) -> Ex
     for code, text, example in checked.warnings:
         watch.events.warning(code, text, example)
     rows = usable_rows(checked.rows, watch.events.warning, request.data.image_kinds)
-    with undetermined_told() as undetermined:
+    with undetermined_told() as undetermined, refusing():
         work = Run(folder, request, meta, rows, method, machine, watch, time.monotonic(), undetermined)
         commands.COMMANDS[request.command](work)
     return Exit.FINISHED

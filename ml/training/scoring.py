@@ -15,7 +15,8 @@ from safetensors.torch import save_file
 
 from ml.acquisition.aggregate import CANDIDATES, exam_parts
 from ml.blocks.dropout import HeldDropout, pass_masks
-from ml.methods.spec import Inference
+from ml.methods.answering import require_numbers
+from ml.methods.spec import Inference, Prediction
 from ml.runs import atomic
 from ml.runs.cancel import StopRequest
 from ml.training.answers import ANSWERS, MAX_BOXES, MIN_SCORE, Said, Writing
@@ -50,7 +51,7 @@ class Speaker:
         self, samples: Iterable[Sample], loader: SampleLoader, *, uncertain: bool, stop: StopRequest | None,
         told: Any = None,
     ) -> Said:  # fmt: skip
-        """Predict all samples; `told(n)` after each."""
+        """Predict all samples; `told(n)` after each. Raises NotAScore where what is said is no number."""
         said = Said()
         how = Writing(self.predictor.aim, self.version, uncertain, self.folder)
         answer, close = ANSWERS[self.predictor.aim.task]
@@ -58,11 +59,17 @@ class Speaker:
         for n, (sample, item, prediction) in enumerate(answers, 1):
             if prediction.embedding is not None:
                 said.embeddings[sample.id] = prediction.embedding.numpy().astype(np.float32)
+            _require_numbers(prediction)
             answer(said, how, sample, item, prediction)
             if told is not None:
                 told(n)
         close(said, how)
         return said
+
+
+def _require_numbers(said: Prediction) -> None:
+    values = torch.tensor(list(said.values.values()))
+    require_numbers(said.probabilities, said.boxes, said.scores, said.samples, said.mask, said.mask_samples, values)
 
 
 def write_scores(path: Path, said: Said) -> int:

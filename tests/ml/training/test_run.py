@@ -24,6 +24,7 @@ from ml.runs.folder import RunFolder
 from ml.runs.manifest import Density, Finding, ManifestRow, Mark, write_manifest
 from ml.runs.request import Compute, EvaluationOptions, Init, Request, write_request
 from ml.runs.result import read_result
+from ml.training.predicting import Predictor
 from ml.training.run import run as run_folder
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -185,6 +186,49 @@ def test_metrics_can_be_computed_again_from_what_was_predicted(a_folder):
     assert ml(run, "evaluate") == Exit.FINISHED
     again = json.loads((run / "metrics.json").read_text())["metrics"]
     assert [row for row in first if row["series"] == "model"] == [row for row in again if row["series"] == "model"]
+
+
+def test_predictions_that_are_no_numbers_refuse_an_evaluation(a_folder):
+    run = a_folder("run", command="evaluate")
+    about = {
+        "level": "image",
+        "kind": "prob",
+        "target": "density",
+        "class_index": 0,
+        "prob": float("nan"),
+        "member": -1,
+    }
+    rows = [
+        {**about, "image_id": f"i{n}", "exam_id": f"e{n}", "patient_id": f"p{n}", "split": "test"} for n in (10, 11)
+    ]
+    (run / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert ml(run, "evaluate") == Exit.DATA_REFUSED
+    last = events_of(run)[-1]
+    assert (last["type"], last["code"], last["exit_code"]) == ("failed", "prediction_not_finite", 3)
+
+
+def test_a_training_whose_boxes_are_no_numbers_ends_refused_and_without_a_model(a_folder, monkeypatch):
+    def broken(self, prediction):
+        return replace(prediction, scores=torch.full_like(prediction.scores, float("nan")))
+
+    monkeypatch.setattr(Predictor, "calibrated", broken)
+    run = a_folder("run", "retinanet_mass", steps=2, batch=2)
+    assert ml(run) == Exit.DATA_REFUSED
+    assert events_of(run)[-1]["code"] == "prediction_not_finite"
+    assert not (run / "model").exists()
+
+
+def masked_and_without_the_mask(rows):
+    mark = Mark(mark_id="m", kind="mask", geometry={"path": "gone.png"})
+    finding = Finding(finding_id="f", type="mass", marks=(mark,))
+    return [replace(row, findings=(finding,)) if row.image_id == "i13" else row for row in rows]
+
+
+def test_a_mask_that_cannot_be_read_refuses_an_evaluation(a_folder):
+    run = a_folder("run", "retinanet_mass", "evaluate", change=masked_and_without_the_mask)
+    (run / "predictions.jsonl").write_text("")
+    assert ml(run, "evaluate") == Exit.DATA_REFUSED
+    assert events_of(run)[-1]["code"] == "pixels_unreadable"
 
 
 def unreadable(rows):

@@ -10,6 +10,7 @@ import torch
 from safetensors import safe_open
 
 from ml.blocks.dropout import pass_masks
+from ml.evaluation.undefined import NotAScore
 from ml.methods.spec import Inference, Prediction
 from ml.runs.errors import RunRefused
 from ml.runs.exits import Exit
@@ -70,6 +71,25 @@ def test_every_exam_has_a_part_for_each_finding_even_where_no_score_is_high(a_sp
     write_embeddings(tmp_path / "embeddings.safetensors", said)
     with safe_open(tmp_path / "embeddings.safetensors", "pt") as file:
         assert file.get_tensor("embeddings").shape == (4, 32)
+
+
+@pytest.mark.parametrize("name", ["retinanet_mass", "detr_lesion", "dcse_resnet50"])
+@pytest.mark.parametrize("uncertain", [False, True])
+def test_a_network_that_says_nan_is_refused_and_not_taken_for_one_that_finds_nothing(a_speaker, a_row, name, uncertain):
+    speaker, loader, samples = a_speaker(name, pool(a_row, 1))
+    for parameter in speaker.predictor.modules["main"].parameters():
+        parameter.data.fill_(float("nan"))
+    with pytest.raises(NotAScore):
+        speaker.over(samples, loader, uncertain=uncertain, stop=None)
+
+
+def test_an_answer_with_a_box_that_is_no_number_is_refused(a_speaker, a_row, monkeypatch):
+    speaker, loader, samples = a_speaker("retinanet_mass", pool(a_row, 1))
+    nan = float("nan")
+    said = Prediction(boxes=torch.tensor([[1.0, 1, nan, 9]]), scores=torch.tensor([0.9]), labels=torch.tensor([0]))
+    monkeypatch.setattr(Predictor, "over", lambda self, *_: [(samples[0], loader.item(samples[0]), said)])
+    with pytest.raises(NotAScore):
+        speaker.over(samples, loader, uncertain=False, stop=None)
 
 
 def test_scoring_twice_gives_the_same_scores(a_speaker, a_row):
