@@ -25,7 +25,7 @@ class Evaluation:
     worst: the worst misses, each with exam_id, image_id and `what` in words.
     headline: the model's own figures on the split that leads, `{name or target:name}`.
     headline_split: that split, `ml.evaluation.leading`; on val a figure is too good, for val chose the weights.
-    thresholds: operating points that were chosen on validation, by level.
+    thresholds: operating points that were chosen on validation, by level; of lesions by target.
     """
 
     metrics: list[dict[str, Any]]
@@ -103,6 +103,7 @@ def evaluate(
     target: str | None = None,
     labels: Sequence[str] = (),
     roi: Mapping[str, Any] | None = None,
+    thresholds: Mapping[str, Any] | None = None,
     run_dir: Path | None = None,
     pixels_root: Path | None = None,
 ) -> Evaluation:
@@ -111,8 +112,9 @@ def evaluate(
     `predictions` are rows of predictions.jsonl, `manifest` rows of manifest.jsonl, both as dicts. `pixels` prepares
     the image of a manifest row for the baselines; without it those that look at images are left out. `target` says
     what the label is where a task has several (`outcome`, `presence`, `pathology`), `labels` the classes in the
-    model's order, `roi` the options of `ml.pixels.rois` by which its regions were cut. `run_dir` and `pixels_root`
-    are the folders that the paths of predicted and of true masks start from.
+    model's order, `roi` the options of `ml.pixels.rois` by which its regions were cut, `thresholds` the operating
+    points that its spec has, for manifests without validation. `run_dir` and `pixels_root` are the folders that the
+    paths of predicted and of true masks start from.
 
     Raises NotAScore where a prediction is NaN or infinite, MaskUnreadable where a mask is absent or of another size,
     ValueError for a task or a target that has no report.
@@ -125,6 +127,7 @@ def evaluate(
         target=target,
         labels=tuple(labels),
         roi=RoiOptions.of(roi or {}),
+        thresholds=thresholds or {},
         replicates=bootstrap,
         seed=seed,
         pixels=pixels,

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -74,7 +74,7 @@ def train(run: Run) -> None:
     pixels = images.for_row if isinstance(images, StoredImages) else None
     found = _evaluation(run, said.rows, aim, reads, pixels)
     explain(run, model, reported, said, exams_named(found.worst))
-    spec = replace(model.spec, thresholds=found.thresholds or _thresholds(found, aim.task))
+    spec = replace(model.spec, thresholds=found.thresholds)
     weights = {name: own.weights for name, own in fitted.items()}
     reports = {name: own.report for name, own in fitted.items()}
     card = card_of(spec, method, run.rows, found, run.meta, judged=aim.task, made=making_of(run, reports))
@@ -227,8 +227,17 @@ def evaluate_again(run: Run) -> None:
     except (OSError, ValueError) as error:
         raise invalid("predictions_unreadable", f"predictions.jsonl cannot be read: {error}") from None
     config, aim, _ = settled(run)
-    found = _evaluation(run, rows, aim, run.method.reads(config, aim), None)
+    found = _evaluation(run, rows, aim, run.method.reads(config, aim), None, _thresholds_of(run))
     _finish(run, found.headline, [run.folder.model], split=found.headline_split)
+
+
+def _thresholds_of(run: Run) -> dict[str, Any]:
+    """The operating points of the model that the run made, none where it made none. Raises RunRefused (exit 2)."""
+    path = run.folder.model / "spec.json"
+    try:
+        return dict(json.loads(path.read_text()).get("thresholds") or {}) if path.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise invalid("model_unreadable", f"the model folder cannot be read: {error}") from None
 
 
 COMMANDS: dict[str, Callable[[Run], None]] = {
@@ -288,7 +297,10 @@ def _assembled(
     return Model(spec, run.method, config, aim, modules)
 
 
-def _evaluation(run: Run, rows: Sequence[dict[str, Any]], aim: Aim, reads: Reads, pixels: Any) -> Evaluation:
+def _evaluation(
+    run: Run, rows: Sequence[dict[str, Any]], aim: Aim, reads: Reads, pixels: Any,
+    thresholds: Mapping[str, Any] | None = None,
+) -> Evaluation:  # fmt: skip
     """Metrics of the splits that are there, written as metrics.json."""
     run.watch.heartbeat.stage = "evaluate"
     present = {row.split for row in run.rows}
@@ -304,24 +316,13 @@ def _evaluation(run: Run, rows: Sequence[dict[str, Any]], aim: Aim, reads: Reads
         target=aim.target,
         labels=aim.labels,
         roi=region_options(reads, aim),
+        thresholds=thresholds,
         run_dir=run.folder.path,
         pixels_root=run.folder.path / run.meta.pixels_root,
     )
     document = {"metrics": found.metrics, "curves": found.curves, "worst": found.worst}
     atomic.write_json(run.folder.metrics, {"schema": versions.tag("metrics"), **document})
     return found
-
-
-def _thresholds(found: Evaluation, task: str) -> dict[str, Any]:
-    """Operating points from validation: for lesions, the score at 0.3 false positives an image, per finding."""
-    if task != "lesion_detection":
-        return {}
-    points = {}
-    for curve in found.curves.get("froc", ()):
-        if (curve["split"], curve["series"], curve["fp_on"]) == ("val", "model", "complete"):
-            allowed = [t for x, t in zip(curve["fp_per_image"], curve["threshold"], strict=True) if x <= 0.3]
-            points[curve["target"]] = allowed[-1] if allowed else None
-    return {"false_positives_per_image": 0.3, "split": "val", "score": points}
 
 
 def _environment(run: Run, extra: dict[str, Any]) -> None:

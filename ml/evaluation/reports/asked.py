@@ -22,6 +22,7 @@ class Asked:
 
     predictions and manifest: rows of predictions.jsonl and manifest.jsonl. target: what the label is (`outcome`,
     `presence`, ...), None for the task's own. labels: the classes in the model's order. roi: how regions are cut.
+    thresholds: the operating points of model/spec.json, used where there is no validation to choose them on.
     run_dir, pixels_root: folders that the paths of predicted and true masks start from.
     """
 
@@ -32,6 +33,7 @@ class Asked:
     target: str | None = None
     labels: tuple[str, ...] = ()
     roi: RoiOptions = field(default_factory=RoiOptions)
+    thresholds: Mapping[str, Any] = field(default_factory=dict)
     replicates: int = REPLICATES
     seed: int = 0
     pixels: Loader | None = None

@@ -36,7 +36,10 @@ def target_of(asked: Asked, task: str) -> str:
 
 
 def gather(asked: Asked, task: str) -> dict[str, Ground]:
-    """Split to its units at each level, with the threshold of validation and what the baselines say."""
+    """Split to its units at each level, with the threshold of validation and what the baselines say.
+
+    Without a validation that tells both classes the threshold is the model's own, if it has one.
+    """
     target = target_of(asked, task)
     rows = asked.used
     said = scores(asked.answers, rows, target)
@@ -44,6 +47,8 @@ def gather(asked: Asked, task: str) -> dict[str, Ground]:
     found: dict[str, dict[str, Units]] = {split: {} for split in asked.splits}
     for level in LEVELS[task]:
         chosen = _threshold(_units(asked, rows, "val", level, target, said, others))
+        if chosen is None:
+            chosen = asked.thresholds.get(level, {}).get("score")
         for split in asked.splits:
             found[split][level] = _called(_units(asked, rows, split, level, target, said, others), chosen)
     return {split: _spoken_of(levels) for split, levels in found.items()}

@@ -23,7 +23,8 @@ MOST = 100
 class Ground:
     """A split: its images, the model's candidates and each baseline's; `rows` are the manifest's by image.
 
-    `fold_of` names the fold of each image where several runs are told together.
+    `fold_of` names the fold of each image where several runs are told together. `points`: of each fold, target to the
+    score from which a candidate counts, as chosen on validation; empty without a validation.
     """
 
     split: str
@@ -34,12 +35,21 @@ class Ground:
     seed: int
     rows: Mapping[str, Mapping[str, Any]]
     fold_of: Mapping[str, int] | None = None
+    points: tuple[Mapping[str, float], ...] = ()
 
     @property
     def folds(self) -> npt.NDArray[np.int64] | None:
         """The fold of each image, (I,)."""
         fold_of = self.fold_of
         return None if fold_of is None else np.array([fold_of[image.image_id] for image in self.images], np.int64)
+
+    def threshold(self, target: str) -> npt.NDArray[np.float64] | None:
+        """The score from which a candidate of each image counts, (I,); None where a fold has none."""
+        scores = [own[target] for own in self.points if target in own]
+        if not scores or len(scores) < len(self.points):
+            return None
+        folds = self.folds
+        return np.array(scores)[np.zeros(len(self.images), np.int64) if folds is None else folds]
 
     def each_fold(self) -> list[tuple[dict[str, int], Ground]]:
         """The folds of a merger with their number, else the whole ground."""
@@ -62,6 +72,7 @@ def joined(folds: Sequence[Ground]) -> Ground:
         others={n: {k: own for fold in folds for k, own in _own(fold, fold.others[n]).items()} for n in sorted(names)},
         rows={key: row for fold in folds for key, row in fold.rows.items()},
         fold_of={image.image_id: k for k, fold in enumerate(folds) for image in fold.images},
+        points=tuple(own for fold in folds for own in fold.points) if all(fold.points for fold in folds) else (),
     )
 
 

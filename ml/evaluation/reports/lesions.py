@@ -16,6 +16,7 @@ from ml.evaluation.detection.hits import CENTRE, headline
 from ml.evaluation.detection.matching import Outcomes, judge
 from ml.evaluation.detection.things import ANY, Candidates, Image, candidates, images_of
 from ml.evaluation.intervals import Resample
+from ml.evaluation.reports import lesion_points
 from ml.evaluation.reports.asked import Asked, Report
 from ml.evaluation.reports.ground import Found, Ground, draws_of, joined, remarks, scope_of
 from ml.evaluation.reports.lesion_groups import group_rows
@@ -44,6 +45,8 @@ CURVE_POINTS = 400
 def gather(asked: Asked) -> dict[str, Ground]:
     """Split to its images with what the model and the baselines propose. Without pixels there is no baseline.
 
+    Thresholds are chosen on validation; without it they are the model's own, if it has any.
+
     Raises NotAScore, MaskUnreadable.
     """
     used = asked.used
@@ -52,13 +55,16 @@ def gather(asked: Asked) -> dict[str, Ground]:
     others = {}
     if asked.pixels is not None:
         others = proposals(rows, used, asked.findings, asked.seed, asked.pixels, asked.mask_of)
-    found = {}
-    for split in asked.splits:
-        own = {row["image_id"]: row for row in rows if row["split"] == split}
-        found[split] = Ground(
-            split, images_of(own.values(), asked.mask_of), model, others, asked.replicates, asked.seed, own
-        )
-    return found
+    by_split: dict[str, dict[str, dict[str, Any]]] = {split: {} for split in ("val", *asked.splits)}
+    for row in used:
+        by_split.setdefault(row["split"], {})[row["image_id"]] = row
+    images = {split: images_of(by_split[split].values(), asked.mask_of) for split in {"val", *asked.splits}}
+    scores = lesion_points.chosen(images["val"], model, asked.findings) or asked.thresholds.get("score")
+    points = ({target: score for target, score in scores.items() if score is not None},) if scores else ()
+    return {
+        split: Ground(split, images[split], model, others, asked.replicates, asked.seed, by_split[split], points=points)
+        for split in asked.splits
+    }
 
 
 def tell(asked: Asked, split: str, ground: Ground) -> Report:
@@ -69,6 +75,8 @@ def tell(asked: Asked, split: str, ground: Ground) -> Report:
         full.metrics.extend(group_rows(ground, target))
         full.curves["froc"].extend(_curves(ground, target))
     full.worst.extend(worst(ground.images, ground.model, asked.findings, split))
+    if len(ground.points) == 1:
+        full.thresholds.update(lesion_points.as_stored(ground.points[0]))
     return full
 
 
@@ -81,6 +89,7 @@ def _metrics(ground: Ground, target: str) -> list[dict[str, Any]]:
     for per, on, suffix in VARIANTS:
         against = others if per == "finding" else {}
         rows += _froc_rows(ground, draws, target, judged, against, main, per, on, suffix)
+    rows += lesion_points.rows_at(ground, draws, target, judged)
     if target == ANY:
         return rows + _image_rows(ground, draws, target)
     for criterion in (criterion for criterion in CRITERIA if criterion != main):

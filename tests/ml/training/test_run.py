@@ -207,6 +207,25 @@ def test_predictions_that_are_no_numbers_refuse_an_evaluation(a_folder):
     assert (last["type"], last["code"], last["exit_code"]) == ("failed", "prediction_not_finite", 3)
 
 
+def without_validation(rows):
+    return [row for row in rows if row.split != "val"]
+
+
+def test_an_evaluation_without_validation_applies_the_thresholds_of_the_model(a_folder):
+    run = a_folder("run", "retinanet_mass", "evaluate", change=without_validation)
+    box = {"level": "image", "kind": "box", "target": "mass", "score": 0.6, "x0": 28, "y0": 68, "x1": 52, "y1": 92}
+    rows = [{**box, "image_id": f"i{n}", "exam_id": f"e{n}", "patient_id": f"p{n}"} for n in (11, 13)]
+    (run / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (run / "model").mkdir()
+    thresholds = {"false_positives_per_image": 0.3, "split": "val", "score": {"mass": 0.5}}
+    (run / "model" / "spec.json").write_text(json.dumps({"thresholds": thresholds}))
+    assert ml(run, "evaluate") == Exit.FINISHED
+    metrics = json.loads((run / "metrics.json").read_text())["metrics"]
+    told = {row["name"]: row for row in metrics if row["target"] == "mass"}
+    assert told["sensitivity"]["value"] == 1.0 and told["sensitivity"]["params"]["threshold"] == 0.5
+    assert told["fp_per_image"]["value"] == 0.0
+
+
 def test_a_training_whose_boxes_are_no_numbers_ends_refused_and_without_a_model(a_folder, monkeypatch):
     def broken(self, prediction):
         return replace(prediction, scores=torch.full_like(prediction.scores, float("nan")))

@@ -61,6 +61,7 @@ it.each([
   ["froc_sens@1", "Sensitivity at 1 false positive an image"],
   ["froc_sens@0.25:complete", "Sensitivity at 0.25 false positives an image (on all images)"],
   ["froc_sens@2:iou>=0.5", "Sensitivity at 2 false positives an image (hit: overlap of at least 0.5)"],
+  ["fp_per_image:complete", "False positives an image at the threshold of validation (on all images)"],
   ["qwk", "Kappa, quadratic weights"],
   ["something_new", "something new"],
 ])("%s is called %s", (name, text) => expect(figureName(name)).toBe(text));

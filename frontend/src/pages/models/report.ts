@@ -101,6 +101,9 @@ const NAMES: Readonly<Record<string, string>> = {
   brier: "Brier score (lower is better)",
   ece: "Calibration error (lower is better)",
   cpm: "Sensitivity, mean over 1/8 to 8 false positives (CPM)",
+  sensitivity: "Sensitivity at the threshold of validation",
+  specificity: "Specificity at the threshold of validation",
+  fp_per_image: "False positives an image at the threshold of validation",
   dense_gap: "Dense-tissue gap",
 };
 
@@ -137,6 +140,7 @@ const REASONS: Readonly<Record<string, string>> = {
   no_marks: "no marked finding among these patients",
   no_normals: "no normal image among these patients",
   no_spacing: "the size of a pixel is not known",
+  no_threshold: "validation chose no threshold",
 };
 
 /** Why a figure has no value, in words. */

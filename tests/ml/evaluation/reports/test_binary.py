@@ -171,6 +171,14 @@ def test_without_validation_no_decision_is_taken():
     assert (the(found.metrics, "ppv")["value"], the(found.metrics, "ppv")["reason"]) == (None, "no_threshold")
 
 
+def test_without_validation_the_threshold_is_the_model_s_own():
+    rows, predictions = a_study()
+    stored = run(rows, predictions).thresholds
+    found = run([row for row in rows if row["split"] == "test"], predictions, thresholds=stored)
+    assert found.thresholds == stored
+    assert the(found.metrics, "ppv")["params"]["threshold"] == stored["exam"]["score"]
+
+
 def test_an_empty_split_gives_nulls():
     found = run(an_exam(1, "train", cancer=1), [])
     assert {row["value"] for row in found.metrics} == {None}

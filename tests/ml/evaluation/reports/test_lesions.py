@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ml.evaluation.report import evaluate
+from ml.evaluation.report import evaluate, evaluate_folds
+from ml.evaluation.reports.asked import Asked
 from ml.pixels import mark_masks
 from tests.ml.evaluation.reports.factories import SIZE, a_box, a_row, an_image
 
@@ -263,3 +264,67 @@ def test_each_stored_mask_is_read_once_for_all_figures(masked, monkeypatch):
     monkeypatch.setattr(mark_masks, "stored", lambda *asked: read.append(asked) or stored(*asked))
     run(rows, right(rows), pixels=pixels, pixels_root=folder)
     assert len(read) == 30
+
+
+def parted(split="val"):
+    """20 images of `split` and 20 of test, every second with a mass; boxes score lower the later the image."""
+    rows = [a_row(n, split if n < 20 else "test", findings=[("mass", BOX)] if n % 2 else ()) for n in range(40)]
+    hits = [a_box(row, "mass", 0.9 - n / 100, BOX) for n, row in enumerate(rows) if n % 2]
+    alarms = [a_box(row, "mass", 0.895 - n / 100, [60, 60, 70, 70]) for n, row in enumerate(rows)]
+    return rows, hits + alarms
+
+
+def test_the_threshold_of_validation_is_applied_unchanged_to_test():
+    rows, said = parted()
+    found = run(rows, said, splits=("val", "test"))
+    # Six alarms in 20 images are 0.3 an image: the sixth scores .845, the mass after it .84, the next alarm less.
+    assert found.thresholds["score"]["mass"] == found.thresholds["score"]["any"] == pytest.approx(0.845)
+    assert {key: found.thresholds[key] for key in ("split", "false_positives_per_image")} == {
+        "split": "val", "false_positives_per_image": 0.3,
+    }  # fmt: skip
+    again = run(rows, said)  # of test alone: the same
+    assert again.thresholds == found.thresholds
+    whole = [row for row in found.metrics if row["name"] in ("sensitivity", "fp_per_image", "fp_per_image:complete")]
+    assert {row["split"] for row in whole} == {"test"} and {row["target"] for row in whole} == {"any", *FINDINGS}
+
+
+def test_what_is_found_at_validation_s_threshold_is_told_with_its_false_positives():
+    rows, said = parted()
+    shifted = [{**box, "score": box["score"] + 0.2} if box["split"] == "test" else box for box in said]
+    metrics = run(rows, shifted).metrics
+    threshold = run(rows, shifted).thresholds["score"]["mass"]
+    hits = [box for box in shifted if box["split"] == "test" and box["x0"] == BOX[0]]
+    alarms = [box for box in shifted if box["split"] == "test" and box["x0"] == 60]
+    row = the(metrics, "sensitivity")
+    assert row["value"] == pytest.approx(np.mean([box["score"] >= threshold for box in hits])) and 0 < row["value"] < 1
+    assert row["ci"][0] <= row["value"] <= row["ci"][1]
+    assert (row["n_pos"], row["params"]["threshold"], row["params"]["chosen_on"]) == (10, threshold, "val")
+    assert the(metrics, "fp_per_image:complete")["value"] == np.mean([box["score"] >= threshold for box in alarms])
+    normal = {row["image_id"] for row in rows if not row["findings"]}
+    of_normal = [box["score"] >= threshold for box in alarms if box["image_id"] in normal]
+    assert the(metrics, "fp_per_image")["value"] == pytest.approx(np.mean(of_normal))
+    assert the(metrics, "sensitivity", "calcification")["reason"] == "no_threshold"
+
+
+def test_without_validation_there_is_no_threshold_unless_the_model_brings_its_own():
+    rows, said = parted("train")
+    assert run(rows, said).thresholds == {}
+    assert not [row for row in run(rows, said).metrics if row["name"].startswith(("sensitivity", "fp_per_image"))]
+    stored = {"false_positives_per_image": 0.3, "split": "val", "score": {"mass": 0.61, "any": None}}
+    metrics = run(rows, said, thresholds=stored).metrics
+    assert the(metrics, "sensitivity")["value"] == 0.5 and the(metrics, "sensitivity")["params"]["threshold"] == 0.61
+    assert the(metrics, "sensitivity", "any")["reason"] == "no_threshold"
+
+
+def test_folds_are_pooled_each_at_the_threshold_of_its_own_validation():
+    rows, said = parted()
+    other = [{**row, **{key: f"x{row[key]}" for key in ("image_id", "exam_id", "patient_id")}} for row in rows]
+    again = [{**box, "image_id": f"x{box['image_id']}", "score": box["score"] / 2} for box in said]
+    asked = [
+        Asked(predictions=p, manifest=m, splits=("test",), findings=FINDINGS, replicates=20)
+        for m, p in ((rows, said), (other, again))
+    ]
+    found = evaluate_folds(asked, "lesion_detection")
+    alone = the(run(rows, said).metrics, "fp_per_image:complete")["value"]
+    assert the(found.metrics, "fp_per_image:complete")["value"] == pytest.approx(alone)
+    assert the(found.metrics, "sensitivity")["params"]["threshold"] is None and found.thresholds == {}
