@@ -75,6 +75,7 @@ def read_fold(path: Path, *, use_pixels: bool = True) -> Fold:
         target=spec.get("target") or (target.kind if target else None),
         labels=tuple(spec.get("labels") or ()),
         roi=RoiOptions.of(spec.get("roi") or {}),
+        regions=bool(spec.get("roi")),
         thresholds=spec.get("thresholds") or {},
         replicates=request.evaluation.bootstrap,
         seed=request.seed,

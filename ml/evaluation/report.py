@@ -112,9 +112,9 @@ def evaluate(
     `predictions` are rows of predictions.jsonl, `manifest` rows of manifest.jsonl, both as dicts. `pixels` prepares
     the image of a manifest row for the baselines; without it those that look at images are left out. `target` says
     what the label is where a task has several (`outcome`, `presence`, `pathology`), `labels` the classes in the
-    model's order, `roi` the options of `ml.pixels.rois` by which its regions were cut, `thresholds` the operating
-    points that its spec has, for manifests without validation. `run_dir` and `pixels_root` are the folders that the
-    paths of predicted and of true masks start from.
+    model's order, `roi` the options of `ml.pixels.rois` by which its regions were cut, none where it saw whole images.
+    `thresholds` are the operating points that its spec has, for manifests without validation. `run_dir` and
+    `pixels_root` are the folders that the paths of predicted and of true masks start from.
 
     Raises NotAScore where a prediction is NaN or infinite, MaskUnreadable where a mask is absent or of another size,
     ValueError for a task or a target that has no report.
@@ -127,6 +127,7 @@ def evaluate(
         target=target,
         labels=tuple(labels),
         roi=RoiOptions.of(roi or {}),
+        regions=bool(roi),
         thresholds=thresholds or {},
         replicates=bootstrap,
         seed=seed,

@@ -315,7 +315,7 @@ def _evaluation(
         pixels=pixels,
         target=aim.target,
         labels=aim.labels,
-        roi=region_options(reads, aim),
+        roi=region_options(reads, aim) if reads.roi else None,
         thresholds=thresholds,
         run_dir=run.folder.path,
         pixels_root=run.folder.path / run.meta.pixels_root,

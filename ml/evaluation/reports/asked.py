@@ -21,7 +21,8 @@ class Asked:
     """One model's predictions beside the truth.
 
     predictions and manifest: rows of predictions.jsonl and manifest.jsonl. target: what the label is (`outcome`,
-    `presence`, ...), None for the task's own. labels: the classes in the model's order. roi: how regions are cut.
+    `presence`, ...), None for the task's own. labels: the classes in the model's order. roi: how regions are cut;
+    regions: whether the model was given such squares, and not whole images.
     thresholds: the operating points of model/spec.json, used where there is no validation to choose them on.
     run_dir, pixels_root: folders that the paths of predicted and true masks start from.
     """
@@ -33,6 +34,7 @@ class Asked:
     target: str | None = None
     labels: tuple[str, ...] = ()
     roi: RoiOptions = field(default_factory=RoiOptions)
+    regions: bool = False
     thresholds: Mapping[str, Any] = field(default_factory=dict)
     replicates: int = REPLICATES
     seed: int = 0

@@ -17,7 +17,8 @@ from ml.evaluation.reports.asked import Asked, Row
 from ml.evaluation.subgroups import groups_of
 from ml.evaluation.undefined import NotAScore
 from ml.geometry.overlap import dice
-from ml.pixels.mark_masks import MaskOf, covered, stored
+from ml.pixels.mark_masks import MaskOf, covered, filled, stored
+from ml.pixels.rois import LESION, Box, rois_of
 
 Mask = npt.NDArray[np.bool_]
 OUTLINES = ("polygon", "mask", "circle", "ellipse")
@@ -74,8 +75,27 @@ def targets_of(said: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return sorted(named - {TISSUE}, key=lambda target: (target != ANY, target)) or ([] if named else [ANY])
 
 
-def measure(asked: Asked, split: str) -> Measurements:
-    """Every answered image of a split against the outlines of its readers. Raises MaskUnreadable."""
+def share_of_squares(asked: Asked) -> float | None:
+    """How much of the squares around training lesions is lesion, a mean; None where it is not asked, or not known.
+
+    Raises MaskUnreadable.
+    """
+    if not asked.regions or asked.pixels is None:
+        return None
+    shares = []
+    for row in (row for row in asked.manifest if row["split"] == "train"):
+        own = _asked_findings(row, ANY, asked.findings)
+        if own and _judgeable(row, own):
+            truth = _truth(row, _outlined(asked, row, own))
+            shares += [float(truth[filled("box", box, *truth.shape)].mean()) for box in _squares(asked, row)]
+    return float(np.mean(shares)) if shares else None
+
+
+def measure(asked: Asked, split: str, share: float | None = None) -> Measurements:
+    """Every answered image of a split against the outlines of its readers; share as of `share_of_squares`.
+
+    Raises MaskUnreadable.
+    """
     said = masks_of(asked)
     used = {row["image_id"] for row in asked.used}
     rows = [row for row in asked.manifest if row["split"] == split and (row["image_id"] in used | said.keys())]
@@ -91,7 +111,7 @@ def measure(asked: Asked, split: str) -> Measurements:
             elif row["image_id"] not in said:
                 counts["unanswered"] += 1
             else:
-                image, parts = _measure(asked, row, target, own, said[row["image_id"]].get(target, ()))
+                image, parts = _measure(asked, row, target, own, said[row["image_id"]].get(target, ()), share)
                 images.append(image)
                 findings += parts
     return Measurements(tuple(images), tuple(findings), left_out)
@@ -106,16 +126,14 @@ def predicted(run_dir: Path | None, row: Row, paths: Sequence[str]) -> npt.NDArr
 
 
 def _measure(
-    asked: Asked, row: dict[str, Any], target: str, own: Sequence[Row], paths: Sequence[str]
+    asked: Asked, row: dict[str, Any], target: str, own: Sequence[Row], paths: Sequence[str], share: float | None
 ) -> tuple[Measured, list[Measured]]:
     said = predicted(asked.run_dir, row, paths) > 0
-    outlined = [(finding["finding_id"], mask) for finding in own for mask in _masks(row, finding, asked.mask_of)]
-    truth = np.zeros(said.shape, bool)
-    for _, mask in outlined:
-        truth |= mask
+    outlined = _outlined(asked, row, own)
+    truth = _truth(row, outlined)
     spacing = tuple(row["spacing_mm"]) if row.get("spacing_mm") else None
     found = segmentation.compare(said, truth, spacing)
-    beside = _baselines(asked, row, target, truth)
+    beside = _baselines(asked, row, target, truth, share)
     image = Measured(
         row, target, None, _numbers(found), bool(truth.any()), found["both_empty"], found.get("reason"), beside
     )
@@ -126,12 +144,41 @@ def _measure(
     return image, parts
 
 
-def _baselines(asked: Asked, row: dict[str, Any], target: str, truth: Mask) -> dict[str, dict[str, float]]:
+def _outlined(asked: Asked, row: Row, own: Sequence[Row]) -> list[tuple[str, Mask]]:
+    """The outlines of an image, each with its finding."""
+    return [(finding["finding_id"], mask) for finding in own for mask in _masks(row, finding, asked.mask_of)]
+
+
+def _truth(row: Row, outlined: Sequence[tuple[str, Mask]]) -> Mask:
+    whole = np.zeros((row["rows"], row["cols"]), bool)
+    for _, mask in outlined:
+        whole |= mask
+    return whole
+
+
+def _squares(asked: Asked, row: Row) -> list[Box]:
+    """The squares of an image that a model of regions was given."""
+    return [roi.box for roi in rois_of([row], (LESION,), asked.roi, asked.seed, mask_of=asked.mask_of)]
+
+
+def _baselines(
+    asked: Asked, row: dict[str, Any], target: str, truth: Mask, share: float | None
+) -> dict[str, dict[str, float]]:
+    """Who was told where the lesions are is judged beside those who are told too: they look into the same squares.
+
+    An image without a mark was shown in squares all over the breast: there brightness is asked of the breast.
+    """
     if asked.pixels is None:
         return {}
     image = asked.pixels(row)
-    finding = target if target != ANY else (asked.findings or ("mass",))[0]
-    masks = {"otsu": baselines.bright_in_source(row, image), "blob_disc": baselines.blob_disc(row, image, finding)}
+    squares = _squares(asked, row) if asked.regions else []
+    masks = {"otsu": baselines.bright_in_squares(row, image, squares) if squares else
+             baselines.bright_in_source(row, image)}  # fmt: skip
+    if not asked.regions:
+        finding = target if target != ANY else (asked.findings or ("mass",))[0]
+        masks["blob_disc"] = baselines.blob_disc(row, image, finding)
+    elif share is not None:
+        masks["mean_disc"] = baselines.mean_discs(row, squares, share)
     return {name: {"dice": dice(mask, truth), "iou": segmentation.iou(mask, truth)} for name, mask in masks.items()}
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ml.evaluation.intervals import SUBGROUP_REPLICATES, resample
 from ml.evaluation.reports import tissues
 from ml.evaluation.reports.asked import Asked, Report
-from ml.evaluation.reports.outline_units import BESIDE, VALUES, Measured, Measurements, measure
+from ml.evaluation.reports.outline_units import BESIDE, VALUES, Measured, Measurements, measure, share_of_squares
 from ml.evaluation.reports.rows import Figure, Rows, Scope, mean_figure, point_row, rows_of
 from ml.evaluation.subgroups import LEAST
 
@@ -32,7 +32,8 @@ class Ground:
 
 def gather(asked: Asked) -> dict[str, Ground]:
     """Split to its measurements. Raises MaskUnreadable where a mask is absent or not of its image's size."""
-    return {split: Ground(measure(asked, split), tissues.measure(asked, split)) for split in asked.splits}
+    share = share_of_squares(asked)
+    return {split: Ground(measure(asked, split, share), tissues.measure(asked, split)) for split in asked.splits}
 
 
 def join(folds: Sequence[Ground]) -> Ground:

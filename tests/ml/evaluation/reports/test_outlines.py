@@ -145,6 +145,24 @@ def test_baselines_outline_what_is_bright(folder):
     assert the(found, "difference:otsu:dice")["params"]["better"] is False
 
 
+def test_beside_a_model_of_regions_the_baselines_look_into_the_same_squares(folder):
+    """A disc that is not the brightest thing of the breast, in squares of 36 px: it fills a third of them."""
+    rows = [outlined(n, split="train" if n < 2 else "test") for n in range(5)]
+    rng = np.random.default_rng(0)
+
+    def pixels(row):
+        brighter = filled("box", [2, 80, 40, 94], SIZE, SIZE)
+        return an_image(0.3 + 0.3 * disc() + 0.6 * brighter + rng.normal(0, 0.01, (SIZE, SIZE)))
+
+    answers = [said(folder, row, disc()) for row in rows[2:]]
+    whole = run(folder, rows, answers, pixels=pixels)
+    assert the(whole, "baseline:otsu:dice")["value"] < 0.7 and the(whole, "baseline:blob_disc:dice")["value"] == 0.0
+    found = run(folder, rows, answers, pixels=pixels, roi={"margin": 1.5})
+    assert the(found, "baseline:otsu:dice")["value"] > 0.95
+    assert the(found, "baseline:mean_disc:dice")["value"] == pytest.approx(1.0, abs=0.05)
+    assert not [row for row in found.metrics if row["baseline"] == "blob_disc"]
+
+
 def test_a_mask_of_another_size_is_refused(folder):
     row = outlined(1)
     answer = said(folder, row, disc())
