@@ -15,7 +15,7 @@ from ml.evaluation.reports.binary_baselines import PROBABILITIES, baseline_score
 from ml.evaluation.reports.binary_groups import group_rows
 from ml.evaluation.reports.binary_scope import auc_rows, scope_of
 from ml.evaluation.reports.binary_units import Key, Units, joined, scores, units_of
-from ml.evaluation.reports.rows import Figure, Rows, Scope, point_row, replace_interval, rows_of
+from ml.evaluation.reports.rows import Figure, Rows, Scope, ece_row, point_row, replace_interval, rows_of
 
 Floats = npt.NDArray[np.float64]
 Ground = Mapping[str, Units]
@@ -116,7 +116,7 @@ def _metrics(units: Units, scope: Scope) -> Rows:
     probabilities = {side: s for side, s in units.others.items() if side in PROBABILITIES}
     rows += rows_of(scope, "brier", _brier(units, units.p), {k: _brier(units, s) for k, s in probabilities.items()},
                     "empty", lower_is_better=True)  # fmt: skip
-    return rows + _ece(units, scope) + _decision(units, scope)
+    return [*rows, ece_row(scope, units.y, units.p), *_decision(units, scope)]
 
 
 _RANKED: Mapping[str, Callable[[ranking.Steps], Floats]] = {
@@ -147,14 +147,6 @@ def _add_thresholds(rows: Rows, units: Units) -> None:
 
 def _brier(units: Units, p: Floats) -> Figure:
     return lambda w: calibration.brier_weighted(units.y, p, w) if len(p) else np.full(len(w), np.nan)
-
-
-def _ece(units: Units, scope: Scope) -> Rows:
-    if not units.ids:
-        return [point_row(scope, "ece", None, "empty")]
-    bins, equal = (calibration.reliability(units.y, units.p, binning=how) for how in ("width", "count"))
-    unstable = len(units.ids) < calibration.STABLE_FROM
-    return [point_row(scope, "ece", bins.ece, bins=15, unstable=unstable, mce=bins.mce, equal_count=equal.ece)]
 
 
 def _decision(units: Units, scope: Scope) -> Rows:

@@ -25,7 +25,7 @@ from ml.evaluation.reports.density_units import (
     joined,
 )
 from ml.evaluation.reports.percent_density import of_exams, values
-from ml.evaluation.reports.rows import Figure, Scope, point_row, rows_of
+from ml.evaluation.reports.rows import Figure, Scope, ece_row, point_row, rows_of
 from ml.evaluation.subgroups import LEAST, groups_of
 
 Floats = npt.NDArray[np.float64]
@@ -95,10 +95,8 @@ def _metrics(ground: Ground, split: str, replicates: int, seed: int) -> list[dic
         rows += rows_of(scope, name, figure_of(exams, exams.p), against, why, within=name in _RANKED)
     for name, figure_of in _MODEL_ONLY.items():
         rows += rows_of(scope, name, figure_of(exams, exams.p), {}, why, within=name in _RANKED)
+    rows.append(ece_row(scope, exams.truth, exams.p))
     if exams.ids:
-        bins = calibration.reliability(exams.truth, exams.p)
-        unstable = len(exams.ids) < calibration.STABLE_FROM
-        rows.append(point_row(scope, "ece", bins.ece, bins=15, unstable=unstable))
         rows += _per_class(exams, scope)
     return rows + of_exams(scope, exams.truth, ground.percent)
 

@@ -15,7 +15,7 @@ from ml.evaluation.reports.asked import Asked, Report
 from ml.evaluation.reports.matched_sizes import in_pairs
 from ml.evaluation.reports.region_baselines import PROBABILITIES, baseline_answers
 from ml.evaluation.reports.region_units import Regions, labels_of, regions_of
-from ml.evaluation.reports.rows import Figure, Rows, Scope, point_row, rows_of
+from ml.evaluation.reports.rows import Figure, Rows, Scope, ece_row, point_row, rows_of
 from ml.evaluation.subgroups import LEAST
 from ml.pixels.rois import BACKGROUND, mm_per_source_px
 
@@ -130,11 +130,9 @@ def _part_rows(
 
 
 def _tables(regions: Regions, scope: Scope) -> Rows:
+    rows = [ece_row(scope, regions.truth, _asked_of(regions.p))]
     if not len(regions.truth):
-        return [point_row(scope, "ece", None, "empty")]
-    bins = calibration.reliability(regions.truth, regions.p)
-    unstable = len(regions.truth) < calibration.STABLE_FROM
-    rows = [point_row(scope, "ece", bins.ece, bins=15, unstable=unstable, mce=bins.mce)]
+        return rows
     matrix = categories.confusion(regions.truth, regions.p.argmax(axis=1), len(regions.labels))
     return rows + [
         point_row(scope, f"f1:{label}", None if np.isnan(value) else float(value), "empty")
@@ -182,7 +180,13 @@ def _by_matrix(of: Callable[[Floats], Floats]) -> FigureOf:
 
 
 def _brier(regions: Regions, p: Floats) -> Figure:
-    return lambda w: calibration.brier_weighted(regions.truth, p, w) if len(p) else np.full(len(w), np.nan)
+    told = _asked_of(p)
+    return lambda w: calibration.brier_weighted(regions.truth, told, w) if len(p) else np.full(len(w), np.nan)
+
+
+def _asked_of(p: Floats) -> Floats:
+    """What calibration is asked of: of two classes p (N,) of the second, which is positive; of more all, (N, C)."""
+    return p[:, 1] if p.shape[1] == 2 else p
 
 
 _FIGURES: Mapping[str, FigureOf] = {
@@ -199,7 +203,7 @@ def _curves(regions: Regions, split: str) -> list[tuple[str, dict[str, Any]]]:
         return []
     about = {"split": split, "target": regions.target}
     matrix = categories.confusion(regions.truth, regions.p.argmax(axis=1), len(regions.labels))
-    bins = calibration.reliability(regions.truth, regions.p)
+    bins = calibration.reliability(regions.truth, _asked_of(regions.p))
     lists = {"n": bins.n.astype(int).tolist(), "confidence": bins.confidence.tolist()}
     curves: list[tuple[str, dict[str, Any]]] = [
         ("confusion", {**about, "labels": list(regions.labels), "matrix": matrix.astype(int).tolist()}),

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ml.evaluation import calibration
 from ml.evaluation.intervals import described, differ, percentile, undrawn
 
 Floats = npt.NDArray[np.float64]
@@ -126,6 +127,15 @@ def point_row(scope: Scope, name: str, value: float | None, why_null: str = "", 
     row = _bare(scope, name, name, "model", None) | {"value": value, "ci": None, "ci_method": None}
     row["params"] = {**scope.params, **params}
     return row if value is not None else row | {"reason": why_null}
+
+
+def ece_row(scope: Scope, y: npt.NDArray[np.int64], p: Floats) -> dict[str, Any]:
+    """The calibration error of p (N,) or (N, C); beside it the widest bin's, and the error in bins of equal count."""
+    if not len(y):
+        return point_row(scope, "ece", None, "empty")
+    bins, equal = (calibration.reliability(y, p, binning=how) for how in ("width", "count"))
+    unstable = len(y) < calibration.STABLE_FROM
+    return point_row(scope, "ece", bins.ece, bins=15, unstable=unstable, mce=bins.mce, equal_count=equal.ece)
 
 
 def _drawn(figure: Figure, weights: Floats) -> Floats:

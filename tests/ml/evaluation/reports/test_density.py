@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from ml.evaluation import categories, classification
+from ml.evaluation import calibration, categories, classification
 from ml.evaluation.report import evaluate
 from ml.evaluation.undefined import NotAScore
 from tests.ml.evaluation.reports.factories import SIZE, a_density, a_row, an_image
@@ -185,6 +185,18 @@ def test_kappas_and_the_auc_of_each_class_stand_beside_the_headline(study):
         assert the(found.metrics, name)["value"] == pytest.approx(float(categories.kappa(matrix, weighting)))
     assert the(found.metrics, "auc_ovr")["value"] == pytest.approx(classification.auc_one_vs_rest(truth, p))
     assert the(found.metrics, "f1:A")["value"] == pytest.approx(float(categories.f1(matrix)[0]))
+
+
+def test_the_calibration_error_has_its_widest_bin_and_bins_of_equal_count_beside_it(study):
+    rows, _ = study
+    predictions = answers(rows, 0.6)
+    row = the(run(rows, predictions).metrics, "ece")
+    p = np.array([row["prob"] for row in predictions]).reshape(-1, 4)[60:]
+    truth = [LETTERS.index(row["density"]["label"]) for row in rows[60:]]
+    by_width, by_count = (calibration.reliability(truth, p, binning=how) for how in ("width", "count"))
+    assert (row["value"], row["params"]["mce"], row["params"]["equal_count"]) == pytest.approx(
+        (by_width.ece, by_width.mce, by_count.ece)
+    )
 
 
 def test_otsus_share_is_cut_where_the_training_readers_did():

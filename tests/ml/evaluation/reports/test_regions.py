@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from ml.evaluation import categories
+from ml.evaluation import calibration, categories
 from ml.evaluation.comparing import compare
 from ml.evaluation.report import evaluate
 from ml.evaluation.reports.asked import Asked
@@ -96,6 +96,30 @@ def test_figures_are_those_of_the_confusion_matrix():
     assert the(found, "auc")["value"] == pytest.approx(((wins > 0) + 0.5 * (wins == 0)).mean())
     assert found.headline.keys() == {"auc", "accuracy", "balanced_accuracy", "macro_f1", "auc_matched"}
     json.dumps([found.metrics, found.curves, found.worst], allow_nan=False)
+
+
+def test_two_classes_are_calibrated_as_yes_or_no_and_more_by_the_class_believed_most():
+    rows = a_study()
+    rois = regions(rows)
+    predictions = answers(rois)
+    found = run(rows, predictions, labels=LABELS)
+    y = np.array([roi.label == "lesion" for roi in rois], np.int64)
+    p = np.array([row["prob"] for row in predictions if row["class_index"] == 1])
+    assert the(found, "brier")["value"] == pytest.approx(calibration.brier(y, p))
+    ece = the(found, "ece")
+    by_width, by_count = (calibration.reliability(y, p, binning=how) for how in ("width", "count"))
+    assert ece["value"] == pytest.approx(by_width.ece) and ece["params"]["mce"] == pytest.approx(by_width.mce)
+    assert ece["params"]["equal_count"] == pytest.approx(by_count.ece)
+    (drawn,) = found.curves["reliability"]
+    assert drawn["confidence"] == pytest.approx(by_width.confidence.tolist()) and min(drawn["confidence"]) < 0.5
+    labels = ("background", "mass", "calcification")
+    three = [roi for roi in rois_of(rows, labels, RoiOptions(), 3, image=pictures) if roi.split == "test"]
+    predictions = answers(three, labels=labels)
+    found = run(rows, predictions, labels=labels)
+    p = np.array([row["prob"] for row in predictions]).reshape(-1, 3)
+    truth = np.array([labels.index(roi.label) for roi in three])
+    assert the(found, "brier")["value"] == pytest.approx(calibration.brier(truth, p))
+    assert the(found, "ece")["value"] == pytest.approx(calibration.reliability(truth, p).ece)
 
 
 def test_texture_sees_the_lesions_and_the_size_alone_does_not():
