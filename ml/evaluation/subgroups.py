@@ -1,4 +1,4 @@
-"""Whether a model serves some patients worse: cells with enough patients, the dense-tissue gap, adjusted p values."""
+"""Whether a model serves some patients worse: cells with enough patients, and the dense-tissue gap."""
 
 from __future__ import annotations
 
@@ -69,16 +69,6 @@ def dense_gap(
     z = gap / se if se else 0.0
     half = float(norm.ppf(0.975)) * se
     return Gap(fatty.auc, dense.auc, z, float(2 * norm.sf(abs(z))), (gap - half, gap + half))
-
-
-def holm(p: list[float]) -> list[float]:
-    """Adjusted p values in the order given. Source: Holm 1979."""
-    adjusted = [0.0] * len(p)
-    highest = 0.0
-    for rank, i in enumerate(sorted(range(len(p)), key=lambda i: p[i])):
-        highest = max(highest, min(1.0, (len(p) - rank) * p[i]))
-        adjusted[i] = highest
-    return adjusted
 
 
 def groups_of(row: Mapping[str, Any]) -> list[tuple[str, str]]:
