@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,13 +11,17 @@ import numpy.typing as npt
 from scipy.stats import norm
 
 from ml.evaluation.classification import delong
-from ml.evaluation.detection.things import Mark
+from ml.evaluation.detection.things import Image, Mark
 from ml.evaluation.undefined import Undefined
 
 LEAST = 10
 """Positives and negatives under which a cell shows its counts and no figure."""
 GAP = "dense_gap"
 """What the figure is called: that of fatty breasts (A+B) minus that of dense ones (C+D)."""
+OF_LESIONS = ("finding_type", "pathology", "size")
+"""Attributes of lesions: what has no lesion stands in each of their cells, for those with one to be told from."""
+PATHOLOGIES = ("benign", "malignant")
+SIZES = ("<10 mm", "10-20 mm", ">20 mm")
 Verdict = Literal["no evidence", "worse in dense", "better in dense"]
 DENSITY_GROUPS: Mapping[str, tuple[str, ...]] = {
     "A": ("A",), "B": ("B",), "C": ("C",), "D": ("D",), "A+B": ("A", "B"), "C+D": ("C", "D"),
@@ -82,9 +86,22 @@ def groups_of(row: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def size_group(mark: Mark, spacing_mm: tuple[float, float] | None) -> str | None:
-    """The lesion's largest diameter in three classes; None for a point, or where the spacing is not known."""
+    """The size of a mark in three classes, by the longest side in mm of the upright box around it.
+
+    That side stands for the largest diameter. None for a point, or where the spacing is not known.
+    """
     if mark.kind == "point" or spacing_mm is None:
         return None
     x0, y0, x1, y1 = mark.bounds()
     diameter = max((x1 - x0) * spacing_mm[1], (y1 - y0) * spacing_mm[0])
-    return "<10 mm" if diameter < 10 else "10-20 mm" if diameter <= 20 else ">20 mm"
+    return SIZES[0] if diameter < 10 else SIZES[1] if diameter <= 20 else SIZES[2]
+
+
+def finding_sizes(images: Iterable[Image]) -> dict[str, str]:
+    """Finding (`Mark.unit`) to the size of its largest mark in any of the images; without those of unknown size."""
+    found: dict[str, str] = {}
+    for image in images:
+        for mark in image.marks:
+            if size := size_group(mark, image.spacing_mm):
+                found[mark.unit] = max(found.get(mark.unit, size), size, key=SIZES.index)
+    return found

@@ -132,6 +132,11 @@ def images_of(manifest: Iterable[Mapping[str, Any]], mask_of: MaskOf | None = No
     return sorted((_image(row, mask_of) for row in manifest), key=lambda image: image.image_id)
 
 
+def unit_of(exam_id: str, finding_id: str) -> str:
+    """What a finding is called among all exams: its own id is unique in its exam alone."""
+    return f"{exam_id}/{finding_id}"
+
+
 def _image(row: Mapping[str, Any], mask_of: MaskOf | None) -> Image:
     findings = row.get("findings") or ()
     spacing = row.get("spacing_mm")
@@ -172,7 +177,7 @@ def _covered(mask: Mask) -> Covered | None:
 def _mark(row: Mapping[str, Any], finding: Mapping[str, Any], mark: Mapping[str, Any], geometry: Any) -> Mark:
     return Mark(
         image_id=row["image_id"],
-        unit=f"{row['exam_id']}/{finding['finding_id']}",
+        unit=unit_of(row["exam_id"], finding["finding_id"]),
         type=finding["type"],
         kind=mark["kind"],
         geometry=geometry,

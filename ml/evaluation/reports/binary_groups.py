@@ -9,17 +9,24 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.evaluation.classification import auc_weighted
-from ml.evaluation.detection.things import DRAWN, Mark
+from ml.evaluation.detection.things import images_of
 from ml.evaluation.intervals import SUBGROUP_REPLICATES
 from ml.evaluation.reports.binary_scope import auc_rows, scope_of
 from ml.evaluation.reports.binary_units import Units
 from ml.evaluation.reports.rows import OTHER, Figure, Rows, point_row, rows_of
-from ml.evaluation.subgroups import GAP, LEAST, dense_gap, groups_of, size_group, verdict
+from ml.evaluation.subgroups import (
+    GAP,
+    LEAST,
+    OF_LESIONS,
+    PATHOLOGIES,
+    SIZES,
+    dense_gap,
+    finding_sizes,
+    groups_of,
+    verdict,
+)
 
 Cell = tuple[str, str]
-OF_POSITIVES = ("finding_type", "pathology", "size")
-"""Attributes of lesions: a cell has the positives with such a lesion, and all negatives."""
-SIZES = ("<10 mm", "10-20 mm", ">20 mm")
 
 
 def group_rows(units: Units, split: str, target: str, replicates: int, seed: int) -> Rows:
@@ -37,12 +44,12 @@ def group_rows(units: Units, split: str, target: str, replicates: int, seed: int
 
 
 def _cells(units: Units) -> Mapping[Cell, npt.NDArray[np.bool_]]:
-    """Cell to its units (N,), sorted."""
+    """Cell to its units (N,), sorted; a cell of lesions has the positives with such a lesion, and all negatives."""
     own = [_own_cells(units, i) for i in range(len(units.ids))]
     found: dict[Cell, npt.NDArray[np.bool_]] = {}
     for cell in sorted(set().union(*own)):
         member = np.array([cell in cells for cells in own], bool)
-        found[cell] = member | (units.y == 0) if cell[0] in OF_POSITIVES else member
+        found[cell] = member | (units.y == 0) if cell[0] in OF_LESIONS else member
     return found
 
 
@@ -51,18 +58,11 @@ def _own_cells(units: Units, i: int) -> set[Cell]:
     cells = {cell for cell in groups_of(units.parts[i][0]) if cell[0] != "view"}
     if not units.y[i]:
         return cells
-    findings = [(row, finding) for row in units.parts[i] for finding in row.get("findings") or ()]
-    cells |= {("finding_type", finding["type"]) for _, finding in findings}
-    cells |= {("pathology", finding["pathology"]) for _, finding in findings
-              if finding.get("pathology") in ("benign", "malignant")}  # fmt: skip
-    sizes = [
-        size_group(Mark(row["image_id"], "", finding["type"], mark["kind"], mark["geometry"]), row.get("spacing_mm"))
-        for row, finding in findings
-        for mark in finding.get("marks") or ()
-        if mark["kind"] in DRAWN
-    ]
-    if known := [size for size in sizes if size]:
-        cells.add(("size", max(known, key=SIZES.index)))
+    findings = [finding for row in units.parts[i] for finding in row.get("findings") or ()]
+    cells |= {("finding_type", finding["type"]) for finding in findings}
+    cells |= {("pathology", f["pathology"]) for f in findings if f.get("pathology") in PATHOLOGIES}
+    if sizes := finding_sizes(images_of(units.parts[i])).values():
+        cells.add(("size", max(sizes, key=SIZES.index)))
     return cells
 
 

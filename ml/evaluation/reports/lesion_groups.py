@@ -15,7 +15,7 @@ from ml.evaluation.detection.matching import Outcomes, judge
 from ml.evaluation.intervals import SUBGROUP_REPLICATES
 from ml.evaluation.reports.ground import Ground, draws_of, scope_of
 from ml.evaluation.reports.rows import OTHER, Figure, point_row, rows_of
-from ml.evaluation.subgroups import GAP, LEAST, groups_of, size_group, verdict
+from ml.evaluation.subgroups import GAP, LEAST, finding_sizes, groups_of, verdict
 
 Rows = list[dict[str, Any]]
 RATE = 1.0
@@ -77,12 +77,12 @@ def _of_images(ground: Ground, target: str) -> list[_Cell]:
 def _of_findings(ground: Ground, judged: Outcomes) -> list[_Cell]:
     curve = froc(judged)
     by_unit: dict[tuple[str, str], set[str]] = {}
-    spacing = {image.image_id: image.spacing_mm for image in ground.images}
+    sizes = finding_sizes(ground.images)
     for mark in judged.marks:
         if mark.pathology != "unknown":
             by_unit.setdefault(("pathology", mark.pathology), set()).add(mark.unit)
-        if size := size_group(mark, spacing[mark.image_id]):
-            by_unit.setdefault(("size", size), set()).add(mark.unit)
+        if mark.unit in sizes:
+            by_unit.setdefault(("size", sizes[mark.unit]), set()).add(mark.unit)
     return [
         _Cell(ground, _only(curve, units), judged, {attribute: group})
         for (attribute, group), units in sorted(by_unit.items())

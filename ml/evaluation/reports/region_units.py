@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from ml.evaluation.detection.things import images_of, unit_of
 from ml.evaluation.reports.asked import Asked, Row
-from ml.evaluation.subgroups import groups_of
+from ml.evaluation.subgroups import OF_LESIONS, PATHOLOGIES, finding_sizes, groups_of
 from ml.evaluation.undefined import NotAScore
 from ml.pixels.rois import BACKGROUND, Box, class_of, is_background
 
@@ -49,20 +50,27 @@ class Regions:
         return [c for c, label in enumerate(self.labels) if label.rpartition(":")[2] == word]
 
     def cells(self) -> dict[tuple[str, str], npt.NDArray[np.bool_]]:
-        """(attribute, group) to its regions (N,); background belongs to every finding type."""
-        own = [self._own_cells(i) for i in range(len(self.ids))]
+        """(attribute, group) to its regions (N,); background belongs to every cell of lesions."""
+        sizes = finding_sizes(images_of({row["image_id"]: row for row in self.rows}.values()))
+        own = [self._own_cells(i, sizes) for i in range(len(self.ids))]
         background = np.array([finding is None for finding in self.finding_ids], bool)
         found = {}
         for cell in sorted(set().union(*own)):
             member = np.array([cell in cells for cells in own], bool)
-            found[cell] = member | background if cell[0] == "finding_type" else member
+            found[cell] = member | background if cell[0] in OF_LESIONS else member
         return found
 
-    def _own_cells(self, i: int) -> set[tuple[str, str]]:
+    def _own_cells(self, i: int, sizes: Mapping[str, str]) -> set[tuple[str, str]]:
         row = self.rows[i]
         cells = {*groups_of(row), ("image_kind", str(row.get("image_kind") or "standard"))}
-        types = [f["type"] for f in row.get("findings") or () if f["finding_id"] == self.finding_ids[i]]
-        return cells | {("finding_type", kind) for kind in types}
+        for finding in (f for f in row.get("findings") or () if f["finding_id"] == self.finding_ids[i]):
+            cells.add(("finding_type", finding["type"]))
+            # Where the classes name it, a cell of one pathology has no region of the other to be told from.
+            if finding.get("pathology") in PATHOLOGIES and not any(map(self.of_pathology, PATHOLOGIES)):
+                cells.add(("pathology", finding["pathology"]))
+            if size := sizes.get(unit_of(row["exam_id"], finding["finding_id"])):
+                cells.add(("size", size))
+        return cells
 
     def only(self, keep: npt.NDArray[np.bool_]) -> Regions:
         """The regions where `keep` (N,) is True."""

@@ -141,9 +141,9 @@ def _tables(regions: Regions, scope: Scope) -> Rows:
 
 
 def _group_rows(regions: Regions, split: str, replicates: int, seed: int) -> Rows:
-    """AUC and accuracy of each finding type, kind of image, density, machine; under ten of a class only the counts.
+    """AUC and accuracy of each finding type, size, kind of image, machine; under ten of a class only the counts.
 
-    A type's regions are judged together with the background regions, which are of no type.
+    The regions of a type, size or pathology are judged together with the background regions, which have none.
     """
     rows: Rows = []
     for (attribute, group), keep in regions.cells().items():

@@ -190,6 +190,17 @@ def test_sizes_are_told_apart_where_the_spacing_is_known():
     assert not [cell for cell in cells_of(run(unknown, predictions)) if cell[0] == "size"]
 
 
+def test_a_finding_of_two_views_is_counted_once_by_its_larger_mark():
+    small = [20, 30, 26, 36]
+    rows = [
+        a_row(n, "test", image=view, findings=[("mass", own)] if n % 2 else ())
+        for n in range(60)
+        for view, own in (("cc", small), ("mlo", BOX if n % 4 == 1 else [20, 30, 27, 37]))
+    ]
+    cells = cells_of(run(rows, right(rows)))
+    assert [cells["size", size]["n_units"] for size in ("<10 mm", "10-20 mm")] == [15, 15]
+
+
 def test_a_cell_of_few_shows_its_counts_and_no_figure():
     rows = [
         a_row(n, "test", findings=[("mass", BOX)] if n % 2 else (), view="CC" if n < 10 else "MLO") for n in range(60)

@@ -145,6 +145,22 @@ def test_a_types_cell_has_its_own_regions_and_the_background():
     assert the(found, "auc", subgroup={"finding_type": "calcification"})["value"] == 0.5
 
 
+def test_sizes_and_pathologies_have_their_own_regions_and_the_background():
+    rows = a_study(400)
+    found = run(rows, answers(regions(rows)), labels=LABELS)
+    lesions = [f for row in rows if row["split"] == "test" for f in row["findings"]]
+    small = sum(f["marks"][0]["geometry"][2] - f["marks"][0]["geometry"][0] < 10 for f in lesions)
+    assert the(found, "auc", subgroup={"size": "<10 mm"})["n_pos"] == small
+    assert the(found, "auc", subgroup={"size": "10-20 mm"})["n_pos"] == len(lesions) - small
+    malignant = the(found, "auc", subgroup={"pathology": "malignant"})
+    assert malignant["n_pos"] == sum(f["pathology"] == "malignant" for f in lesions) and malignant["n_neg"] > 50
+    labels = ("benign", "malignant")
+    rois = [roi for roi in rois_of(rows, labels, RoiOptions(), 3) if roi.split == "test"]
+    told = run(rows, answers(rois, labels=labels, target="pathology"), labels=labels, target="pathology").metrics
+    assert "size" in {key for row in told for key in row["subgroup"] or ()}
+    assert not [row for row in told if "pathology" in (row["subgroup"] or ())]
+
+
 def test_kinds_of_image_are_told_apart():
     rows = a_study(400)
     for row in rows:
