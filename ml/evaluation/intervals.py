@@ -19,6 +19,8 @@ SUBGROUP_REPLICATES = 500
 WIDE_BELOW = 10
 """Positive patients under which an interval is shown with the flag `wide`."""
 MOST_DROPPED = 0.10
+Seed = int | np.random.Generator
+"""What a stream of draws begins with, or a stream to draw on from: what it gives is independent of what it gave."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Resample:
         return self.counts[:, np.array([place[patient] for patient in patients], np.int64)]
 
 
-def resample(positive: dict[str, bool], *, replicates: int = REPLICATES, seed: int = 0) -> Resample:
+def resample(positive: dict[str, bool], *, replicates: int = REPLICATES, seed: Seed = 0) -> Resample:
     """`positive` maps a patient to whether any unit of theirs is positive.
 
     One stream of `default_rng(seed)`: per replicate first the patients without, then those with a positive unit.

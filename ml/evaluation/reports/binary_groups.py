@@ -81,8 +81,10 @@ def _dense_gap(units: Units, split: str, target: str, replicates: int, seed: int
         found = dense_gap(fatty.y, fatty.p, dense.y, dense.p)
         row = point_row(scope, GAP, found.gap, z=found.z, p=found.p, verdict=found.verdict)
         return [row | {"ci": list(found.ci), "ci_method": "delong"}]
-    # Each group's patients are drawn apart; a patient with exams in both is drawn in each.
-    scopes = [scope_of(part, split, target, replicates, seed) for part in (fatty, dense)]
+    # Each group's patients are drawn apart; a patient with exams in both is drawn in each. One stream: begun anew for
+    # the second group, it would draw both in step.
+    stream = np.random.default_rng(seed)
+    scopes = [scope_of(part, split, target, replicates, stream) for part in (fatty, dense)]
     n = len(fatty.ids)
 
     def gap(of_fatty: npt.NDArray[np.float64], of_dense: npt.NDArray[np.float64]) -> Figure:

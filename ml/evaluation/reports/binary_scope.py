@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.evaluation import classification
-from ml.evaluation.intervals import Resample, resample
+from ml.evaluation.intervals import Resample, Seed, resample
 from ml.evaluation.reports.binary_units import Units
 from ml.evaluation.reports.rows import Figure, Rows, Scope, replace_interval, rows_of
 from ml.evaluation.undefined import Undefined
@@ -16,7 +16,7 @@ from ml.evaluation.undefined import Undefined
 Floats = npt.NDArray[np.float64]
 
 
-def scope_of(units: Units, split: str, target: str, replicates: int, seed: int) -> Scope:
+def scope_of(units: Units, split: str, target: str, replicates: int, seed: Seed) -> Scope:
     """Draws of the patients of these units."""
     draws = _draws(units, replicates, seed)
     params = {name: n for name, n in (("unanswered", units.unanswered), ("truth_unknown", units.unknown)) if n}
@@ -56,7 +56,7 @@ def auc_rows(units: Units, scope: Scope, baselines: Mapping[str, Floats]) -> Row
     return rows
 
 
-def _draws(units: Units, replicates: int, seed: int) -> Resample:
+def _draws(units: Units, replicates: int, seed: Seed) -> Resample:
     positive: dict[str, bool] = {}
     for patient, y in zip(units.patients, units.y, strict=True):
         positive[patient] = positive.get(patient, False) or bool(y)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ml.evaluation.detection.matching import Outcomes
 from ml.evaluation.detection.things import ANY, Candidates, Image
-from ml.evaluation.intervals import Resample, resample
+from ml.evaluation.intervals import Resample, Seed, resample
 from ml.evaluation.reports.rows import Scope
 
 Found = Mapping[str, Candidates]
@@ -81,7 +81,7 @@ def _own(ground: Ground, found: Found) -> Found:
     return {image.image_id: found[image.image_id] for image in ground.images if image.image_id in found}
 
 
-def draws_of(images: Sequence[Image], judged: Outcomes, replicates: int, seed: int) -> Resample:
+def draws_of(images: Sequence[Image], judged: Outcomes, replicates: int, seed: Seed) -> Resample:
     """Draws of the patients of `images`; positive are those with a mark that counts."""
     marked = {mark.image_id for mark in judged.marks}
     positive: dict[str, bool] = {}

@@ -99,35 +99,35 @@ def _only(curve: Froc, units: set[str]) -> Froc:
 def _dense_gap(cells: Sequence[_Cell], target: str) -> Rows:
     """Sensitivity in A+B minus that in C+D, each group's patients drawn apart."""
     by_group = {cell.subgroup.get("density"): cell for cell in cells}
-    pair = [by_group.get(group) for group in ("A+B", "C+D")]
-    if not all(cell is not None and cell.enough for cell in pair):
+    fatty, dense = by_group.get("A+B"), by_group.get("C+D")
+    if fatty is None or dense is None or not (fatty.enough and dense.enough):
         return []
-    drawn = []
-    for cell in pair:
-        assert cell is not None
-        draws = draws_of(cell.ground.images, cell.judged, _replicates(cell.ground), cell.ground.seed)
-        weights = draws.of_units([image.patient_id for image in cell.ground.images])
-        drawn.append((cell, draws, weights))
-    (fatty, draws, weights), (dense, _, other) = drawn
+    # One stream: begun anew for the second group, it would draw both in step.
+    stream = np.random.default_rng(fatty.ground.seed)
+    both = (fatty, dense)
+    drawn = [draws_of(cell.ground.images, cell.judged, _replicates(cell.ground), stream) for cell in both]
+    weights = [
+        draws.of_units([image.patient_id for image in cell.ground.images])
+        for draws, cell in zip(drawn, both, strict=True)
+    ]
     counts = (
         len(fatty.curve.units) + len(dense.curve.units),
         int(fatty.curve.background.sum() + dense.curve.background.sum()),
     )
-    scope = scope_of(fatty.ground, draws, target, "finding", *counts, {"fp_on": "normal", "fp_per_image": RATE})
-    n = weights.shape[1]
+    scope = scope_of(fatty.ground, drawn[0], target, "finding", *counts, {"fp_on": "normal", "fp_per_image": RATE})
+    n = weights[0].shape[1]
 
     def gap(of_fatty: Froc, of_dense: Froc) -> Figure:
-        def figure(both: Any) -> Any:
-            a = sensitivity(of_fatty, (RATE,), both[:, :n])[:, 0]
-            return a - sensitivity(of_dense, (RATE,), both[:, n:])[:, 0]
+        def figure(w: Any) -> Any:
+            return sensitivity(of_fatty, (RATE,), w[:, :n])[:, 0] - sensitivity(of_dense, (RATE,), w[:, n:])[:, 0]
 
         return figure
 
     scope = replace(
         scope,
-        weights=np.hstack([weights, other]),
+        weights=np.hstack(weights),
         folds=_both_folds(fatty.ground, dense.ground),
-        n_patients=len({image.patient_id for cell in (fatty, dense) for image in cell.ground.images}),
+        n_patients=len({image.patient_id for cell in both for image in cell.ground.images}),
         subgroup={"density": "A+B minus C+D"},
     )
     # Two models, the same draws: whether one leaves a smaller gap. Of baselines that is not asked.

@@ -55,6 +55,38 @@ def test_a_model_that_is_right_of_dense_breasts_too_closes_the_gap(study, task, 
     assert same["difference"]["ci"] == [0, 0] and not same["difference"]["params"]["better"]
 
 
+def alike_in_both_lesions():
+    """Half of the lesions are found, the same ones in fatty and dense breasts."""
+    rows, boxes, _ = lesions()
+    return rows, [box for box in boxes if int(box["exam_id"][1:]) // 4 % 2]
+
+
+def alike_in_both_exams():
+    """Scores that are noisy, and the same in fatty and dense breasts."""
+    rows, _, _ = exams()
+    noise = {row["exam_id"]: int(row["exam_id"][1:]) // 4 * 7 % 11 / 10 for row in rows}
+    return rows, [p for row in rows for p in said(row, (row["outcome"]["cancer"] + 3 * noise[row["exam_id"]]) / 4)]
+
+
+@pytest.mark.parametrize(
+    ("study", "task", "target", "more"),
+    [
+        (alike_in_both_lesions, "lesion_detection", "mass", {}),
+        (alike_in_both_exams, "exam_classification", "outcome", CANCER),
+    ],
+)
+def test_patients_of_the_two_densities_are_not_drawn_in_step(study, task, target, more):
+    rows, predictions = study()
+    found, again = (
+        gaps(compare(asked(rows, predictions, **more), asked(rows, predictions, **more), task), target)
+        for _ in range(2)
+    )
+    # In step, both groups would have the same patients' like in every draw, and the gap no spread at all.
+    low, high = found["model"]["ci"]
+    assert found["model"]["value"] == pytest.approx(0.0) and low < -0.02 and high > 0.02
+    assert found["difference"]["ci"] == [0, 0] and found == again
+
+
 def test_groups_that_are_too_small_for_a_gap_are_not_compared():
     rows = [a_row(n, "test", density="AD"[n // 2 % 2], findings=[("mass", BOX)] if n % 2 else ()) for n in range(20)]
     boxes = [a_box(row, "mass", 0.9, BOX) for row in rows if row["findings"]]

@@ -42,6 +42,14 @@ def test_the_order_of_the_patients_changes_nothing():
     assert np.array_equal(resample(positive, replicates=20, seed=3).counts, again.counts)
 
 
+def test_a_stream_that_is_drawn_on_from_begins_alike_and_does_not_repeat_itself():
+    positive = positive_of(PATIENTS, Y)
+    stream = np.random.default_rng(3)
+    first, second = (resample(positive, replicates=200, seed=stream).counts for _ in range(2))
+    assert np.array_equal(first, resample(positive, replicates=200, seed=3).counts)
+    assert abs(np.corrcoef(first[:, 0], second[:, 0])[0, 1]) < 0.2
+
+
 def test_many_undefined_replicates_give_no_interval_and_say_so():
     values = np.r_[np.full(30, np.nan), np.linspace(0, 1, 70)]
     found = percentile(values)
