@@ -21,7 +21,7 @@ from ml.evaluation.reports.asked import Asked, Report
 from ml.evaluation.reports.ground import Found, Ground, draws_of, joined, remarks, scope_of
 from ml.evaluation.reports.lesion_groups import group_rows
 from ml.evaluation.reports.misses import worst
-from ml.evaluation.reports.rows import Figure, point_row, rows_of
+from ml.evaluation.reports.rows import Figure, Scope, point_row, rows_of
 from ml.evaluation.undefined import Undefined
 
 Row = Mapping[str, Any]
@@ -39,6 +39,8 @@ PRECISION_IOUS: Mapping[str, tuple[float, ...]] = {
     "ap@0.5": (0.5,),
     "ap@0.5:0.95": precision.COCO_IOUS,
 }
+Precisions = Mapping[str, float | None]
+"""Name of `PRECISION_IOUS` to average precision; None without marks."""
 CURVE_POINTS = 400
 
 
@@ -70,8 +72,9 @@ def gather(asked: Asked) -> dict[str, Ground]:
 def tell(asked: Asked, split: str, ground: Ground) -> Report:
     """Rows, curves, worst misses and false alarms of a split, for any finding together and for each."""
     full = Report(curves={"froc": []})
+    precisions = {target: _precisions(ground, target) for target in asked.findings}
     for target in (ANY, *asked.findings):
-        full.metrics.extend(_metrics(ground, target))
+        full.metrics.extend(_metrics(ground, target, precisions))
         full.metrics.extend(group_rows(ground, target))
         full.curves["froc"].extend(_curves(ground, target))
     full.worst.extend(worst(ground.images, ground.model, asked.findings, split))
@@ -80,7 +83,7 @@ def tell(asked: Asked, split: str, ground: Ground) -> Report:
     return full
 
 
-def _metrics(ground: Ground, target: str) -> list[dict[str, Any]]:
+def _metrics(ground: Ground, target: str, precisions: Mapping[str, Precisions]) -> list[dict[str, Any]]:
     main = headline(target)
     judged = judge(ground.images, ground.model, target, main)
     draws = draws_of(ground.images, judged, replicates=ground.replicates, seed=ground.seed)
@@ -91,11 +94,11 @@ def _metrics(ground: Ground, target: str) -> list[dict[str, Any]]:
         rows += _froc_rows(ground, draws, target, judged, against, main, per, on, suffix)
     rows += lesion_points.rows_at(ground, draws, target, judged)
     if target == ANY:
-        return rows + _image_rows(ground, draws, target)
+        return rows + _image_rows(ground, draws, target) + _mean_precision_rows(ground, draws, precisions)
     for criterion in (criterion for criterion in CRITERIA if criterion != main):
         again = judge(ground.images, ground.model, target, criterion)
         rows += _froc_rows(ground, draws, target, again, {}, criterion, "finding", "normal", f":{criterion}")
-    return rows + _image_rows(ground, draws, target) + _precision_rows(ground, draws, target)
+    return rows + _image_rows(ground, draws, target) + _precision_rows(ground, draws, target, precisions[target])
 
 
 def _froc_rows(
@@ -151,15 +154,38 @@ def _image_rows(ground: Ground, draws: Resample, target: str) -> list[dict[str, 
     return rows_of(scope, "auc_image", figure(ground.model), against, "one_class" if used else "empty", within=True)
 
 
-def _precision_rows(ground: Ground, draws: Resample, target: str) -> list[dict[str, Any]]:
-    complete = [image for image in ground.images if image.complete]
-    marks = sum(mark.type == target and not mark.ignore for image in complete for mark in image.marks)
-    scope = scope_of(ground, draws, target, "mark", marks, len(complete))
+def _precision_rows(ground: Ground, draws: Resample, target: str, precisions: Precisions) -> list[dict[str, Any]]:
+    scope = _precision_scope(ground, draws, target, (target,))
+    return [point_row(scope, name, value, "no_marks") for name, value in precisions.items()]
+
+
+def _mean_precision_rows(ground: Ground, draws: Resample, precisions: Mapping[str, Precisions]) -> list[dict[str, Any]]:
+    """Mean average precision over the finding types; one without marks has none, and is left out of the mean."""
+    if not precisions:
+        return []
+    scope = _precision_scope(ground, draws, ANY, tuple(precisions))
     rows = []
+    for name in PRECISION_IOUS:
+        known = {target: value for target, own in precisions.items() if (value := own[name]) is not None}
+        mean = float(np.mean(list(known.values()))) if known else None
+        rows.append(point_row(scope, f"m{name}", mean, "no_marks", mean_over=list(known)))
+    return rows
+
+
+def _precision_scope(ground: Ground, draws: Resample, target: str, types: Sequence[str]) -> Scope:
+    """Of the marks of these types in complete images, the only ones that can tell a false positive."""
+    complete = [image for image in ground.images if image.complete]
+    marks = sum(mark.type in types and not mark.ignore for image in complete for mark in image.marks)
+    return scope_of(ground, draws, target, "mark", marks, len(complete))
+
+
+def _precisions(ground: Ground, target: str) -> Precisions:
+    """Average precision of a type at each overlap; of several folds the mean over those with marks, else None."""
+    found: dict[str, float | None] = {}
     for name, ious in PRECISION_IOUS.items():
         values = [value for _, own in ground.each_fold() if (value := _precision(own, target, ious)) is not None]
-        rows.append(point_row(scope, name, float(np.mean(values)) if values else None, "no_marks"))
-    return rows
+        found[name] = float(np.mean(values)) if values else None
+    return found
 
 
 def _precision(ground: Ground, target: str, ious: tuple[float, ...]) -> float | None:

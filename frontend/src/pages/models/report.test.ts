@@ -62,6 +62,10 @@ it.each([
   ["froc_sens@0.25:complete", "Sensitivity at 0.25 false positives an image (on all images)"],
   ["froc_sens@2:iou>=0.5", "Sensitivity at 2 false positives an image (hit: overlap of at least 0.5)"],
   ["fp_per_image:complete", "False positives an image at the threshold of validation (on all images)"],
+  ["ap@0.5", "Average precision at overlap 0.5"],
+  ["ap@0.5:0.95", "Average precision at overlaps of 0.5 to 0.95"],
+  ["map@0.1", "Mean average precision over finding types at overlap 0.1"],
+  ["map@0.5:0.95", "Mean average precision over finding types at overlaps of 0.5 to 0.95"],
   ["qwk", "Kappa, quadratic weights"],
   ["something_new", "something new"],
 ])("%s is called %s", (name, text) => expect(figureName(name)).toBe(text));

@@ -115,18 +115,20 @@ const VARIANTS: Readonly<Record<string, string>> = {
 
 /** A figure's name in words: `Sensitivity at 1 false positive an image`. */
 export function figureName(name: string): string {
+  const [, mean, from, to] = /^(m?)ap@([\d.]+)(?::([\d.]+))?$/.exec(name) ?? [];
+  if (from) {
+    const precision = mean ? "Mean average precision over finding types" : "Average precision";
+    return `${precision} at ${to ? `overlaps of ${from} to ${to}` : `overlap ${from}`}`;
+  }
   const [metric = name, ...variants] = name.split(":");
   const rate = /^froc_sens@([\d.]+)$/.exec(metric)?.[1];
-  const iou = /^ap@([\d.]+)$/.exec(metric)?.[1];
   const specificity = /^sens@spec([\d.]+)$/.exec(metric)?.[1];
   const sensitivity = /^spec@sens([\d.]+)$/.exec(metric)?.[1];
   if (specificity) return `Sensitivity at a specificity of ${specificity}`;
   if (sensitivity) return `Specificity at a sensitivity of ${sensitivity}`;
   const main = rate
     ? `Sensitivity at ${rate} false positive${rate === "1" ? "" : "s"} an image`
-    : iou
-      ? `Average precision at overlap ${iou}`
-      : (NAMES[metric] ?? metric.replaceAll("_", " "));
+    : (NAMES[metric] ?? metric.replaceAll("_", " "));
   const variant = variants
     .map((v) => VARIANTS[v] ?? v.replace("iou>=", "hit: overlap of at least "))
     .join(", ");

@@ -70,6 +70,22 @@ def test_a_right_model_finds_all_without_a_false_mark(study):
     assert (row["n_units"], row["n_neg"], row["n_patients"], row["level"]) == (15, 15, 30, "finding")
 
 
+def test_the_mean_average_precision_is_over_the_types_that_have_marks(study):
+    rows, _ = study
+    alone = run(rows, right(rows))
+    assert the(alone.metrics, "ap@0.5", "calcification")["value"] is None
+    mean = the(alone.metrics, "map@0.5", "any")
+    assert (mean["value"], mean["params"]["mean_over"]) == (1.0, ["mass"])
+    assert (mean["level"], mean["n_units"], mean["n_neg"]) == ("mark", 15, 30)
+    rows[30]["findings"] = a_row(30, "test", findings=[("calcification", BOX)])["findings"]
+    both = run(rows, right(rows[:30]) + right(rows[31:45]))
+    each = [the(both.metrics, "ap@0.5:0.95", target)["value"] for target in FINDINGS]
+    mean = the(both.metrics, "map@0.5:0.95", "any")
+    assert 0 == each[1] < mean["value"] == pytest.approx(sum(each) / 2) and mean["n_units"] == 16
+    healthy = the(run([row for row in rows if not row["findings"]], []).metrics, "map@0.1", "any")
+    assert (healthy["value"], healthy["reason"]) == (None, "no_marks")
+
+
 def test_every_row_is_whole_and_plain_json(study):
     rows, pixels = study
     found = run(rows, right(rows) + wrong(rows), pixels=pixels)
