@@ -22,6 +22,7 @@ UNSURE = {
 }
 #: Baselines whose name in the rows says nothing to a reader of the card.
 BASELINES = {OTHER: "the same trunk untaught"}
+VERDICTS = ("better", "no_better", "worse", "too_few_to_tell", "not_compared")
 USE = "For research, not a medical device. It must not decide about a patient."
 
 
@@ -119,10 +120,11 @@ def leading_rows(metrics: Sequence[Mapping[str, Any]], task: str | None) -> list
 def against_baselines(metrics: Sequence[Mapping[str, Any]], task: str | None) -> dict[str, list[str]]:
     """What may be said of each figure that the task leads with beside each baseline, on patients who chose nothing.
 
-    `better` needs an interval of the difference that leaves out 0 on the good side. A figure without a baseline, or
-    whose difference is not defined, is `not_compared`: silence is not a proof. No task: nothing is said.
+    `better` needs an interval of the difference that leaves out 0 on the good side, of ten patients with a positive or
+    more. A figure without a baseline, or whose difference is not defined, is `not_compared`: silence is not a proof. No
+    task: nothing is said.
     """
-    said: dict[str, list[str]] = {"better": [], "not_better": [], "not_compared": []}
+    said: dict[str, list[str]] = {verdict: [] for verdict in VERDICTS}
     splits = {row["split"] for row in metrics}
     held = splits - {"val"} or splits
     found = leading(report_of(task), [dict(row) for row in metrics]) if task else []
@@ -132,9 +134,20 @@ def against_baselines(metrics: Sequence[Mapping[str, Any]], task: str | None) ->
         if not gaps:
             said["not_compared"].append(figure)
         for gap in gaps:
-            verdict = "not_compared" if gap["value"] is None else "better" if gap["params"]["better"] else "not_better"
-            said[verdict].append(f"{figure} against {BASELINES.get(gap['baseline'], gap['baseline'])}")
+            said[_verdict(gap)].append(f"{figure} against {BASELINES.get(gap['baseline'], gap['baseline'])}")
     return said
+
+
+def _verdict(gap: Mapping[str, Any]) -> str:
+    """What a difference from a baseline says, in the words of the models' page (frontend `report.ts`)."""
+    ci, params = gap["ci"], gap["params"]
+    if gap["value"] is None:
+        return "not_compared"
+    if ci is None or params.get("wide"):
+        return "too_few_to_tell"
+    if params["better"]:
+        return "better"
+    return "no_better" if ci[0] <= 0 <= ci[1] else "worse"
 
 
 def _is_gap(row: Mapping[str, Any], own: Mapping[str, Any]) -> bool:

@@ -20,7 +20,12 @@ def a_row(level, name, series="model", baseline=None, better=False, **fields):
 
 
 def a_gap(level, name, baseline, **fields):
-    return a_row(level, name, "difference", baseline, **fields)
+    return a_row(level, name, "difference", baseline, **{"ci": [-0.1, 0.3], **fields})
+
+
+def told(said):
+    """The verdicts that are said of some figure."""
+    return {verdict: texts for verdict, texts in said.items() if texts}
 
 
 def leading_of(task):
@@ -31,7 +36,7 @@ def leading_of(task):
 def test_a_figure_without_a_baseline_was_not_compared_whatever_the_task(task):
     said = against_baselines([a_row(*own) for own in leading_of(task)], task)
     assert said["not_compared"] == [f"t {name} on test" for _, name in leading_of(task)]
-    assert not said["better"] and not said["not_better"]
+    assert not any(texts for verdict, texts in said.items() if verdict != "not_compared")
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -39,11 +44,32 @@ def test_better_is_claimed_of_differences_that_are_alone(task):
     (level, first), (_, second), *_ = leading_of(task)
     rows = [a_row(level, first), a_gap(level, first, "prior", better=True), a_gap(level, first, "area"),
             a_row(level, second), a_gap(level, second, "prior", value=None, better=True)]  # fmt: skip
-    assert against_baselines(rows, task) == {
+    assert told(against_baselines(rows, task)) == {
         "better": [f"t {first} on test against prior"],
-        "not_better": [f"t {first} on test against area"],
+        "no_better": [f"t {first} on test against area"],
         "not_compared": [f"t {second} on test against prior"],
     }
+
+
+# The same cases as of the models' page, frontend/src/pages/models/report.test.ts.
+@pytest.mark.parametrize(
+    ("ci", "params", "verdict"),
+    [
+        ([0.1, 0.5], {"better": True}, "better"),
+        ([-0.5, -0.1], {"better": True}, "better"),
+        ([-0.1, 0.5], {"better": False}, "no better"),
+        ([0, 0.5], {"better": False}, "no better"),
+        ([-0.4, -0.1], {"better": False}, "worse"),
+        ([0.1, 0.5], {"better": False}, "worse"),
+        ([0.1, 0.5], {"better": True, "wide": True}, "too few to tell"),
+        ([-0.4, -0.1], {"better": False, "wide": True}, "too few to tell"),
+        (None, {"better": False}, "too few to tell"),
+    ],
+)
+def test_a_card_says_of_a_difference_what_the_page_says(ci, params, verdict):
+    rows = [a_row("exam", "qwk"), a_gap("exam", "qwk", "prior", ci=ci, params=params)]
+    said = against_baselines(rows, "density")
+    assert [name.replace("_", " ") for name in told(said)] == [verdict]
 
 
 def test_validation_chose_the_weights_and_proves_nothing_where_there_are_others():
@@ -55,8 +81,8 @@ def test_validation_chose_the_weights_and_proves_nothing_where_there_are_others(
 def test_where_no_image_is_normal_the_figure_on_all_images_is_compared():
     rows = [a_row("finding", "cpm", value=None, reason="no_normals"), a_row("finding", "cpm:complete"),
             a_gap("finding", "cpm:complete", "blobs", better=True)]  # fmt: skip
-    assert against_baselines(rows, "lesion_detection") == {
-        "better": ["t cpm:complete on test against blobs"], "not_better": [], "not_compared": ["t cpm on test"],
+    assert told(against_baselines(rows, "lesion_detection")) == {
+        "better": ["t cpm:complete on test against blobs"], "not_compared": ["t cpm on test"],
     }  # fmt: skip
 
 

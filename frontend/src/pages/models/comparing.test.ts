@@ -104,4 +104,6 @@ test("a setting is shown as it was set", () => {
 test("a paired dense-tissue gap stands with the leading figures, and its verdict is whose is smaller", () => {
   const pairs = pairsOf(figureOf("dense_gap", [-0.3, -0.1], true), "test");
   expect(pairs.map((pair) => [pair.headline, verdictOf(pair)])).toEqual([[true, "smaller in first"]]);
+  const neither = pairsOf(figureOf("dense_gap", [-0.3, 0.1]), "test");
+  expect(neither.map(verdictOf)).toEqual(["no evidence"]);
 });

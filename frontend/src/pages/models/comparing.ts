@@ -38,15 +38,23 @@ export function pairsOf(metrics: readonly Metric[], split: string): Pair[] {
   );
 }
 
-const WINNER: Readonly<Record<string, string>> = { better: "first is better", worse: "second is better" };
+/** Of two models neither is a baseline that the other must be better than. */
+const OF_MODELS: Readonly<Record<string, string>> = {
+  better: "first is better",
+  "no better": "no evidence",
+  worse: "second is better",
+};
+/** A gap that is less is no better model: it may be less because fatty breasts are served worse. */
+const OF_GAPS: Readonly<Record<string, string>> = {
+  ...OF_MODELS,
+  better: "smaller in first",
+  worse: "smaller in second",
+};
 
 /** What the paired interval is evidence for, in words. */
 export function verdictOf({ difference }: Pair): string {
   const said = verdict(difference);
-  // A gap that is less is no better model: it may be less because fatty breasts are served worse.
-  if (isDenseGap(difference) && said in WINNER)
-    return said === "better" ? "smaller in first" : "smaller in second";
-  return WINNER[said] ?? said;
+  return (isDenseGap(difference) ? OF_GAPS : OF_MODELS)[said] ?? said;
 }
 
 export function settingText(value: unknown): string {

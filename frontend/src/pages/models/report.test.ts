@@ -76,15 +76,22 @@ it("says why a figure has no value", () => {
   expect(reasonOfNull(null)).toBe("not defined here");
 });
 
-it("calls a model better only where the whole interval is", () => {
-  expect(verdict(row("d", { ci: [0.1, 0.5], params: { better: true } }))).toBe("better");
-  expect(verdict(row("brier", { ci: [-0.5, -0.1], params: { better: true } }))).toBe("better");
-  expect(verdict(row("d", { ci: [-0.1, 0.5] }))).toBe("no evidence");
-  expect(verdict(row("d", { ci: [-0.4, -0.1] }))).toBe("worse");
-  expect(verdict(row("d", { ci: [0.1, 0.5], params: { wide: true } }))).toBe("too few to tell");
-  expect(verdict(row("d", { ci: null }))).toBe("too few to tell");
-  expect(verdict(null)).toBe("");
-});
+// The same cases as of the model card, tests/ml/training/test_card.py.
+it.each<[[number, number] | null, Metric["params"], string]>([
+  [[0.1, 0.5], { better: true }, "better"],
+  [[-0.5, -0.1], { better: true }, "better"],
+  [[-0.1, 0.5], { better: false }, "no better"],
+  [[0, 0.5], { better: false }, "no better"],
+  [[-0.4, -0.1], { better: false }, "worse"],
+  [[0.1, 0.5], { better: false }, "worse"],
+  [[0.1, 0.5], { better: true, wide: true }, "too few to tell"],
+  [[-0.4, -0.1], { better: false, wide: true }, "too few to tell"],
+  [null, { better: false }, "too few to tell"],
+])("of a difference from a baseline in %j with %j it says %s", (ci, params, said) =>
+  expect(verdict(row("d", { ci, params }))).toBe(said),
+);
+
+it("says nothing where no difference was told", () => expect(verdict(null)).toBe(""));
 
 it("leads with figures on all images where no image is normal to count false positives on", () => {
   const none = { value: null, ci: null, reason: "no_normals" };

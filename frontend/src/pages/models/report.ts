@@ -151,15 +151,15 @@ export function reasonOfNull(reason: string | null | undefined): string {
 }
 
 /**
- * What the paired interval says of model and baseline; of fewer than ten patients with a positive it says little.
- * The report knows of which figures less is better.
+ * What the paired interval says of model and baseline, in the words of the model card (`ml/training/card.py`); of fewer
+ * than ten patients with a positive it says little. The report knows of which figures less is better.
  */
 export function verdict(difference: Metric | null): string {
   if (!difference) return "";
   if (!difference.ci || difference.params.wide) return "too few to tell";
   if (difference.params.better) return "better";
   const holdsZero = difference.ci[0] <= 0 && difference.ci[1] >= 0;
-  return holdsZero ? "no evidence" : "worse";
+  return holdsZero ? "no better" : "worse";
 }
 
 /** Sensitivity or AUC in fatty breasts (A, B) minus that in dense ones (C, D). */
