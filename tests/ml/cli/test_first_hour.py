@@ -66,7 +66,11 @@ def look_at(folder, learned, loaded):
     about = json.loads((folder / "runs/exported/export.json").read_text())
     assert about["compared"]["phantoms"] == 8 and about["compared"]["max_difference"] <= 1e-3
     lines = (folder / "runs/dcse_resnet50/predictions.jsonl").read_text().splitlines()
-    rows = [row for row in map(json.loads, lines) if row["split"] == "test" and row["level"] == "image"]
+    rows = [
+        row
+        for row in map(json.loads, lines)
+        if row["split"] == "test" and row["level"] == "image" and row["kind"] == "prob"
+    ]
     said = {row["label"]: row["prob"] for row in rows if row["image_id"] == min(r["image_id"] for r in rows)}
     assert ast.literal_eval(loaded.strip()) == pytest.approx(said, abs=1e-3)
 
