@@ -44,3 +44,7 @@ export function hangable<T extends HungImage>(images: readonly T[]): T[] {
   const shown = new Set(images.filter((image) => !isProcessing(image)).map(viewName));
   return images.filter((image) => !isProcessing(image) || !shown.has(viewName(image)));
 }
+
+/** The classes of a picture that hangs so; the file itself is never mirrored. */
+export const mirrorClass = ({ x, y }: Mirror): string =>
+  [x && "mirror-x", y && "mirror-y"].filter(Boolean).join(" ");

@@ -1,5 +1,5 @@
 import type { components } from "../api/schema";
-import { mirrorOf } from "../hanging/headers";
+import { mirrorClass, mirrorOf } from "../hanging/headers";
 import { Link } from "../router";
 import { words } from "./format";
 import "./near.css";
@@ -26,13 +26,15 @@ export function NearExams({ rows }: { rows: readonly NearExam[] }) {
         <li key={row.exam}>
           <Link href={`/read/${row.reading}`} className="near-exam">
             <span className="near-pictures">
-              {row.images.slice(0, 4).map((image) => {
-                const mirror = mirrorOf(image);
-                const turned = [mirror.x && "mirror-x", mirror.y && "mirror-y"].filter(Boolean).join(" ");
-                return (
-                  <img key={image.id} className={turned} src={image.thumbnail_url} alt="" loading="lazy" />
-                );
-              })}
+              {row.images.slice(0, 4).map((image) => (
+                <img
+                  key={image.id}
+                  className={mirrorClass(mirrorOf(image))}
+                  src={image.thumbnail_url}
+                  alt=""
+                  loading="lazy"
+                />
+              ))}
             </span>
             <span>
               {row.label} <span className="quiet room-quiet">cosine {row.cosine.toFixed(3)}</span>

@@ -1,4 +1,4 @@
-import { mirrorOf } from "../../hanging/headers";
+import { mirrorClass, mirrorOf } from "../../hanging/headers";
 import type { ThumbImage } from "../contract";
 import "./exams.css";
 import { viewName } from "./hanging";
@@ -12,8 +12,7 @@ interface Props {
 
 /** The small picture of an image as it hangs: the file is never mirrored, the picture is where the header says so. */
 export function Picture({ image, className = "", named = true }: Props) {
-  const mirror = mirrorOf(image);
-  const turned = [className, mirror.x && "mirror-x", mirror.y && "mirror-y"].filter(Boolean).join(" ");
+  const turned = [className, mirrorClass(mirrorOf(image))].filter(Boolean).join(" ");
   const name = viewName(image);
   return (
     <img className={turned} src={image.thumbnail_url} alt={named ? name : ""} title={name} loading="lazy" />

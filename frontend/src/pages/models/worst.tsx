@@ -1,4 +1,4 @@
-import { type HungImage, mirrorOf } from "../../hanging/headers";
+import { type HungImage, mirrorClass, mirrorOf } from "../../hanging/headers";
 import { Link } from "../../router";
 import { useAnswer } from "../../shell/data";
 import { figure } from "../../ui/format";
@@ -30,12 +30,15 @@ export function WorstCases({ model, rows }: { model: string; rows: readonly Wors
 
 function WorstCard({ model, row }: { model: string; row: Worst }) {
   const { data: image } = useAnswer(`images/${row.image_id}/`);
-  const mirror = image ? mirrorOf(image) : { x: false, y: false };
-  const turned = [mirror.x && "mirror-x", mirror.y && "mirror-y"].filter(Boolean).join(" ");
   return (
     <Link className="worst" href={roomOf(row, model)}>
       <span className="worst-picture">
-        <img className={turned} src={row.thumbnail_url} alt="" loading="lazy" />
+        <img
+          className={image && mirrorClass(mirrorOf(image))}
+          src={row.thumbnail_url}
+          alt=""
+          loading="lazy"
+        />
         {image && <Overlay row={row} image={image} />}
       </span>
       <span>{row.what}</span>
