@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from ml.evaluation.classification import delong
 from ml.evaluation.subgroups import dense_gap, groups_of
 from ml.evaluation.undefined import Undefined
 
@@ -21,6 +22,8 @@ def test_e9_the_worked_gap_comes_out():
         (0.9375, 0.625, 0.3125, 1.2768848, 0.2016430)
     )
     assert found.verdict == "no evidence"
+    errors = [delong(Y, s).variance ** 0.5 for s in (FATTY, DENSE)]
+    assert errors == near([0.0883883, 0.2282177])
 
 
 def test_a_gap_of_few_patients_is_not_told():

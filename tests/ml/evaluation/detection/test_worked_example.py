@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ml.evaluation.detection.froc import CPM_RATES, cpm, froc, points, sensitivity
+from ml.evaluation.detection.hits import hits
 from ml.evaluation.detection.matching import Verdict, judge
 from ml.evaluation.detection.precision import average_precision
 from ml.evaluation.detection.things import Image, Mark, candidates
@@ -47,6 +48,31 @@ FOUND = {
 
 def in_score_order(judged):
     return [Verdict(v) for v in judged.verdict[np.argsort(-judged.score, kind="stable")]]
+
+
+def test_the_candidates_overlap_their_marks_as_worked_out():
+    best = {}
+    for image in IMAGES:
+        own = FOUND[image.image_id]
+        merit = hits(own, image.marks, image, "iou>=0.5").merit
+        best |= {(image.image_id, float(s)): m.max(initial=0.0) for s, m in zip(own.scores, merit, strict=True)}
+    assert [best[image_id, score] for image_id, score, _ in CANDIDATES] == near(
+        [0.680672, 0, 0.391304, 0.5625, 0.666667, 0, 0, 0.680672]
+    )
+
+
+def exact_area(judged):
+    """Under the precision envelope over recall, at every step and not at 101 points of it."""
+    true = judged.verdict[np.argsort(-judged.score, kind="stable")] == T
+    envelope = np.maximum.accumulate((np.cumsum(true) / np.arange(1, len(true) + 1))[::-1])[::-1]
+    return envelope[true].sum() / len(judged.marks)
+
+
+@pytest.mark.parametrize(("criterion", "area"), [("iou>=0.1", 0.8333333), ("iou>=0.2", 0.8333333), ("iou>=0.5", 2 / 3)])
+def test_average_precision_is_the_exact_area_but_for_its_points(criterion, area):
+    judged = judge(IMAGES, FOUND, "mass", criterion)
+    assert exact_area(judged) == near(area)
+    assert average_precision(judged) == pytest.approx(area, abs=1 / 101)
 
 
 @pytest.mark.parametrize("criterion", ["centre_in_mark", "iou>=0.1", "iou>=0.2"])
