@@ -10,12 +10,14 @@ from ml.cli.merging import read_fold
 from ml.methods.gan_augmentation import GANS, Classifier, Discriminator, Gan, Generator, made_regions
 from ml.methods.spec import Optimiser
 from ml.pixels.rois import RoiOptions
+from ml.runs.request import Compute
 from ml.simulation import probes
 from ml.training.data import Mixed, TrainLoader
 from ml.training.optimisers import make_optimisers
 from ml.training.samples import region_options
 from ml.training.state import TrainState
-from tests.ml.methods.world import CPU
+from ml.training.validating import FIGURES
+from tests.ml.methods.world import CPU, tried
 
 
 @pytest.mark.parametrize(
@@ -130,7 +132,7 @@ def test_a_gan_imitates_one_class_of_the_training_regions(a_setup):
         )
 
 
-def test_what_was_made_is_as_many_as_was_real_and_belongs_to_no_validation(trained, a_setup):
+def test_what_was_made_is_as_many_as_was_real(trained, a_setup):
     run = trained("gan_augmentation", "lesion_classification")
     made = load_file(run / "artefacts" / "generate" / "made.safetensors")
     setup = a_setup("gan_augmentation")
@@ -145,8 +147,35 @@ def test_what_was_made_is_as_many_as_was_real_and_belongs_to_no_validation(train
     assert mixed.n == alone.n + len(made["x"]) == 2 * len(real)
     ids = mixed.batch(0, mixed.n).ids
     assert sum(name.startswith("made:") for name in ids) == len(made["x"])
-    assert not any(name.startswith("made:") for name in alone.batch(0, alone.n).ids)
     assert [stage.name for stage in setup.stages if stage.mixes] == ["classify"]
+
+
+def test_a_run_learns_from_what_was_made_and_validates_on_real_regions_alone(world, a_setup, tmp_path, monkeypatch):
+    """All that its batches hold and all that its validation figures are made of, of three steps a stage."""
+    task, learned, validated = "lesion_classification", [], []
+    batch, figures = TrainLoader.batch, FIGURES[task]
+
+    def batch_seen(own, *place, **more):
+        found = batch(own, *place, **more)
+        learned.extend(found.ids)
+        return found
+
+    def figures_seen(answers, *more):
+        answers = list(answers)
+        validated.extend((sample.id, item.id) for sample, item, _ in answers)
+        return figures(answers, *more)
+
+    monkeypatch.setattr(TrainLoader, "batch", batch_seen)
+    monkeypatch.setitem(FIGURES, task, figures_seen)
+    tried(tmp_path / "run", *world, "gan_augmentation", task, Compute(device="cpu", threads=1, max_steps=3))
+    setup = a_setup("gan_augmentation")
+    real = {
+        split: {sample.id for sample in samples if loader.group(sample) is not None}
+        for split, (samples, loader) in ((split, setup.view(split=split)) for split in ("train", "val"))
+    }
+    made = {name for name in learned if name.startswith("made:")}
+    assert len(made) == len(real["train"]) and set(learned) - made == real["train"]
+    assert {name for pair in validated for name in pair} == real["val"]
 
 
 def test_without_what_was_made_the_classifier_learns_other_weights(trained, a_setup):
