@@ -7,12 +7,18 @@ import pytest
 import torch
 from torch.nn import functional
 
+from ml.blocks.estimators.logistic import LogisticRegression
 from ml.blocks.scattering import Scattering2D
+from ml.evaluation.classification import auc
 
 
 def lattice(side=32):
     i, j = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
     return (((7 * i + 13 * j) % 32) / 32.0)[None, None].double()
+
+
+#: Of dots, in a texture whose rest is noise.
+SHARE = 0.35
 
 
 def smooth_noise(side=64, seed=0):
@@ -119,6 +125,37 @@ def test_second_order_separates_dots_from_their_power_spectrum():
     block = Scattering2D(3, 8, pad=False)
     second = [block(image)[:, 25:].mean().item() for image in (x, twin)]
     assert abs(second[0] - second[1]) > 0.2 * max(second)
+
+
+def weak_dots_and_twins(seed, count=64, side=32):
+    """Textures (2 count, 1, side, side) of dots under noise, then their twins: their power spectra, new phases."""
+    generator = torch.Generator().manual_seed(seed)
+    dots = torch.zeros(count, side * side, dtype=torch.float64)
+    for own in dots:
+        own[torch.randperm(side * side, generator=generator)[:10]] = 1.0
+    dots = ((dots - dots.mean()) / dots.std()).reshape(count, 1, side, side)
+    noise, other = torch.randn(2, count, 1, side, side, generator=generator, dtype=torch.float64)
+    x = SHARE * dots + (1 - SHARE) * noise
+    twins = torch.fft.ifft2(torch.fft.fft2(x).abs() * torch.exp(1j * torch.fft.fft2(other).angle())).real
+    return torch.cat([x, twins])
+
+
+def test_both_orders_separate_weak_dots_from_their_twins_better_than_the_first_alone():
+    textures = weak_dots_and_twins(0)
+    dots = torch.arange(len(textures)) < len(textures) // 2
+    learned = torch.arange(len(textures)) % 2 == 0
+    orders = torch.log(Scattering2D(3, 8, pad=False)(textures)[:, 1:]).mean((2, 3))
+    spectrum = torch.log(torch.fft.fft2(textures)[:, 0, : 32 // 2, : 32 // 2].abs()).flatten(1)
+
+    def area(features):
+        rows = ((features - features[learned].mean(0)) / features[learned].std(0)).numpy()
+        own = LogisticRegression(strength=0.1).fit(rows[learned], dots[learned].numpy().astype(int))
+        return auc(dots[~learned].numpy(), own(torch.from_numpy(rows[~learned]))[:, 1].numpy())
+
+    # measured (seeds 0 to 3): .98-.99 with both orders, .79, .74, .81, .84 with the first, .93-.95 with the second;
+    # asked for is half of the smallest difference. A spectrum is that of its twin to the last digits: .50.
+    assert area(orders) > area(orders[:, :24]) + 0.07
+    assert area(spectrum) == pytest.approx(0.5, abs=0.1)
 
 
 def test_coefficients_agree_with_kymatio():
