@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from skimage.filters import threshold_otsu
 
+from ml.geometry.affine import apply_points, invert
 from ml.geometry.overlap import dice
 from ml.methods.unet_classifier import boxes_of, inside_of, probabilities
 from ml.runs.errors import RunRefused
@@ -136,26 +138,55 @@ def test_what_was_taken_for_breast_is_kept_of_each_view(trained, world):
         assert row["score"] == pytest.approx((picture > 0).mean())
 
 
+def in_breast(x, y):
+    """Half an ellipse at the left edge of a `small.ROWS` x `small.COLS` view, with room for a muscle above it."""
+    return (x / 55) ** 2 + ((y - 62) / 32) ** 2 < 1
+
+
+def beside_distractors(row, n):
+    """A view with a bright label in its outer corner and, if it is an MLO, a muscle above the breast, brighter than it.
+
+    Air parts the muscle from the breast, as the mask does that leaves it out.
+    """
+    rng = np.random.default_rng(n)
+    y, x = np.mgrid[: small.ROWS, : small.COLS] + 0.5
+    drawn = np.where(in_breast(x, y), 0.25 + 0.12 * (n % 4) + 0.08 * rng.random(x.shape), 0)
+    muscle = (x / rng.uniform(20, 34) + y / rng.uniform(24, 30) < 1) & ~in_breast(0.93 * x, 62 + 0.93 * (y - 62))
+    drawn = np.where(muscle & (row.view == "MLO"), 0.8 + 0.1 * rng.random(x.shape), drawn)
+    drawn[4:16, 50:70] = 0.88
+    return (4095 * (drawn if row.laterality == "L" else drawn[:, ::-1])).astype(np.uint16)
+
+
 @pytest.mark.slow
-def test_the_u_net_learns_the_breast_and_leaves_labels_out(tmp_path):
-    """Dice measured with seeds 0, 1, 2: 0.992-0.995; of all that is bright, which is what Otsu finds: 0.968."""
+def test_the_u_net_learns_the_breast_and_leaves_labels_and_muscles_out(tmp_path):
     rows = []
-    for row in small.world(tmp_path):
+    for n, row in enumerate(small.world(tmp_path)):
         path = tmp_path / row.pixel_path
-        pixels = np.load(path)
-        corner = (slice(4, 16), slice(50, 70)) if row.laterality == "L" else (slice(4, 16), slice(2, 22))
-        pixels[corner] = 3600
-        np.save(path, pixels)
-        rows.append(replace(row, sha256=hashlib.sha256(path.read_bytes()).hexdigest()))
+        np.save(path, beside_distractors(row, n))
+        rows.append(replace(row, findings=(), sha256=hashlib.sha256(path.read_bytes()).hexdigest()))
     setup = small.settled(rows, tmp_path, "unet_classifier")
     stage = setup.stage("segment")
     modules = stepped(setup, stage, 0, steps=80)
-    batch = setup.batch(n=8, reads=stage.reads, split="test")
     modules["segment"].eval()
+    samples, loader = setup.view(stage.reads, "test")
+    batch = loader.collate([loader.item(sample) for sample in samples], small.CPU.device)
     with torch.no_grad():
         said = probabilities(modules["segment"], batch.x[:, 0], setup.config)[:, 0].numpy() > 0.5
-    truth, x = batch.breast[:, 0, 0].numpy(), batch.x[:, 0, 0].numpy()
-    own = np.mean([dice(a, b) for a, b in zip(said, truth, strict=True)])
-    bright = np.mean([dice(a > 0.02, b) for a, b in zip(x, truth, strict=True)])
-    assert own > 0.98
-    assert own > bright
+    truth = []
+    for sample, affine in zip(samples, batch.affine[:, 0].numpy(), strict=True):
+        places = np.moveaxis(np.mgrid[: said.shape[1], : said.shape[2]][::-1] + 0.5, 0, -1)
+        x, y = np.moveaxis(apply_points(invert(affine), places.reshape(-1, 2)).reshape(places.shape), -1, 0)
+        frame = (x > 0) & (x < small.COLS)
+        truth.append(in_breast(x if sample.row.laterality == "L" else small.COLS - x, y) & frame)
+
+    def agreement(masks):
+        """Mean Dice with the breasts as they were drawn, of CC and of MLO views."""
+        found = [dice(a, b) for a, b in zip(masks, truth, strict=True)]
+        muscle = np.array([sample.row.view == "MLO" for sample in samples])
+        return np.array([np.mean(np.array(found)[muscle == which]) for which in (False, True)])
+
+    own, otsu = agreement(said), agreement([image > threshold_otsu(image) for image in batch.x[:, 0, 0].numpy()])
+    # measured (seeds 0, 1, 2): .992, .995, .993 of CC and .993, .995, .992 of MLO views, Otsu .947 and .893;
+    # asked for is half of the smallest differences
+    assert (own > 0.98).all()
+    assert (own - otsu > (0.022, 0.049)).all()
