@@ -49,3 +49,21 @@ def test_a_wrong_password_is_said_in_words_and_the_name_is_kept(page: Page, plat
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_text("Name and password do not fit")).to_be_visible()
     expect(page.get_by_label("User name")).to_have_value("reader1")
+
+
+def test_marks_lie_over_a_picture_that_is_mirrored(page: Page, sign_in: Callable[[str], None]) -> None:
+    """A mirrored picture is a layer of its own, and would be painted over whatever follows it."""
+    sign_in("admin")
+    page.goto("/models/00000000-0000-7000-8000-000000000000")  # of no model: the styles of a report are there
+    expect(page.get_by_role("alert").first).to_be_visible()
+    uppermost = page.evaluate(
+        """() => {
+          const pixel = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==";
+          document.querySelector("main").innerHTML =
+            `<span class="worst-picture"><img class="mirror-x" src="${pixel}" width="200" alt="">` +
+            '<svg class="worst-marks" viewBox="0 0 9 9"><rect class="marked" width="9" height="9"/></svg></span>';
+          const { x, y, width, height } = document.querySelector(".worst-picture").getBoundingClientRect();
+          return document.elementsFromPoint(x + width / 2, y + height / 2)[0].closest("svg, img").tagName;
+        }"""
+    )
+    assert uppermost == "svg"
