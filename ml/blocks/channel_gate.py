@@ -58,12 +58,11 @@ def gates_seen(network: nn.Module) -> Iterator[list[Tensor]]:
     """The values (N, C) of every gate of a network, in order, of what runs through it meanwhile."""
     values: list[Tensor] = []
 
-    def look(gate: nn.Module, given: tuple[Tensor, ...]) -> None:
-        assert isinstance(gate, ChannelGate)
-        values.append(gate.gate(given[0]))
+    def look(excite: nn.Module, given: tuple[Tensor, ...], said: Tensor) -> None:
+        values.append(torch.sigmoid(said))
 
     gates = [module for module in network.modules() if isinstance(module, ChannelGate)]
-    hooks = [gate.register_forward_pre_hook(look) for gate in gates]
+    hooks = [gate.excite.register_forward_hook(look) for gate in gates]
     try:
         yield values
     finally:

@@ -6,6 +6,7 @@ group of a sample is what it counts as when samples are drawn: None teaches noth
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 
@@ -26,8 +27,8 @@ class Target:
 TARGETS: Mapping[str, Target] = {
     "density": Target(density.build, density.group),
     "boxes": Target(boxes.build, boxes.group),
-    "masses": Target(boxes.build_lesions, boxes.group_of_type("mass")),
-    "calcifications": Target(boxes.build_lesions, boxes.group_of_type("calcification")),
+    "masses": Target(boxes.build_lesions, partial(boxes.group, kind="mass")),
+    "calcifications": Target(boxes.build_lesions, partial(boxes.group, kind="calcification")),
     "mask": Target(masks.build, masks.group),
     "side_marks": Target(masks.build_sides, masks.group),
     "tissue": Target(masks.build_tissue, masks.group_tissue),

@@ -1,6 +1,6 @@
 """Boxes around marks. Detection reads the first slot of a sample."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -95,18 +95,9 @@ def build_lesions(shown: Shown) -> dict[str, Tensor]:
     }
 
 
-def group(shown: Shown) -> Group:
-    """1 with a mark to learn from, 0 without; an incomplete image without one is left out."""
-    return _marked(shown, shown.aim.findings)
-
-
-def group_of_type(kind: str) -> Callable[[Shown], Group]:
-    """The same of one type of finding: an image with others alone shows none of it."""
-    return lambda shown: _marked(shown, (kind,))
-
-
-def _marked(shown: Shown, findings: Sequence[str]) -> Group:
-    marks, _, _ = marks_of(shown.rows[0], findings)
-    if marks:
+def group(shown: Shown, kind: str | None = None) -> Group:
+    """1 with a mark to learn from (of the type `kind`), 0 without; an incomplete image without one is left out."""
+    _, types, _ = marks_of(shown.rows[0], shown.aim.findings)
+    if types if kind is None else kind in types:
         return 1
     return 0 if shown.rows[0].complete else None

@@ -110,6 +110,11 @@ def test_images_that_give_a_patch_of_a_lesion_are_those_with_one_of_the_scale_s_
     assert set(groups.values()) == {0, 1} and set().union(*types.values()) >= {"mass", "calcification"}
 
 
+def test_a_type_that_the_run_does_not_learn_gives_no_patch_of_a_lesion(a_setup):
+    samples, loader = (setup := a_setup("multiscale_patch", findings=("mass",))).view(setup.stage("patches_fine").reads)
+    assert {loader.group(sample) for sample in samples} == {0}
+
+
 @pytest.mark.parametrize(("scale", "kind"), [("fine", "calcification"), ("coarse", "mass")])
 def test_a_patch_shows_half_of_a_lesion_of_its_scale_or_none_at_all(scale, kind, a_setup):
     setup = a_setup("multiscale_patch")
