@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.ndimage import gaussian_filter
 
 from ml.evaluation import segmentation as s
 from ml.evaluation.undefined import Undefined
@@ -16,6 +17,8 @@ from ml.geometry.overlap import dice
 
 near = partial(pytest.approx, abs=1e-6)
 masks = arrays(bool, (9, 7))
+#: What MONAI says to itself.
+OLDER = pytest.mark.filterwarnings("ignore:monai.metrics.utils:FutureWarning")
 
 
 def box(rows, cols, size=12):
@@ -39,12 +42,39 @@ def test_e8_the_worked_example_comes_out():
     )
 
 
-def test_e8_pooled_distances_come_from_one_mask_and_then_from_the_other():
-    """MONAI's 95 % distance is the larger of the two directed percentiles: another figure of the same distances."""
+@pytest.fixture(scope="module")
+def monai():
+    """The metrics of another library, of two masks (H, W) and a spacing in mm."""
+    metrics = pytest.importorskip("monai.metrics")
+    torch = pytest.importorskip("torch")
+
+    def of(name, a, b, **more):
+        pair = (torch.from_numpy(mask[None, None].astype(np.float32)) for mask in (a, b))
+        return float(getattr(metrics, name)(*pair, include_background=True, **more))
+
+    return of
+
+
+@OLDER
+def test_e8_is_what_monai_says_whose_95_percent_is_another_figure_of_the_same_distances(monai):
+    """It takes the larger of the two directed percentiles, we the percentile of both pooled."""
+    assert monai("compute_hausdorff_distance", A, B, percentile=95) == near(2.0590170)
     pooled, own = s.surface_distances(A, B, (1.0, 1.0)), len(surface(A))
-    directed = [np.percentile(part, 95) for part in (pooled[:own], pooled[own:])]
-    assert max(directed) == near(2.0590170)
+    assert max(np.percentile(part, 95) for part in (pooled[:own], pooled[own:])) == near(2.0590170)
     assert s.hausdorff(A, B, (1.0, 1.0)) == near(2.1062306)
+
+
+@OLDER
+@pytest.mark.parametrize("seed", range(20))
+def test_overlap_and_distances_are_those_of_monai(monai, seed):
+    rng = np.random.default_rng(seed)
+    a, b = (gaussian_filter(rng.normal(size=(40, 30)), 3) > 0.02 for _ in range(2))
+    spacing = tuple(rng.uniform(0.1, 1, 2).tolist())
+    assert dice(a, b) == near(monai("compute_dice", a, b))
+    assert s.hausdorff(a, b, spacing, 100) == near(monai("compute_hausdorff_distance", a, b, spacing=list(spacing)))
+    assert s.mean_surface_distance(a, b, spacing) == near(
+        monai("compute_average_surface_distance", a, b, symmetric=True, spacing=list(spacing))
+    )
 
 
 @given(masks, masks)
